@@ -1,0 +1,87 @@
+"""What a card, its holder and its book are: the nouns every other module speaks of."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from enum import StrEnum
+
+
+class Kind(StrEnum):
+    """What a card is for; each kind has its own policy."""
+
+    DATA = "data"
+    RETENTION = "retention"
+    FOUR_G = "4g"
+    ESIM = "esim"
+
+
+class CardState(StrEnum):
+    """Where a card is in its life. Only an active or suspended card is watched."""
+
+    ACTIVE = "active"
+    SUSPENDED = "suspended"
+    RECYCLED = "recycled"
+    CLOSED = "closed"
+
+
+class Channel(StrEnum):
+    """How a notice travels."""
+
+    SMS = "sms"
+    EMAIL = "email"
+
+    @property
+    def other(self) -> "Channel":
+        """The channel that takes over when this one cannot be used."""
+        return Channel.EMAIL if self is Channel.SMS else Channel.SMS
+
+
+class Language(StrEnum):
+    """The languages a holder can be told in; stored, never inferred."""
+
+    ZH_HANS = "zh-Hans"
+    ZH_HANT = "zh-Hant"
+    ES_PE = "es-PE"
+    EN = "en"
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Who is told. ``time_zone`` is an IANA name; either address may be missing."""
+
+    id: int
+    name: str
+    language: Language
+    time_zone: str
+    contact_phone: str | None
+    email: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """One SIM card or eSIM.
+
+    ``plan_end`` and ``last_topup`` are dates in ``time_zone``; a date means the end of that day.
+    ``plan_days`` is the plan's length, ``None`` where the card book does not tell it.
+    ``watched_since`` is when we learned of the present deadlines: what fell before was never owed.
+    """
+
+    id: int
+    book_id: int
+    holder_id: int
+    kind: Kind
+    operator: str
+    msisdn: str | None
+    iccid: str | None
+    plan: str | None
+    plan_days: int | None
+    plan_end: date | None
+    last_topup: date | None
+    balance: Decimal | None
+    state: CardState
+    time_zone: str
+    watched_since: datetime
+
+
+# Peruvian operators count days in Lima (UTC-5, no daylight saving time).
+CARD_TIME_ZONE = "America/Lima"

@@ -1,0 +1,96 @@
+"""The ladder: every instant at which a card loses something."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from enum import StrEnum
+from zoneinfo import ZoneInfo
+
+from worker.core.cards import Card
+from worker.core.operators import UNUSED_BALANCE_DAYS, OperatorPack, Rung
+
+
+class DeadlineKind(StrEnum):
+    """What is lost."""
+
+    PLAN_END = "plan_end"
+    OUTGOING_BLOCK = "outgoing_block"
+    BALANCE_LOSS = "balance_loss"
+    LINE_LOSS = "line_loss"
+    REASSIGNMENT = "reassignment"
+
+
+# The gravest loss first: it decides which notice goes when only one may.
+GRAVITY = (
+    DeadlineKind.LINE_LOSS,
+    DeadlineKind.REASSIGNMENT,
+    DeadlineKind.BALANCE_LOSS,
+    DeadlineKind.OUTGOING_BLOCK,
+    DeadlineKind.PLAN_END,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Deadline:
+    """Something is lost at ``at``, the end of the day ``on`` in the card's time zone."""
+
+    kind: DeadlineKind
+    on: date
+    at: datetime
+
+
+Ladder = Mapping[DeadlineKind, Deadline]
+
+
+def end_of_day(day: date, time_zone: str) -> datetime:
+    """The instant at which ``day`` is over in ``time_zone`` (midnight of the next day there)."""
+    return datetime.combine(day + timedelta(days=1), time(), ZoneInfo(time_zone))
+
+
+def ladder(card: Card, pack: OperatorPack) -> dict[DeadlineKind, Deadline]:
+    """All known deadlines of ``card``; one that is not known is left out, never guessed."""
+    days = {kind: day for kind, day in _days(card, pack).items() if day is not None}
+    return {
+        kind: Deadline(kind, day, end_of_day(day, card.time_zone)) for kind, day in days.items()
+    }
+
+
+def last_known_topup(card: Card) -> date | None:
+    """The latest day on which money certainly reached the card, ``None`` if nobody knows.
+
+    A plan of n days that ends on T was paid for no earlier than T - n, so a running plan moves
+    the clock of the line even where the book's last top-up is older. A plan of unknown length
+    that outlives the recorded top-up proves a later one on a day nobody can tell.
+    """
+    if card.plan_end is None or card.plan_days is None:
+        return card.last_topup
+    paid = card.plan_end - timedelta(days=card.plan_days)
+    return max(paid, card.last_topup) if card.last_topup else paid
+
+
+def _days(card: Card, pack: OperatorPack) -> dict[DeadlineKind, date | None]:
+    topup = last_known_topup(card)
+    line_loss = _line_loss(card, pack, topup)
+    return {
+        DeadlineKind.PLAN_END: card.plan_end,
+        DeadlineKind.OUTGOING_BLOCK: _after(topup, pack.days(Rung.OUTGOING_BLOCK)),
+        DeadlineKind.BALANCE_LOSS: _after(topup, pack.days(Rung.BALANCE_LOSS)),
+        DeadlineKind.LINE_LOSS: line_loss,
+        DeadlineKind.REASSIGNMENT: _after(line_loss, pack.days(Rung.REASSIGNMENT)),
+    }
+
+
+def _line_loss(card: Card, pack: OperatorPack, topup: date | None) -> date | None:
+    if card.msisdn is None:
+        return None  # a travel eSIM without a Peruvian number has no line to lose
+    days = pack.days(Rung.LINE_LOSS)
+    if days is not None and card.balance is not None and card.balance > 0:
+        days = max(days, UNUSED_BALANCE_DAYS)
+    lost = _after(topup, days)
+    if lost and card.plan_end and lost < card.plan_end:
+        return None  # the plan outlives it, so the top-up that counts is not in the book
+    return lost
+
+
+def _after(day: date | None, days: int | None) -> date | None:
+    return None if day is None or days is None else day + timedelta(days=days)

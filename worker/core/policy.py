@@ -1,0 +1,118 @@
+"""Policies: which windows a kind of card has, and when a holder may be disturbed."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, time
+from typing import Any
+
+from worker.core.cards import Channel, Kind
+from worker.core.deadlines import GRAVITY, DeadlineKind
+from worker.core.hours import Hours
+
+_WINDOW = re.compile(r"(?P<deadline>[a-z_]+)(?P<offset>[+-]\d{1,3})d")
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """``offset`` days from a deadline's day (negative before it), and the channels to use."""
+
+    name: str
+    deadline: DeadlineKind
+    offset: int
+    channels: tuple[Channel, ...]
+
+    @property
+    def urgency(self) -> tuple[int, int]:
+        """Sort key, most urgent first: the gravest loss, then the latest window."""
+        return GRAVITY.index(self.deadline), -self.offset
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """How one kind of card is watched; ``windows`` of a deadline are in order of time.
+
+    ``useful_days``: how long a notice after a deadline is still worth sending.
+    """
+
+    kind: Kind
+    windows: tuple[Window, ...]
+    hours: Hours
+    useful_days: int
+
+
+def parse_policies(data: Mapping[str, Any]) -> tuple[dict[Kind, Policy], list[str]]:
+    """Read all policies from their TOML ``data``; returns those that are right, and all errors.
+
+    Errors read ``key: what is wrong``, ready to be shown after the file's name.
+    """
+    errors: list[str] = []
+    known = {"hours", "useful_days", *Kind}
+    errors += [
+        f"{key}: not known here; known are {', '.join(sorted(known))}"
+        for key in data.keys() - known
+    ]
+    hours = _hours(data.get("hours", {}), errors)
+    useful = data.get("useful_days", 7)
+    if isinstance(useful, bool) or not isinstance(useful, int) or not 1 <= useful <= 90:
+        errors.append(f"useful_days: {useful!r} is not a whole number of days from 1 to 90")
+        useful = 7
+    policies = {}
+    for kind in Kind:
+        if kind not in data:
+            errors.append(f"{kind}: the policy for this kind of card is missing")
+            continue
+        policies[kind] = Policy(kind, _windows(kind, data[kind], errors), hours, useful)
+    return policies, errors
+
+
+def _windows(kind: Kind, data: Any, errors: list[str]) -> tuple[Window, ...]:
+    if not isinstance(data, dict) or not data:
+        errors.append(f'{kind}: write windows such as "plan_end-7d" = "sms, email"')
+        return ()
+    windows = [w for name, value in data.items() if (w := _window(kind, name, value, errors))]
+    seen: dict[tuple[DeadlineKind, int], str] = {}
+    for window in windows:
+        twin = seen.setdefault((window.deadline, window.offset), window.name)
+        if twin != window.name:
+            errors.append(f"{kind}.{window.name}: the same day as {twin}")
+    return tuple(sorted(windows, key=lambda w: (w.deadline, w.offset)))
+
+
+def _window(kind: Kind, name: str, value: Any, errors: list[str]) -> Window | None:
+    where = f"{kind}.{name}"
+    match = _WINDOW.fullmatch(name)
+    if match is None:
+        errors.append(f"{where}: not a window; write one like plan_end-7d or line_loss+1d")
+        return None
+    deadline, offset = match["deadline"], int(match["offset"])
+    if deadline not in set(DeadlineKind):
+        errors.append(f"{where}: unknown deadline; known are {', '.join(DeadlineKind)}")
+        return None
+    names = [part.strip() for part in value.split(",")] if isinstance(value, str) else []
+    if not names or any(n not in set(Channel) for n in names) or len(set(names)) < len(names):
+        errors.append(f'{where}: {value!r} is not a list of channels; write "sms, email"')
+        return None
+    return Window(name, DeadlineKind(deadline), offset, tuple(Channel(n) for n in names))
+
+
+def _hours(data: Any, errors: list[str]) -> Hours:
+    default = Hours(time(9), time(20))
+    if not isinstance(data, dict):
+        errors.append('hours: write open = "09:00" and close = "20:00"')
+        return default
+    errors += [f"hours.{key}: not known here" for key in data.keys() - {"open", "close"}]
+    opens = _time("hours.open", data.get("open", "09:00"), errors) or default.opens
+    closes = _time("hours.close", data.get("close", "20:00"), errors) or default.closes
+    if opens >= closes:
+        errors.append("hours: open must be earlier than close")
+        return default
+    return Hours(opens, closes)
+
+
+def _time(key: str, value: Any, errors: list[str]) -> time | None:
+    try:
+        return datetime.strptime(value, "%H:%M").time()  # noqa: DTZ007 - an hour of any day, anywhere
+    except (TypeError, ValueError):
+        errors.append(f'{key}: {value!r} is not an hour like "09:00"')
+        return None

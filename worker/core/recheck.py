@@ -1,0 +1,102 @@
+"""The last look before a send: is every reminder of a message still true, and is now the time?"""
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from worker.core.cards import Card, CardState, Channel, Holder
+from worker.core.deadlines import Ladder
+from worker.core.hours import Hours
+from worker.core.reminders import ReminderKey, ReminderState
+from worker.core.windows import address_of
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A waiting reminder inside a message, with its card as it is now."""
+
+    id: int
+    key: ReminderKey
+    due_at: datetime
+    useful_until: datetime
+    card: Card
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """A reminder that will not be sent in this message; ``fall_back``: the other channel may."""
+
+    item: Item
+    state: ReminderState
+    reason: str
+    fall_back: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """``keep``: what may be sent to ``address`` now, or from ``postpone`` on if that is set.
+    ``rerouted``: reminders whose card now has another holder, who is told instead."""
+
+    keep: tuple[Item, ...]
+    address: str | None
+    postpone: datetime | None
+    ended: tuple[End, ...] = field(default=())
+    rerouted: tuple[Item, ...] = field(default=())
+
+
+def recheck(
+    items: Collection[Item],
+    holder: Holder,
+    channel: Channel,
+    now: datetime,
+    hours: Hours,
+    ladder_of: Callable[[Card], Ladder],
+    suppressed: Callable[[str], str | None],
+) -> Verdict:
+    """Check ``items`` of one message to ``holder`` over ``channel`` once more at ``now``.
+
+    ``suppressed`` gives the reason why an address must not be used, or ``None``.
+    """
+    opens = hours.next_open(now, holder.time_zone)
+    keep: list[Item] = []
+    ended: list[End] = []
+    rerouted: list[Item] = []
+    address: str | None = None
+    for item in items:
+        own = address_of(item.card, holder, channel)
+        if item.card.holder_id != holder.id:
+            rerouted.append(item)
+        elif end := _end(item, own, now, opens, ladder_of, suppressed):
+            ended.append(end)
+        elif address is None or own == address:
+            address = own
+            keep.append(item)
+        else:
+            # No contact phone: each card is told on its own number, so in a message of its own.
+            rerouted.append(item)
+    postpone = opens if opens > now else None
+    return Verdict(tuple(keep), address, postpone, tuple(ended), tuple(rerouted))
+
+
+def _end(
+    item: Item,
+    address: str | None,
+    now: datetime,
+    opens: datetime,
+    ladder_of: Callable[[Card], Ladder],
+    suppressed: Callable[[str], str | None],
+) -> End | None:
+    if item.card.state in (CardState.RECYCLED, CardState.CLOSED):
+        return End(item, ReminderState.SUPERSEDED, item.card.state)
+    deadline = ladder_of(item.card).get(item.key.deadline)
+    if deadline is None or deadline.on != item.key.on:
+        return End(item, ReminderState.SUPERSEDED, "renewed")
+    if now >= item.useful_until:
+        return End(item, ReminderState.MISSED, "too_late")
+    if opens >= item.useful_until:
+        return End(item, ReminderState.MISSED, "quiet_hours")
+    if address is None:
+        return End(item, ReminderState.SUPPRESSED, "no_address", fall_back=True)
+    if reason := suppressed(address):
+        return End(item, ReminderState.SUPPRESSED, reason, fall_back=True)
+    return None

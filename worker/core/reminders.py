@@ -1,0 +1,70 @@
+"""The unit of the promise: one notice owed for one card, and the states it can end in."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+
+from worker.core.cards import Channel
+from worker.core.deadlines import DeadlineKind
+
+
+class ReminderState(StrEnum):
+    """``PENDING`` until the notice ends; every other state is an end, with its reason beside it."""
+
+    PENDING = "pending"
+    SENT = "sent"
+    DELIVERED = "delivered"
+    SUPPRESSED = "suppressed"
+    SUPERSEDED = "superseded"
+    MISSED = "missed"
+
+
+class MessageState(StrEnum):
+    """Where a message is. ``PENDING``, ``RETRYABLE`` and ``HELD`` wait to be sent."""
+
+    PENDING = "pending"
+    SENDING = "sending"
+    SENT = "sent"
+    DELIVERED = "delivered"
+    UNDELIVERED = "undelivered"
+    RETRYABLE = "retryable"
+    UNKNOWN = "unknown"
+    HELD = "held"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+WAITING = (MessageState.PENDING, MessageState.RETRYABLE, MessageState.HELD)
+
+
+@dataclass(frozen=True, slots=True)
+class ReminderKey:
+    """What makes a reminder unique for its card; a renewal moves ``on`` and so makes new ones."""
+
+    deadline: DeadlineKind
+    on: date
+    window: str
+    channel: Channel
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A reminder the ledger already has."""
+
+    id: int
+    key: ReminderKey
+    state: ReminderState
+    due_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A reminder to write: ``PENDING`` to send from ``due_at`` on and no later than
+    ``useful_until``, or one that ends at once, with its ``reason``."""
+
+    key: ReminderKey
+    due_at: datetime
+    useful_until: datetime
+    urgency: tuple[int, int]
+    state: ReminderState = ReminderState.PENDING
+    reason: str | None = None

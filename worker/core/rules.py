@@ -1,0 +1,46 @@
+"""The rules in force: operator packs and policies together, asked one card at a time."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from worker.core.cards import Card, Holder, Kind
+from worker.core.deadlines import Deadline, DeadlineKind, ladder
+from worker.core.hours import Hours
+from worker.core.operators import OperatorPack
+from worker.core.policy import Policy
+from worker.core.reminders import Known
+from worker.core.windows import Decision, Span, evaluate, spans
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """``packs`` by operator code, ``policies`` by kind; every kind has one."""
+
+    packs: Mapping[str, OperatorPack]
+    policies: Mapping[Kind, Policy]
+
+    @property
+    def hours(self) -> Hours:
+        """When holders may be disturbed: one rule for all kinds."""
+        return self.policies[Kind.DATA].hours
+
+    def pack(self, operator: str) -> OperatorPack:
+        """The operator's pack; of an operator without one nothing is known but its name."""
+        return self.packs.get(operator) or OperatorPack(operator, operator.title(), {}, {})
+
+    def ladder(self, card: Card) -> dict[DeadlineKind, Deadline]:
+        """All known deadlines of ``card``."""
+        return ladder(card, self.pack(card.operator))
+
+    def spans(self, card: Card, holder: Holder) -> list[Span]:
+        """Every window of ``card`` with the time it is open."""
+        return spans(card, holder, self.ladder(card), self.policies[card.kind])
+
+    def evaluate(
+        self, card: Card, holder: Holder, now: datetime, known: Collection[Known] = ()
+    ) -> Decision:
+        """What ``card`` owes at ``now``."""
+        return evaluate(
+            card, holder, self.pack(card.operator), self.policies[card.kind], now, known
+        )

@@ -1,0 +1,207 @@
+"""What is owed for one card at one instant: pure functions of the card, its policy and ``now``."""
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from itertools import zip_longest
+
+from worker.core.cards import Card, CardState, Channel, Holder
+from worker.core.deadlines import Deadline, DeadlineKind, Ladder, ladder
+from worker.core.hours import local_day
+from worker.core.operators import OperatorPack
+from worker.core.policy import Policy, Window
+from worker.core.reminders import Known, Planned, ReminderKey, ReminderState
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """When a window is open: due ``at`` a holder's opening hour, useful until ``until``."""
+
+    window: Window
+    deadline: Deadline
+    at: datetime
+    until: datetime
+
+    def key(self, channel: Channel) -> ReminderKey:
+        """The identity of this window's reminder on ``channel``."""
+        return ReminderKey(self.deadline.kind, self.deadline.on, self.window.name, channel)
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """``planned``: reminders to write. ``stale``: ids of waiting reminders whose deadline is gone.
+    ``next_check_at``: the next instant at which the answer can change, ``None`` for never."""
+
+    planned: tuple[Planned, ...]
+    stale: tuple[int, ...]
+    next_check_at: datetime | None
+
+
+def evaluate(
+    card: Card,
+    holder: Holder,
+    pack: OperatorPack,
+    policy: Policy,
+    now: datetime,
+    known: Collection[Known] = (),
+) -> Decision:
+    """Decide what ``card`` owes its holder at ``now``, given the reminders that exist.
+
+    Of each deadline only the one open window is owed: an older one that passed unsent while the
+    card was watched is ``missed``; what lay before ``card.watched_since`` was never owed.
+    """
+    steps = ladder(card, pack) if card.state in (CardState.ACTIVE, CardState.SUSPENDED) else {}
+    current = {(step.kind, step.on) for step in steps.values()}
+    stale = tuple(
+        k.id
+        for k in known
+        if k.state is ReminderState.PENDING and (k.key.deadline, k.key.on) not in current
+    )
+    every = spans(card, holder, steps, policy)
+    taken = {k.key for k in known}
+    missed = [p for span in every if _passed(card, span, now) for p in _missed(span, taken)]
+    open_now = [span for span in every if span.at <= now < span.until]
+    planned, again = _plan(card, holder, policy, open_now, now, known)
+    instants = [span.at for span in every if span.at > now] + again
+    return Decision(tuple(missed + planned), stale, min(instants, default=None))
+
+
+def spans(card: Card, holder: Holder, steps: Ladder, policy: Policy) -> list[Span]:
+    """Every window of ``policy`` that ``card`` has, with its due instant and its end.
+
+    A window is due at the opening hour of its day in the holder's time zone; it ends where the
+    next window of the same deadline opens, at the deadline, or ``policy.useful_days`` after it.
+    """
+    return [span for step in steps.values() for span in _spans(card, holder, step, policy)]
+
+
+def _spans(card: Card, holder: Holder, step: Deadline, policy: Policy) -> Iterator[Span]:
+    windows = [w for w in policy.windows if w.deadline is step.kind and not _too_long(card, w)]
+    starts = [
+        policy.hours.opening(step.on + timedelta(days=w.offset), holder.time_zone) for w in windows
+    ]
+    for window, at, following in zip_longest(windows, starts, starts[1:]):
+        last = step.at if window.offset <= 0 else at + timedelta(days=policy.useful_days)
+        until = last if following is None else min(last, following)
+        if at < until:
+            yield Span(window, step, at, until)
+
+
+def _too_long(card: Card, window: Window) -> bool:
+    """A notice further ahead than half the plan says nothing new; T-1 and T0 always stay."""
+    ahead = -window.offset
+    if window.deadline is not DeadlineKind.PLAN_END or card.plan_days is None or ahead <= 1:
+        return False
+    return ahead * 2 > card.plan_days
+
+
+def reachable(card: Card, holder: Holder, channel: Channel) -> bool:
+    """Is there an address for ``channel``?"""
+    return address_of(card, holder, channel) is not None
+
+
+def address_of(card: Card, holder: Holder, channel: Channel) -> str | None:
+    """Where to reach the holder: the contact phone before the card's own number, and that one
+    only while the card is in service."""
+    if channel is Channel.EMAIL:
+        return holder.email
+    own = card.msisdn if card.state is CardState.ACTIVE else None
+    return holder.contact_phone or own
+
+
+def _passed(card: Card, span: Span, now: datetime) -> bool:
+    return card.watched_since <= span.at and span.until <= now
+
+
+def _missed(span: Span, taken: Collection[ReminderKey]) -> Iterator[Planned]:
+    if any(span.key(channel) in taken for channel in Channel):
+        return
+    for channel in span.window.channels:
+        yield _planned(span, channel, span.at, ReminderState.MISSED, "not_checked_in_time")
+
+
+def _planned(
+    span: Span,
+    channel: Channel,
+    due_at: datetime,
+    state: ReminderState = ReminderState.PENDING,
+    reason: str | None = None,
+) -> Planned:
+    return Planned(span.key(channel), due_at, span.until, span.window.urgency, state, reason)
+
+
+def _plan(
+    card: Card,
+    holder: Holder,
+    policy: Policy,
+    open_now: list[Span],
+    now: datetime,
+    known: Collection[Known],
+) -> tuple[list[Planned], list[datetime]]:
+    """Reminders for the open windows, most urgent first, and instants at which to look again."""
+    due_at = policy.hours.next_open(now, holder.time_zone)
+    taken = {k.key for k in known}
+    busy = _sms_days(known, holder.time_zone)
+    planned: list[Planned] = []
+    again: list[datetime] = []
+    for span in sorted(open_now, key=lambda s: s.window.urgency):
+        for channel, unreachable in _channels(card, holder, span):
+            if span.key(channel) in taken:
+                continue
+            if unreachable:
+                planned.append(_planned(span, channel, now, ReminderState.SUPPRESSED, "no_address"))
+                continue
+            at = due_at
+            if channel is Channel.SMS:
+                at = _free_day(policy, holder, busy, due_at)
+            if at >= span.until:
+                state, reason = _too_late(span, due_at)
+                planned.append(_planned(span, channel, now, state, reason))
+            elif at > due_at:
+                again.append(at)
+            else:
+                planned.append(_planned(span, channel, at))
+                if channel is Channel.SMS:
+                    busy.add(local_day(at, holder.time_zone))
+    return planned, again
+
+
+def _channels(card: Card, holder: Holder, span: Span) -> Iterator[tuple[Channel, bool]]:
+    """The window's channels, each with whether it is out of reach, and the one that steps in."""
+    for channel in span.window.channels:
+        yield channel, not reachable(card, holder, channel)
+    for channel in span.window.channels:
+        steps_in = channel.other
+        if (
+            not reachable(card, holder, channel)
+            and steps_in not in span.window.channels
+            and reachable(card, holder, steps_in)
+        ):
+            yield steps_in, False
+
+
+def _sms_days(known: Collection[Known], time_zone: str) -> set[date]:
+    lives = (ReminderState.PENDING, ReminderState.SENT, ReminderState.DELIVERED)
+    return {
+        local_day(k.due_at, time_zone)
+        for k in known
+        if k.key.channel is Channel.SMS and k.state in lives
+    }
+
+
+def _free_day(policy: Policy, holder: Holder, busy: set[date], due_at: datetime) -> datetime:
+    """The first instant from ``due_at`` on a day without an SMS: one SMS a card a day."""
+    at = due_at
+    while local_day(at, holder.time_zone) in busy:
+        tomorrow = local_day(at, holder.time_zone) + timedelta(days=1)
+        at = policy.hours.opening(tomorrow, holder.time_zone)
+    return at
+
+
+def _too_late(span: Span, due_at: datetime) -> tuple[ReminderState, str]:
+    """Why an open window yields no notice: another SMS had the day, or the night is too long."""
+    if due_at < span.until:
+        return ReminderState.SUPERSEDED, "one_sms_a_day"
+    if span.until < span.deadline.at or span.window.offset > 0:
+        return ReminderState.SUPERSEDED, "next_window_opens_first"
+    return ReminderState.MISSED, "quiet_hours"

@@ -1,0 +1,115 @@
+"""One engine a process, and the two ways to use it: to read, and to write."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from worker.errors import ConfigError, UnreachableError
+
+_READ = {"vigencia_read": True}
+
+
+def open_engine(url: str, *, pool_size: int = 8) -> Engine:
+    """An engine for ``url`` (``sqlite:///path`` or ``postgresql://…``); connects on first use.
+
+    Raises ``ConfigError`` for an address that is none.
+    """
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        raise ConfigError(
+            "DATABASE_URL is not a database address",
+            "Write sqlite:///var/vigencia.db or postgresql://user:password@host/database.",
+        ) from None
+    if parsed.drivername in ("postgres", "postgresql"):
+        parsed = parsed.set(drivername="postgresql+psycopg")
+    if parsed.get_backend_name() == "sqlite":
+        return _open_sqlite(parsed, pool_size)
+    if parsed.drivername != "postgresql+psycopg":
+        raise ConfigError(
+            f"DATABASE_URL: {parsed.drivername} is not supported",
+            "Use sqlite:///path or postgresql://user:password@host/database.",
+        )
+    # A server may close idle connections: pre_ping costs a round trip on checkout, not a lost job.
+    return create_engine(
+        parsed,
+        pool_size=pool_size,
+        pool_pre_ping=True,
+        hide_parameters=True,  # parameters are numbers and addresses: never in an error text
+        connect_args={"connect_timeout": 5},
+    )
+
+
+def _open_sqlite(url: Any, pool_size: int) -> Engine:
+    if url.database and url.database != ":memory:":
+        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(
+        url, pool_size=pool_size, hide_parameters=True, connect_args={"timeout": 30}
+    )
+
+    @event.listens_for(engine, "connect")
+    def _configure(connection: sqlite3.Connection, _record: ConnectionPoolEntry) -> None:
+        connection.isolation_level = None  # we say BEGIN ourselves, below
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = NORMAL")
+        connection.execute("PRAGMA foreign_keys = ON")
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        # A deferred BEGIN that reads and then writes loses updates between processes silently.
+        read = connection.get_execution_options().get("vigencia_read")
+        connection.exec_driver_sql("BEGIN" if read else "BEGIN IMMEDIATE")
+
+    return engine
+
+
+@contextmanager
+def writing(engine: Engine) -> Iterator[Connection]:
+    """A transaction that may write; committed at the end, rolled back on any exception."""
+    with _translated(engine), engine.begin() as connection:
+        yield connection
+
+
+@contextmanager
+def reading(engine: Engine) -> Iterator[Connection]:
+    """A transaction that only reads, and on SQLite waits for no writer."""
+    with _translated(engine), engine.connect() as plain:
+        connection = plain.execution_options(**_READ)
+        with connection.begin():
+            yield connection
+
+
+@contextmanager
+def _translated(engine: Engine) -> Iterator[None]:
+    """A database that is away becomes a message for a person, without its address's password."""
+    try:
+        yield
+    except (OperationalError, InterfaceError) as error:
+        if isinstance(error, DBAPIError) and "no such table" in str(error.orig):
+            raise not_migrated() from error
+        where = engine.url.render_as_string(hide_password=True)
+        raise UnreachableError(
+            f"The database {where} does not answer: {_first_line(error)}",
+            "Check DATABASE_URL and that the server runs, then try again; nothing was lost.",
+        ) from error
+    except DBAPIError as error:
+        if type(error.orig).__name__ == "UndefinedTable":
+            raise not_migrated() from error
+        raise
+
+
+def not_migrated() -> ConfigError:
+    """The database has no tables, or those of another version."""
+    return ConfigError(
+        "The database does not have this version's tables.", "Run: vigencia db upgrade"
+    )
+
+
+def _first_line(error: DBAPIError) -> str:
+    return (str(error.orig).strip().splitlines() or ["no reason given"])[0]

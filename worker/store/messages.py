@@ -1,0 +1,316 @@
+"""Messages and their attempts: the unit of sending, claimed by compare-and-set with a lease."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
+
+from worker.core.cards import Channel, Holder
+from worker.core.recheck import Item
+from worker.core.reminders import WAITING, MessageState, ReminderState
+from worker.store import cards as card_store
+from worker.store.reminders import key_of
+from worker.store.tables import attempts, books, holders, messages, reminders
+
+
+@dataclass(frozen=True, slots=True)
+class NewMessage:
+    """A message to create; it is due at ``due_at`` and the scheduler will look at it then."""
+
+    book_id: int
+    holder_id: int
+    channel: Channel
+    due_at: datetime
+    useful_until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """A claimed message with all that a send needs; ``items`` are its waiting reminders."""
+
+    id: int
+    book_id: int
+    channel: Channel
+    attempts: int
+    useful_until: datetime
+    holder: Holder
+    signature: str
+    items: tuple[Item, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Woken:
+    """Ids the scheduler found: to send, by channel; unknowns to settle; leases that ran out."""
+
+    send: Mapping[Channel, list[int]]
+    reconcile: list[int]
+    expired: list[int]
+
+    def __len__(self) -> int:
+        return sum(map(len, self.send.values())) + len(self.reconcile) + len(self.expired)
+
+
+def create(
+    conn: Connection, new: Sequence[NewMessage], now: datetime, hint: timedelta
+) -> list[int]:
+    """Insert waiting messages; returns their ids in the order given.
+
+    What is due now is hinted to the workers at once, so the sweep looks only after ``hint``.
+    """
+    if not new:
+        return []
+    rows = [
+        {
+            "book_id": m.book_id,
+            "holder_id": m.holder_id,
+            "channel": m.channel,
+            "state": MessageState.PENDING,
+            "next_attempt_at": m.due_at,
+            "wake_at": m.due_at if m.due_at > now else now + hint,
+            "useful_until": m.useful_until,
+            "attempts": 0,
+            "created_at": now,
+        }
+        for m in new
+    ]
+    statement = insert(messages).returning(messages.c.id, sort_by_parameter_order=True)
+    return list(conn.execute(statement, rows).scalars())
+
+
+def wake(conn: Connection, now: datetime, limit: int, hint: timedelta, park: timedelta) -> Woken:
+    """Take up to ``limit`` messages that need a look, and set when to look next.
+
+    A message still ``sending`` after its lease lost its worker: whether the provider took it is
+    unknown, so it is parked for ``park`` like any ambiguous attempt.
+    """
+    rows = conn.execute(
+        select(messages.c.id, messages.c.channel, messages.c.state)
+        .where(messages.c.wake_at <= now)
+        .order_by(messages.c.wake_at)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    ).all()
+    send: dict[Channel, list[int]] = defaultdict(list)
+    for row in rows:
+        if row.state in WAITING:
+            send[Channel(row.channel)].append(row.id)
+    expired = [row.id for row in rows if row.state == MessageState.SENDING]
+    unknown = [row.id for row in rows if row.state == MessageState.UNKNOWN]
+    _wake_at(conn, [row.id for row in rows if row.state != MessageState.SENDING], now + hint)
+    if expired:
+        conn.execute(
+            update(messages)
+            .where(messages.c.id.in_(expired))
+            .values(
+                state=MessageState.UNKNOWN,
+                reason="lease_expired",
+                wake_at=now + park,
+                next_attempt_at=now + park,
+            )
+        )
+    return Woken(send, unknown, expired)
+
+
+def _wake_at(conn: Connection, ids: list[int], at: datetime) -> None:
+    if ids:
+        conn.execute(update(messages).where(messages.c.id.in_(ids)).values(wake_at=at))
+
+
+def claim(
+    conn: Connection, channel: Channel, ids: Sequence[int], now: datetime, lease: timedelta
+) -> list[Parcel]:
+    """Make the due ones of ``ids`` ours to send until ``now + lease``; who is late gets none."""
+    ours = (
+        select(messages.c.id)
+        .where(
+            messages.c.id.in_(ids),
+            messages.c.channel == channel,
+            messages.c.state.in_(WAITING),
+            messages.c.next_attempt_at <= now,
+        )
+        .with_for_update(skip_locked=True)
+    )
+    claimed = conn.execute(
+        update(messages)
+        .where(messages.c.id.in_(ours))
+        .values(state=MessageState.SENDING, wake_at=now + lease)
+        .returning(messages.c.id)
+    ).scalars()
+    return load(conn, list(claimed))
+
+
+def load(conn: Connection, ids: Sequence[int]) -> list[Parcel]:
+    """The messages ``ids`` with their holders and waiting reminders."""
+    if not ids:
+        return []
+    waiting = conn.execute(
+        select(reminders).where(
+            reminders.c.message_id.in_(ids), reminders.c.state == ReminderState.PENDING
+        )
+    ).all()
+    watched = card_store.load(conn, {row.card_id for row in waiting})
+    items: dict[int, list[Item]] = defaultdict(list)
+    for row in waiting:
+        card = watched[row.card_id].card
+        item = Item(row.id, key_of(row), row.due_at, row.useful_until, card)
+        items[row.message_id].append(item)
+    rows = conn.execute(
+        select(messages, holders.c.name, holders.c.language, holders.c.time_zone)
+        .add_columns(holders.c.contact_phone, holders.c.email, books.c.signature)
+        .join(holders, holders.c.id == messages.c.holder_id)
+        .join(books, books.c.id == messages.c.book_id)
+        .where(messages.c.id.in_(ids))
+        .order_by(messages.c.next_attempt_at, messages.c.id)
+    )
+    return [_parcel(row, tuple(items[row.id])) for row in rows]
+
+
+def _parcel(row: Any, items: tuple[Item, ...]) -> Parcel:
+    holder = Holder(
+        row.holder_id, row.name, row.language, row.time_zone, row.contact_phone, row.email
+    )
+    return Parcel(
+        id=row.id,
+        book_id=row.book_id,
+        channel=Channel(row.channel),
+        attempts=row.attempts,
+        useful_until=row.useful_until,
+        holder=holder,
+        signature=row.signature,
+        items=items,
+    )
+
+
+def set_states(
+    conn: Connection,
+    rows: Sequence[Mapping[str, Any]],
+    expected: MessageState = MessageState.SENDING,
+) -> None:
+    """Update messages by ``message`` and ``count``: their ``state``, ``reason``, and
+    ``next_attempt_at`` (``None`` where they have ended).
+
+    A compare-and-set: only a message still in ``expected`` with ``count`` attempts changes, so a
+    process that comes back late cannot undo what another has settled.
+    """
+    statement = update(messages).where(
+        messages.c.id == bindparam("message"),
+        messages.c.attempts == bindparam("count"),
+        messages.c.state == expected,
+    )
+    again = [{**row, "wake_at": row["next_attempt_at"]} for row in rows if row["next_attempt_at"]]
+    ended = [
+        {key: row[key] for key in row if key != "next_attempt_at"} | {"wake_at": None}
+        for row in rows
+        if row["next_attempt_at"] is None
+    ]
+    for changes in (again, ended):
+        if changes:
+            conn.execute(statement, changes)
+
+
+def set_contents(conn: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Keep what is about to be sent (``message subject body segments``) and count the attempt."""
+    if rows:
+        conn.execute(
+            update(messages)
+            .where(messages.c.id == bindparam("message"))
+            .values(attempts=messages.c.attempts + 1),
+            list(rows),
+        )
+
+
+def set_sent(conn: Connection, sent: Mapping[int, str], now: datetime) -> None:
+    """Record that the provider took the messages, each with the provider's id."""
+    if sent:
+        conn.execute(
+            update(messages)
+            .where(messages.c.id == bindparam("message"))
+            .values(
+                state=MessageState.SENT,
+                reason=None,
+                wake_at=None,
+                sent_at=now,
+                provider_id=bindparam("provider"),
+            ),
+            [{"message": message, "provider": provider} for message, provider in sent.items()],
+        )
+
+
+def not_counted(conn: Connection, ids: Iterable[int]) -> None:
+    """Take back the count of attempts that our own configuration spoiled."""
+    if wanted := list(ids):
+        conn.execute(
+            update(messages)
+            .where(messages.c.id.in_(wanted), messages.c.attempts > 0)
+            .values(attempts=messages.c.attempts - 1)
+        )
+
+
+def add_attempts(conn: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Commit attempts before their calls: ``id message_id address digest started_at``."""
+    if rows:
+        conn.execute(insert(attempts), list(rows))
+
+
+def end_attempts(conn: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Record how attempts ended: ``attempt outcome code provider_id ended_at``."""
+    if rows:
+        conn.execute(update(attempts).where(attempts.c.id == bindparam("attempt")), list(rows))
+
+
+def drop(conn: Connection, message_id: int) -> None:
+    """Remove a message that was made a moment ago in this transaction and carries nothing."""
+    conn.execute(delete(messages).where(messages.c.id == message_id))
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """A message whose last attempt ended nobody knows how, with what that attempt said."""
+
+    parcel: Parcel
+    attempt: UUID
+    address: str
+    digest: str
+    started_at: datetime
+
+
+def unknowns(conn: Connection, channel: Channel, ids: Sequence[int]) -> list[Unknown]:
+    """Those of ``ids`` that are unknown on ``channel``, each with its latest open attempt."""
+    rows = conn.execute(
+        select(attempts)
+        .join(messages, messages.c.id == attempts.c.message_id)
+        .where(
+            messages.c.id.in_(ids),
+            messages.c.state == MessageState.UNKNOWN,
+            messages.c.channel == channel,
+            attempts.c.provider_id.is_(None),
+        )
+        .order_by(attempts.c.started_at)
+    ).all()
+    latest = {row.message_id: row for row in rows}
+    return [
+        Unknown(parcel, row.id, row.address, row.digest, row.started_at)
+        for parcel in load(conn, list(latest))
+        if (row := latest[parcel.id])
+    ]
+
+
+def adopted(conn: Connection, provider_ids: Sequence[str]) -> set[str]:
+    """Those of ``provider_ids`` that belong to an attempt already."""
+    found = conn.execute(
+        select(attempts.c.provider_id).where(attempts.c.provider_id.in_(provider_ids))
+    )
+    return {str(provider) for provider in found.scalars()}
+
+
+def reopen(conn: Connection, message_id: int) -> None:
+    """Let an unknown whose end has come to light be recorded like one that was just sent."""
+    conn.execute(
+        update(messages)
+        .where(messages.c.id == message_id, messages.c.state == MessageState.UNKNOWN)
+        .values(state=MessageState.SENDING)
+    )

@@ -1,0 +1,70 @@
+"""Bring a database to this version's schema, or say where it stands. Alembic is imported late."""
+
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sqlalchemy import Connection, Engine, inspect
+
+from worker.store.engine import not_migrated, reading, writing
+
+_MIGRATIONS = Path(__file__).parent / "migrations"
+_LOCK_KEY = 0x7669_6765  # "vige": one migration at a time on PostgreSQL
+
+
+def upgrade(engine: Engine) -> tuple[str | None, str]:
+    """Migrate to the newest revision in one transaction; returns the revisions (before, after)."""
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS))
+    with _one_at_a_time(engine), writing(engine) as connection:
+        if engine.dialect.name == "postgresql":
+            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK_KEY})")
+        before = revision(connection)
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+        after = revision(connection)
+    return before, str(after)
+
+
+def revision(connection: Connection) -> str | None:
+    """The schema revision of the database, ``None`` for an empty one."""
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    return connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
+
+
+def head() -> str:
+    """The revision this version of the program needs, read from the names of the files."""
+    names = sorted(path.stem for path in (_MIGRATIONS / "versions").glob("[0-9]*.py"))
+    return names[-1].split("_")[0]
+
+
+def require_current(engine: Engine) -> None:
+    """Raise ``ConfigError`` unless the schema is this version's.
+
+    An empty SQLite file is migrated on the spot, since nobody has data in it to protect.
+    """
+    with reading(engine) as connection:
+        found = revision(connection)
+    if found == head():
+        return
+    if found is None and engine.dialect.name == "sqlite":
+        upgrade(engine)
+        return
+    raise not_migrated()
+
+
+@contextmanager
+def _one_at_a_time(engine: Engine) -> Iterator[None]:
+    """Two commands that meet an empty SQLite file must not both create its tables."""
+    path = engine.url.database
+    if engine.dialect.name != "sqlite" or not path or path == ":memory:":
+        yield
+        return
+    with Path(f"{path}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield

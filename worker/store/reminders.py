@@ -1,0 +1,105 @@
+"""The ledger: which notices are owed, and how each of them ended."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, or_, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from worker.core.cards import Channel
+from worker.core.deadlines import DeadlineKind
+from worker.core.reminders import Known, Planned, ReminderKey, ReminderState
+from worker.store.tables import reminders
+
+
+def known(conn: Connection, card_ids: Sequence[int], since: date) -> dict[int, list[Known]]:
+    """By card: the reminders that wait, and all those for deadlines from ``since`` on."""
+    rows = conn.execute(
+        select(reminders).where(
+            reminders.c.card_id.in_(card_ids),
+            or_(reminders.c.state == ReminderState.PENDING, reminders.c.deadline_on >= since),
+        )
+    )
+    found: dict[int, list[Known]] = defaultdict(list)
+    for row in rows:
+        state = ReminderState(row.state)
+        found[row.card_id].append(Known(row.id, key_of(row), state, row.due_at))
+    return found
+
+
+def key_of(row: Row[Any]) -> ReminderKey:
+    """The identity in a row of ``reminders``."""
+    return ReminderKey(
+        DeadlineKind(row.deadline), row.deadline_on, row.window, Channel(row.channel)
+    )
+
+
+def as_row(card_id: int, planned: Planned, message_id: int | None, now: datetime) -> dict[str, Any]:
+    """A planned reminder as a row to insert."""
+    ended = planned.state is not ReminderState.PENDING
+    return {
+        "card_id": card_id,
+        "deadline": planned.key.deadline,
+        "deadline_on": planned.key.on,
+        "window": planned.key.window,
+        "channel": planned.key.channel,
+        "due_at": planned.due_at,
+        "useful_until": planned.useful_until,
+        "state": planned.state,
+        "reason": planned.reason,
+        "message_id": message_id,
+        "created_at": now,
+        "ended_at": now if ended else None,
+    }
+
+
+def insert_new(conn: Connection, rows: Sequence[Mapping[str, Any]]) -> list[int | None]:
+    """Insert the rows that are not there yet; returns the message ids of those inserted.
+
+    The unique key decides: whoever comes second writes nothing.
+    """
+    if not rows:
+        return []
+    if conn.dialect.name == "postgresql":
+        statement: Any = postgresql.insert(reminders).on_conflict_do_nothing()
+    else:
+        statement = sqlite.insert(reminders).on_conflict_do_nothing()
+    inserted = conn.execute(statement.returning(reminders.c.message_id), list(rows))
+    return [row.message_id for row in inserted]
+
+
+def end(
+    conn: Connection, ids: Iterable[int], state: ReminderState, reason: str | None, now: datetime
+) -> None:
+    """End the waiting reminders ``ids``; one that has ended stays as it is."""
+    if wanted := list(ids):
+        conn.execute(
+            update(reminders)
+            .where(reminders.c.id.in_(wanted), reminders.c.state == ReminderState.PENDING)
+            .values(state=state, reason=reason, ended_at=now)
+        )
+
+
+def end_of_messages(
+    conn: Connection,
+    message_ids: Iterable[int],
+    state: ReminderState,
+    reason: str | None,
+    now: datetime,
+) -> None:
+    """End all waiting reminders that the messages ``message_ids`` carry."""
+    if wanted := list(message_ids):
+        conn.execute(
+            update(reminders)
+            .where(reminders.c.message_id.in_(wanted), reminders.c.state == ReminderState.PENDING)
+            .values(state=state, reason=reason, ended_at=now)
+        )
+
+
+def move(conn: Connection, ids: Iterable[int], message_id: int) -> None:
+    """Let the waiting reminders ``ids`` travel with another message."""
+    conn.execute(
+        update(reminders).where(reminders.c.id.in_(list(ids))).values(message_id=message_id)
+    )

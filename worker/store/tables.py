@@ -1,0 +1,193 @@
+"""The tables. SQL is the only truth; a queue message is a hint that carries ids from here."""
+
+from sqlalchemy import (
+    JSON,
+    Column,
+    Date,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    Numeric,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    Uuid,
+)
+
+from worker.store.types import Instant, RowId
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+books = Table(
+    "books",
+    metadata,
+    Column("id", RowId, primary_key=True),
+    Column("name", String(100), nullable=False, unique=True),
+    Column("signature", String(30), nullable=False),
+    Column("language", String(10), nullable=False),
+    Column("time_zone", String(64), nullable=False),
+    Column("guardian_email", String(320)),
+    Column("guardian_phone", String(20)),
+    Column("created_at", Instant, nullable=False),
+)
+
+holders = Table(
+    "holders",
+    metadata,
+    Column("id", RowId, primary_key=True),
+    Column("book_id", ForeignKey("books.id"), nullable=False),
+    Column("name", String(200), nullable=False),
+    Column("language", String(10), nullable=False),
+    Column("time_zone", String(64), nullable=False),
+    Column("contact_phone", String(20)),
+    Column("email", String(320)),
+    Column("created_at", Instant, nullable=False),
+    Column("updated_at", Instant, nullable=False),
+    Index("ix_holders_book_id_name", "book_id", "name"),
+)
+
+cards = Table(
+    "cards",
+    metadata,
+    Column("id", RowId, primary_key=True),
+    Column("book_id", ForeignKey("books.id"), nullable=False),
+    Column("holder_id", ForeignKey("holders.id"), nullable=False, index=True),
+    Column("kind", String(20), nullable=False),
+    Column("operator", String(50), nullable=False),
+    Column("msisdn", String(20)),
+    Column("iccid", String(20)),
+    Column("imsi", String(15)),
+    Column("plan", String(200)),
+    Column("plan_days", Integer),
+    Column("plan_end", Date),
+    Column("last_topup", Date),
+    Column("balance", Numeric(12, 2)),
+    Column("state", String(20), nullable=False),
+    Column("time_zone", String(64), nullable=False),
+    Column("note", Text),
+    # Since when the present deadlines are known: nothing before it was ever owed.
+    Column("watched_since", Instant, nullable=False),
+    # The next instant at which a check can have a new result; a claim moves it by a lease.
+    Column("next_check_at", Instant),
+    Column("created_at", Instant, nullable=False),
+    Column("updated_at", Instant, nullable=False),
+    UniqueConstraint("book_id", "iccid"),
+    Index("ix_cards_book_id_msisdn", "book_id", "msisdn"),
+    # Partial, so that a tick costs what is due and closed cards cost nothing.
+    Index(
+        "ix_cards_next_check_at",
+        "next_check_at",
+        postgresql_where=Column("next_check_at").is_not(None),
+        sqlite_where=Column("next_check_at").is_not(None),
+    ),
+)
+
+messages = Table(
+    "messages",
+    metadata,
+    Column("id", RowId, primary_key=True),
+    Column("book_id", ForeignKey("books.id"), nullable=False),
+    Column("holder_id", ForeignKey("holders.id"), nullable=False, index=True),
+    Column("channel", String(10), nullable=False),
+    Column("state", String(20), nullable=False),
+    Column("next_attempt_at", Instant, nullable=False),
+    # When the scheduler must look again whatever happened: to send, to repeat a hint that was
+    # lost, at the end of a lease, to settle an unknown. NULL once the message has ended.
+    Column("wake_at", Instant),
+    Column("useful_until", Instant, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("reason", String(100)),
+    Column("provider_id", String(100)),
+    Column("subject", Text),
+    Column("body", Text),
+    Column("segments", Integer),
+    Column("created_at", Instant, nullable=False),
+    Column("sent_at", Instant),
+    Index(
+        "ix_messages_wake_at",
+        "wake_at",
+        postgresql_where=Column("wake_at").is_not(None),
+        sqlite_where=Column("wake_at").is_not(None),
+    ),
+    Index("ix_messages_provider_id", "provider_id"),
+)
+
+reminders = Table(
+    "reminders",
+    metadata,
+    Column("id", RowId, primary_key=True),
+    Column("card_id", ForeignKey("cards.id"), nullable=False),
+    Column("deadline", String(20), nullable=False),
+    Column("deadline_on", Date, nullable=False),
+    Column("window", String(40), nullable=False),
+    Column("channel", String(10), nullable=False),
+    Column("due_at", Instant, nullable=False),
+    Column("useful_until", Instant, nullable=False),
+    Column("state", String(20), nullable=False),
+    Column("reason", String(100)),
+    Column("message_id", ForeignKey("messages.id"), index=True),
+    Column("created_at", Instant, nullable=False),
+    Column("ended_at", Instant),
+    # One notice owed, once: this key absorbs every race.
+    UniqueConstraint("card_id", "deadline", "deadline_on", "window", "channel"),
+)
+
+attempts = Table(
+    "attempts",
+    metadata,
+    # Travels to the provider (callback address, custom_args), so that an answer finds its row.
+    Column("id", Uuid, primary_key=True),
+    Column("message_id", ForeignKey("messages.id"), nullable=False, index=True),
+    Column("address", String(320), nullable=False),
+    Column("digest", String(64), nullable=False),
+    Column("started_at", Instant, nullable=False),
+    Column("ended_at", Instant),
+    Column("outcome", String(20)),
+    Column("code", String(100)),
+    Column("provider_id", String(100), unique=True),
+)
+
+receipts = Table(
+    "receipts",
+    metadata,
+    Column("id", RowId, primary_key=True),
+    Column("provider", String(20), nullable=False),
+    Column("event_id", String(200), nullable=False),
+    Column("attempt_id", Uuid, index=True),
+    Column("provider_id", String(100), index=True),
+    Column("status", String(30), nullable=False),
+    Column("code", String(100)),
+    Column("received_at", Instant, nullable=False),
+    Column("applied_at", Instant),
+    UniqueConstraint("provider", "event_id"),
+)
+
+suppressions = Table(
+    "suppressions",
+    metadata,
+    Column("id", RowId, primary_key=True),
+    Column("channel", String(10), nullable=False),
+    Column("address", String(320), nullable=False),
+    Column("reason", String(100), nullable=False),
+    Column("created_at", Instant, nullable=False),
+    UniqueConstraint("channel", "address"),
+)
+
+card_events = Table(
+    "card_events",
+    metadata,
+    Column("id", RowId, primary_key=True),
+    Column("card_id", ForeignKey("cards.id"), nullable=False, index=True),
+    Column("at", Instant, nullable=False),
+    Column("event", String(30), nullable=False),
+    Column("detail", JSON, nullable=False),
+)

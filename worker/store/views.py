@@ -1,0 +1,117 @@
+"""What people ask to see: cards and messages with all that belongs to them."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping, Select, func, select
+
+from worker.store.tables import attempts, books, card_events, cards, holders, messages, reminders
+
+
+def list_cards(conn: Connection, book: str | None, limit: int | None) -> Sequence[RowMapping]:
+    """Cards with their holder, in the order of import."""
+    return conn.execute(_cards(book).limit(limit)).mappings().all()
+
+
+def show_card(conn: Connection, number: str) -> dict[str, Any] | None:
+    """The card with this id, ICCID or mobile number, with its reminders and its audit trail."""
+    wanted = [cards.c.iccid == number, cards.c.msisdn == number]
+    wanted.append(cards.c.msisdn == f"+51{number}")
+    if number.isdigit() and len(number) < 9:
+        wanted = [cards.c.id == int(number)]
+    row = None
+    for condition in wanted:
+        row = row or conn.execute(_cards(None).where(condition).limit(1)).mappings().first()
+    if row is None:
+        return None
+    told = conn.execute(
+        select(reminders).where(reminders.c.card_id == row["id"]).order_by(reminders.c.due_at)
+    ).mappings()
+    events = conn.execute(
+        select(card_events.c.at, card_events.c.event, card_events.c.detail)
+        .where(card_events.c.card_id == row["id"])
+        .order_by(card_events.c.id)
+    ).mappings()
+    return {**row, "reminders": list(map(dict, told)), "events": list(map(dict, events))}
+
+
+def _cards(book: str | None) -> Select[Any]:
+    query = (
+        select(
+            cards,
+            books.c.name.label("book"),
+            holders.c.name.label("holder"),
+            holders.c.language,
+            holders.c.time_zone.label("holder_time_zone"),
+            holders.c.email,
+            holders.c.contact_phone,
+        )
+        .join(holders, holders.c.id == cards.c.holder_id)
+        .join(books, books.c.id == cards.c.book_id)
+        .order_by(cards.c.id)
+    )
+    return query.where(books.c.name == book) if book else query
+
+
+def list_messages(
+    conn: Connection, state: str | None, book: str | None, limit: int | None
+) -> Sequence[RowMapping]:
+    """Messages with their holder, latest first."""
+    query = _messages().order_by(messages.c.id.desc()).limit(limit)
+    if state:
+        query = query.where(messages.c.state == state)
+    if book:
+        query = query.where(books.c.name == book)
+    return conn.execute(query).mappings().all()
+
+
+def show_message(conn: Connection, message_id: int) -> dict[str, Any] | None:
+    """A message with its text, its reminders and its attempts."""
+    row = conn.execute(
+        _messages()
+        .add_columns(messages.c.subject, messages.c.body)
+        .where(messages.c.id == message_id)
+    ).mappings()
+    found = row.first()
+    if found is None:
+        return None
+    carried = conn.execute(
+        select(reminders).where(reminders.c.message_id == message_id).order_by(reminders.c.id)
+    ).mappings()
+    tried = conn.execute(
+        select(attempts).where(attempts.c.message_id == message_id).order_by(attempts.c.started_at)
+    ).mappings()
+    return {**found, "reminders": list(map(dict, carried)), "tries": list(map(dict, tried))}
+
+
+def _messages() -> Select[Any]:
+    return (
+        select(
+            messages.c.id,
+            books.c.name.label("book"),
+            holders.c.name.label("holder"),
+            holders.c.language,
+            messages.c.channel,
+            messages.c.state,
+            messages.c.reason,
+            messages.c.attempts,
+            messages.c.segments,
+            messages.c.created_at,
+            messages.c.next_attempt_at,
+            messages.c.useful_until,
+            messages.c.sent_at,
+            messages.c.provider_id,
+        )
+        .join(holders, holders.c.id == messages.c.holder_id)
+        .join(books, books.c.id == messages.c.book_id)
+    )
+
+
+def next_look(conn: Connection) -> datetime | None:
+    """The earliest instant at which a card or a message needs a look."""
+    instants = [
+        conn.execute(select(func.min(cards.c.next_check_at))).scalar(),
+        conn.execute(select(func.min(messages.c.wake_at))).scalar(),
+    ]
+    return min((instant for instant in instants if instant is not None), default=None)

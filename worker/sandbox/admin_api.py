@@ -1,0 +1,155 @@
+"""What the sandbox received, and its settings: JSON under ``/sandbox/``, without credentials."""
+
+import json
+from collections import defaultdict
+from typing import Any
+
+from aiohttp import web
+
+from worker.sandbox.fault_rules import FaultRuleError, parse_rules
+from worker.sandbox.faults import FaultPlan
+from worker.sandbox.state import SANDBOX, Email, Sandbox, Sms
+
+_LATENCY_MAX_MS = 60_000
+
+
+def routes() -> list[web.RouteDef]:
+    """The routes under ``/sandbox/``."""
+    return [
+        web.get("/sandbox/health", _health),
+        web.get("/sandbox/faults", _faults),
+        web.put("/sandbox/faults", _set_faults),
+        web.put("/sandbox/latency", _set_latency),
+        web.get("/sandbox/mailbox", _mailbox),
+        web.get("/sandbox/record", _record),
+        web.post("/sandbox/reset", _reset),
+    ]
+
+
+async def _health(request: web.Request) -> web.Response:
+    """``{"status": "ok", "now": ISO 8601}``."""
+    return web.json_response({"status": "ok", "now": request.app[SANDBOX].clock.now().isoformat()})
+
+
+async def _faults(request: web.Request) -> web.Response:
+    return web.json_response(_plan(request.app[SANDBOX]))
+
+
+async def _set_faults(request: web.Request) -> web.Response:
+    """Take a list of rules, or ``{"rules": [...], "seed": 7}``; every count starts anew."""
+    sandbox = request.app[SANDBOX]
+    try:
+        sandbox.plan = _new_plan(await _body(request), sandbox.plan.seed)
+    except FaultRuleError as problem:
+        return web.json_response({"error": str(problem)}, status=400)
+    return web.json_response(_plan(sandbox))
+
+
+def _new_plan(given: Any, seed: int) -> FaultPlan:
+    if isinstance(given, dict):
+        if unknown := given.keys() - {"rules", "seed"}:
+            raise FaultRuleError(f"unknown: {', '.join(sorted(unknown))}")
+        seed, given = given.get("seed", seed), given.get("rules", [])
+    if type(seed) is not int:
+        raise FaultRuleError("the seed must be a whole number")
+    return FaultPlan(parse_rules(given), seed)
+
+
+async def _set_latency(request: web.Request) -> web.Response:
+    """Take ``{"ms": 20}``."""
+    given = await _body(request)
+    value: Any = given.get("ms") if isinstance(given, dict) and given.keys() == {"ms"} else None
+    real = isinstance(value, int | float) and not isinstance(value, bool)
+    if not real or not 0 <= value <= _LATENCY_MAX_MS:
+        problem = f'the body must be {{"ms": number}}, from 0 to {_LATENCY_MAX_MS}'
+        return web.json_response({"error": problem}, status=400)
+    request.app[SANDBOX].latency_ms = value
+    return web.json_response({"ms": value})
+
+
+async def _mailbox(request: web.Request) -> web.Response:
+    """``{"sms": {number: [...]}, "email": {address: [...]}}``, oldest first; ``?to=`` picks one."""
+    wanted = request.query.get("to")
+    sms: defaultdict[str, list[dict[str, object]]] = defaultdict(list)
+    email: defaultdict[str, list[dict[str, object]]] = defaultdict(list)
+    for message in request.app[SANDBOX].log:
+        if wanted is not None and message.to.lower() != wanted.lower():
+            continue
+        if isinstance(message, Sms):
+            sms[message.to].append(_sms(message))
+        else:
+            email[message.to].append(_email(message))
+    return web.json_response({"sms": sms, "email": email})
+
+
+async def _record(request: web.Request) -> web.Response:
+    """``{"messages": [...], "counters": {...}}``: all that was accepted, in order."""
+    sandbox = request.app[SANDBOX]
+    counters = sandbox.counters
+    return web.json_response(
+        {
+            "messages": [_entry(message) for message in sandbox.log],
+            "counters": {
+                "calls": counters.calls,
+                "accepted": len(sandbox.log),
+                "refused": counters.refused,
+                "faults": counters.faults,
+            },
+        }
+    )
+
+
+async def _reset(request: web.Request) -> web.Response:
+    request.app[SANDBOX].reset()
+    return web.json_response({"status": "ok"})
+
+
+async def _body(request: web.Request) -> Any:
+    try:
+        return json.loads(await request.read())
+    except (ValueError, RecursionError):
+        return None
+
+
+def _plan(sandbox: Sandbox) -> dict[str, object]:
+    plan = sandbox.plan
+    rules = [{**rule.as_json(), "fired": plan.fired[n]} for n, rule in enumerate(plan.rules)]
+    return {"seed": plan.seed, "latency_ms": sandbox.latency_ms, "rules": rules}
+
+
+def _sms(sms: Sms) -> dict[str, object]:
+    return {
+        "id": sms.id,
+        "from": sms.sender,
+        "messaging_service_sid": sms.service_sid,
+        "body": sms.body,
+        "segments": sms.segments,
+        "status_callback": sms.status_callback,
+        "validity_s": sms.validity_s,
+        "created": sms.created.isoformat(),
+    }
+
+
+def _email(email: Email) -> dict[str, object]:
+    return {
+        "id": email.id,
+        "from": email.sender,
+        "subject": email.subject,
+        "text": email.text,
+        "html": email.html,
+        "custom_args": email.custom_args,
+        "headers": email.headers,
+        "created": email.created.isoformat(),
+    }
+
+
+def _entry(message: Sms | Email) -> dict[str, object]:
+    return {
+        "id": message.id,
+        "channel": "sms" if isinstance(message, Sms) else "email",
+        "to": message.to,
+        "text": message.body if isinstance(message, Sms) else message.subject,
+        "digest": message.digest,
+        "attempt": message.attempt,
+        "created": message.created.isoformat(),
+    }

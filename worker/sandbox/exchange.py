@@ -1,0 +1,113 @@
+"""One call to a provider, from its arrival to its answer, with what may go wrong on the way.
+
+Order: latency, credentials, faults that strike before, the provider's own rules, faults that
+strike after. A call that is refused for its content never meets a fault that strikes after.
+"""
+
+import asyncio
+import socket
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from aiohttp import web
+
+from worker.sandbox.fault_rules import Rule
+from worker.sandbox.faults import Call
+from worker.sandbox.state import SANDBOX
+
+# SO_LINGER with zero seconds makes close() send RST, as a crashed peer or a firewall does.
+_LINGER_RESET = struct.pack("ii", 1, 0)
+_MISSING_BYTES = 512
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """How a provider says no: ``error`` takes (status, Twilio code or 0, message)."""
+
+    authorized: Callable[[web.Request], bool]
+    unauthorized: Callable[[], web.Response]
+    rate_limited: Callable[[datetime, int], web.Response]
+    error: Callable[[int, int, str], web.Response]
+
+
+async def exchange(
+    request: web.Request, call: Call, dialect: Dialect, handle: Callable[[], web.Response]
+) -> web.StreamResponse:
+    """Answer ``call``; ``handle`` applies the provider's rules and keeps what it accepts."""
+    sandbox = request.app[SANDBOX]
+    sandbox.counters.calls += 1
+    if sandbox.latency_ms:
+        await asyncio.sleep(sandbox.latency_ms / 1000)
+    if not dialect.authorized(request):
+        sandbox.counters.refused += 1
+        return dialect.unauthorized()
+    rule = sandbox.plan.pick(call, "before")
+    if rule is not None:
+        sandbox.counters.faults[rule.kind] += 1
+        if rule.kind != "slow":
+            return await _strike(request, rule, dialect, web.Response())
+        await asyncio.sleep(rule.extra_ms / 1000)
+    answer = handle()
+    if answer.status >= 400:
+        sandbox.counters.refused += 1
+        return answer
+    rule = sandbox.plan.pick(call, "after")
+    if rule is None:
+        return answer
+    sandbox.counters.faults[rule.kind] += 1
+    return await _strike(request, rule, dialect, answer)
+
+
+async def _strike(
+    request: web.Request, rule: Rule, dialect: Dialect, answer: web.Response
+) -> web.StreamResponse:
+    """What the client sees instead of ``answer``."""
+    match rule.kind.removesuffix("_before").removesuffix("_after"):
+        case "rate_limit":
+            return dialect.rate_limited(request.app[SANDBOX].clock.now(), rule.retry_after)
+        case "error":
+            return dialect.error(rule.status, 20000 + rule.status, "Fault rule: server error")
+        case "code":
+            return dialect.error(rule.status, rule.code, rule.message)
+        case "html":
+            return html_page(rule.status)
+        case "truncated":
+            return await _truncated(request, answer)
+        case "timeout":
+            await asyncio.sleep(rule.hold_s)
+            return _hang_up(request, reset=False)
+        case _:
+            return _hang_up(request, reset=True)
+
+
+def html_page(status: int) -> web.Response:
+    """What a proxy in front of the API answers: a page, no JSON."""
+    reason = web.Response(status=status).reason
+    page = f"<html><head><title>{status} {reason}</title></head><body>{reason}</body></html>"
+    return web.Response(status=status, text=page, content_type="text/html")
+
+
+async def _truncated(request: web.Request, answer: web.Response) -> web.StreamResponse:
+    """Promise more than is sent: half of the body, then the end of the connection."""
+    body = answer.body if isinstance(answer.body, bytes) else b""
+    cut = web.StreamResponse(status=answer.status, headers=answer.headers)
+    cut.content_length = len(body) + _MISSING_BYTES
+    await cut.prepare(request)
+    await cut.write(body[: len(body) // 2])
+    _hang_up(request, reset=False)
+    return cut
+
+
+def _hang_up(request: web.Request, *, reset: bool) -> web.Response:
+    """Close the connection; the response returned can no longer be written."""
+    transport = request.transport
+    if transport is not None:
+        if reset:
+            connection = transport.get_extra_info("socket")
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_RESET)
+            transport.abort()
+        else:
+            transport.close()
+    return web.Response()

@@ -1,0 +1,148 @@
+"""What a fault rule may say, and how it is read from JSON.
+
+A rule is an object with ``channel``, ``kind``, at least one of ``rate`` (0..1), ``times`` (how
+often it may fire) and ``to`` (an address), and the options of its kind; all that it names must
+hold. ``on`` is ``create`` (the default), ``fetch`` or ``list``.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Final, Literal
+
+Channel = Literal["sms", "email"]
+Operation = Literal["create", "fetch", "list"]
+Phase = Literal["before", "after"]
+
+# Each kind's options with their defaults.
+KINDS: Final[Mapping[str, Mapping[str, float | str]]] = {
+    "rate_limit": {"retry_after": 1},
+    "error_before": {"status": 503},
+    "error_after": {"status": 503},
+    "timeout_before": {"hold_s": 30},
+    "timeout_after": {"hold_s": 30},
+    "reset_before": {},
+    "reset_after": {},
+    "truncated_after": {},
+    "html_before": {"status": 502},
+    "html_after": {"status": 502},
+    "code": {"code": 0, "status": 400, "message": "Refused by a fault rule"},
+    "slow": {"extra_ms": 1000},
+}
+_COMMON: Final = ("channel", "kind", "on", "rate", "times", "to")
+
+
+class FaultRuleError(ValueError):
+    """A fault plan that makes no sense; the text says which rule and why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One fault. ``hold_s`` and ``retry_after`` are seconds, ``extra_ms`` milliseconds."""
+
+    channel: Channel
+    kind: str
+    on: Operation = "create"
+    rate: float | None = None
+    times: int | None = None
+    to: str | None = None
+    status: int = 503
+    code: int = 0
+    message: str = ""
+    hold_s: float = 30
+    retry_after: int = 1
+    extra_ms: float = 1000
+
+    @property
+    def phase(self) -> Phase:
+        """Whether it strikes before the call was processed, or after it was accepted."""
+        return "after" if self.kind.endswith("_after") else "before"
+
+    def as_json(self) -> dict[str, object]:
+        """The rule as it can be given again, with every default spelled out."""
+        words = {*_COMMON, *KINDS[self.kind]} - ({"code"} if self.channel == "email" else set())
+        return {
+            name: value
+            for name, value in asdict(self).items()
+            if name in words and value is not None
+        }
+
+
+def _whole(low: int, high: int) -> Callable[[object], bool]:
+    return lambda value: type(value) is int and low <= value <= high
+
+
+def _number(low: float, high: float) -> Callable[[object], bool]:
+    def test(value: object) -> bool:
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            return False
+        return low <= value <= high
+
+    return test
+
+
+def _text(value: object) -> bool:
+    return isinstance(value, str) and bool(value)
+
+
+# What each value must be: the test, and the words for a person.
+_CHECKS: Final[Mapping[str, tuple[Callable[[object], bool], str]]] = {
+    "channel": (lambda value: value in ("sms", "email"), '"sms" or "email"'),
+    "kind": (lambda value: isinstance(value, str) and value in KINDS, f"one of {list(KINDS)}"),
+    "on": (lambda value: value in ("create", "fetch", "list"), '"create", "fetch" or "list"'),
+    "rate": (_number(0, 1), "a number from 0 to 1"),
+    "times": (_whole(1, 1_000_000), "a whole number from 1"),
+    "to": (_text, "an address"),
+    "status": (_whole(400, 599), "an HTTP status from 400 to 599"),
+    "code": (_whole(10_000, 99_999), "a Twilio error code of five digits"),
+    "message": (_text, "a text"),
+    "hold_s": (_number(0, 600), "seconds, from 0 to 600"),
+    "retry_after": (_whole(0, 86_400), "whole seconds, from 0 to 86400"),
+    "extra_ms": (_number(0, 600_000), "milliseconds, from 0 to 600000"),
+}
+
+
+def parse_rules(data: object) -> tuple[Rule, ...]:
+    """Read a JSON list of rules; raises ``FaultRuleError``."""
+    if not isinstance(data, list):
+        raise FaultRuleError("the rules must be a list")
+    return tuple(_rule(number, item) for number, item in enumerate(data))
+
+
+def _rule(number: int, item: object) -> Rule:
+    if not isinstance(item, dict):
+        raise FaultRuleError(f"rule {number} must be an object")
+    for problem in _problems(item):
+        raise FaultRuleError(f"rule {number}: {problem}")
+    return Rule(**{**KINDS[item["kind"]], **item})
+
+
+def _problems(item: dict[str, Any]) -> list[str]:
+    """What is wrong with a rule: its channel and kind first, since the rest depends on them."""
+    missing = [f'"{name}" is missing' for name in ("channel", "kind") if name not in item]
+    if found := missing or _bad_values({k: item[k] for k in ("channel", "kind")}):
+        return found
+    kind, channel = str(item["kind"]), item["channel"]
+    options = set(KINDS[kind]) - ({"code"} if channel == "email" else set())
+    found = [
+        f'"{name}" is not an option of {kind} on {channel}'
+        for name in item
+        if name not in _COMMON and name not in options
+    ]
+    if not item.keys() & {"rate", "times", "to"}:
+        found.append('one of "rate", "times" and "to" must say when it strikes')
+    if "code" in options and "code" not in item:
+        found.append('"code" is missing: the Twilio error to answer with')
+    if channel == "email" and item.get("on", "create") != "create":
+        found.append('"on" can only be "create" for email')
+    if kind.startswith("html") and item.get("status") == 200:
+        # The one page that looks like success: a captive portal or a proxy's login form.
+        return found + _bad_values({k: v for k, v in item.items() if k != "status"})
+    return found + _bad_values(item)
+
+
+def _bad_values(item: Mapping[str, object]) -> list[str]:
+    return [
+        f'"{name}" must be {words}'
+        for name, (test, words) in _CHECKS.items()
+        if name in item and not test(item[name])
+    ]

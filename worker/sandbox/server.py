@@ -1,0 +1,71 @@
+"""The sandbox as an HTTP server."""
+
+import asyncio
+import signal
+from collections.abc import Callable
+
+from aiohttp import web
+
+from worker.errors import ConfigError
+from worker.sandbox import admin_api, sendgrid_api, twilio_api
+from worker.sandbox.state import SANDBOX, Sandbox, SandboxSettings
+
+# A held connection (a timeout fault) must not hold up the end of the process.
+_SHUTDOWN_S = 0.2
+
+
+def build_app(settings: SandboxSettings) -> web.Application:
+    """The whole application; raises ``ConfigError`` when the clock file cannot be read."""
+    app = web.Application(client_max_size=sendgrid_api.BODY_LIMIT + 1)
+    app[SANDBOX] = Sandbox(settings)
+    app.add_routes([*admin_api.routes(), *twilio_api.routes(), *sendgrid_api.routes()])
+    return app
+
+
+async def start(host: str, port: int, settings: SandboxSettings) -> tuple[web.AppRunner, int]:
+    """Listen, and return the runner (to ``cleanup()``) with the real port; port 0 picks one.
+
+    Raises ``ConfigError`` when the address cannot be had.
+    """
+    runner = web.AppRunner(
+        build_app(settings), access_log=None, shutdown_timeout=_SHUTDOWN_S, handle_signals=False
+    )
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, host, port, backlog=1024).start()
+    except OSError as error:
+        await runner.cleanup()
+        raise ConfigError(
+            f"The sandbox cannot listen on {host}:{port}: {error.strerror}",
+            hint="Another process may hold the port; port 0 picks a free one.",
+        ) from error
+    return runner, int(runner.addresses[0][1])
+
+
+def serve(
+    host: str,
+    port: int,
+    settings: SandboxSettings,
+    on_ready: Callable[[int], None] | None = None,
+) -> None:
+    """Serve until SIGINT or SIGTERM; ``on_ready`` gets the real port once it answers.
+
+    Prints nothing. To be called from the main thread, which is where signals arrive.
+    """
+    asyncio.run(_serve(host, port, settings, on_ready))
+
+
+async def _serve(
+    host: str, port: int, settings: SandboxSettings, on_ready: Callable[[int], None] | None
+) -> None:
+    runner, real_port = await start(host, port, settings)
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    try:
+        if on_ready is not None:
+            on_ready(real_port)
+        await stop.wait()
+    finally:
+        await runner.cleanup()

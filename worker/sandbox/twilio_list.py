@@ -1,0 +1,110 @@
+"""Twilio's list of messages: filters and pages.
+
+Source: twilio-oai, ListMessage. Newest first. ``PageToken`` says where a page starts, so that
+messages that arrive between two calls shift nothing; ``Page`` alone counts from the newest.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Final
+from urllib.parse import urlencode
+
+from worker.sandbox.state import Sandbox, Sms
+from worker.sandbox.twilio_message import ACCOUNT_PATH, progress, resource
+from worker.sandbox.twilio_rules import Refusal
+
+_LIST_PATH: Final = f"{ACCOUNT_PATH}/Messages.json"
+_PAGE_SIZE: Final = 50
+_PAGE_SIZE_MAX: Final = 1000
+_FILTERS: Final = ("To", "From", "DateSent", "DateSent<", "DateSent>")
+
+
+def list_messages(sandbox: Sandbox, query: Mapping[str, str]) -> dict[str, object] | Refusal:
+    """One page in Twilio's envelope, or why the query is refused."""
+    try:
+        size = _count(query.get("PageSize"), _PAGE_SIZE, low=1)
+        page = _count(query.get("Page"), 0, low=0)
+        wanted = _date_filter(query)
+    except ValueError as problem:
+        return Refusal(20400, str(problem))
+    if size > _PAGE_SIZE_MAX:
+        return Refusal(20007, f"Page size too large. The maximum is {_PAGE_SIZE_MAX}.")
+    now = sandbox.clock.now()
+    found = [sms for sms in _newest_first(sandbox, query, now) if wanted(progress(sms, now).sent)]
+    start = _start(found, query.get("PageToken"), page * size)
+    if start is None:
+        return Refusal(20400, "The PageToken is not one of this list.")
+    return _envelope(query, found, start, page, size, now)
+
+
+def _count(text: str | None, default: int, *, low: int) -> int:
+    if not text:
+        return default
+    if not text.isascii() or not text.isdecimal() or len(text) > 9 or int(text) < low:
+        raise ValueError(f"Page and PageSize are whole numbers; {text} is not one from {low}.")
+    return int(text)
+
+
+def _newest_first(sandbox: Sandbox, query: Mapping[str, str], now: datetime) -> Iterable[Sms]:
+    to, sender = query.get("To"), query.get("From")
+    kept = sandbox.sms_by_number.get(to, []) if to else sandbox.sms_by_id.values()
+    for sms in reversed(kept):
+        if not sender or progress(sms, now).sender == sender:
+            yield sms
+
+
+def _date_filter(query: Mapping[str, str]) -> Callable[[datetime | None], bool]:
+    """Twilio: it filters on the sent date, so a message still queued matches no date at all."""
+    on, until, since = (_date(query.get(name)) for name in _FILTERS[2:])
+    if on is until is since is None:
+        return lambda _sent: True
+    return lambda sent: (
+        sent is not None
+        and (on is None or sent.date() == on.date())
+        and (until is None or sent <= until or sent.date() == until.date())
+        and (since is None or sent >= since)
+    )
+
+
+def _date(text: str | None) -> datetime | None:
+    """A GMT date or date with time; raises ``ValueError``."""
+    if not text:
+        return None
+    moment = datetime.fromisoformat(text)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _start(found: list[Sms], token: str | None, offset: int) -> int | None:
+    """Where the page starts: a token is ``PA`` and the SID of the message before it."""
+    if not token:
+        return offset
+    for index, sms in enumerate(found):
+        if token == f"PA{sms.id}":
+            return index + 1
+    return None
+
+
+def _envelope(
+    query: Mapping[str, str], found: list[Sms], start: int, page: int, size: int, now: datetime
+) -> dict[str, object]:
+    shown = found[start : start + size]
+    more = start + size < len(found)
+    first = max(start - size, 0)
+    before = f"PA{found[first - 1].id}" if 0 < first <= len(found) else None
+    given = {name: query[name] for name in _FILTERS if query.get(name)}
+
+    def uri(number: int, token: str | None = None) -> str:
+        extra = {"PageToken": token} if token else {}
+        return f"{_LIST_PATH}?{urlencode({**given, 'PageSize': size, 'Page': number, **extra})}"
+
+    return {
+        "messages": [resource(sms, now) for sms in shown],
+        "page": page,
+        "page_size": size,
+        "start": page * size,
+        "end": max(page * size + len(shown) - 1, 0),
+        "uri": uri(page, query.get("PageToken")),
+        "first_page_uri": uri(0),
+        "next_page_uri": uri(page + 1, f"PA{shown[-1].id}") if more else None,
+        "previous_page_uri": uri(page - 1, before) if page > 0 else None,
+    }

@@ -1,0 +1,131 @@
+"""The words of card books: what headers and values are called, from ``config/columns.toml``."""
+
+import tomllib
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+from zoneinfo import available_timezones
+
+from worker.cardbook.folding import fold
+from worker.core.cards import Kind, Language
+from worker.errors import ConfigError
+
+T = TypeVar("T")
+
+FIELDS = (
+    *("msisdn", "iccid", "imsi", "operator", "kind", "plan", "expires", "last_topup", "holder"),
+    *("email", "contact_phone", "balance", "language", "time_zone", "note"),
+)
+_TABLES = ("headers", "ambiguous", "no_plan_end", "kinds", "operators", "languages", "time_zones")
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """A vocabulary; every key that is looked up is folded.
+
+    ``headers`` maps a header to its field, ``accepted`` a field to its headers as written.
+    ``ambiguous`` headers are resolved by content; ``no_plan_end`` holds the words for "no end".
+    """
+
+    headers: Mapping[str, str]
+    accepted: Mapping[str, tuple[str, ...]]
+    ambiguous: frozenset[str]
+    no_plan_end: frozenset[str]
+    kinds: Mapping[str, Kind]
+    operators: Mapping[str, str]
+    languages: Mapping[str, Language]
+    time_zones: Mapping[str, str]
+
+    def knows_header(self, text: str) -> bool:
+        """Whether a cell with this text heads a column we can read."""
+        folded = fold(text)
+        return folded in self.headers or folded in self.ambiguous
+
+
+def load_columns(path: Path) -> Columns:
+    """The vocabulary of one TOML file. Raises ConfigError with the file and the key."""
+    tables = _read(path)
+    for table in tables:
+        if table not in _TABLES:
+            raise _wrong(path, table, f"unknown table; known are {', '.join(_TABLES)}")
+    headers, accepted = _words(path, tables, "headers", _field)
+    ambiguous, _ = _words(path, tables, "ambiguous", _only("headers"))
+    endless, _ = _words(path, tables, "no_plan_end", _only("words"))
+    for folded in headers.keys() & ambiguous.keys():
+        raise _wrong(path, "ambiguous.headers", f"{folded!r} is also in headers.{headers[folded]}")
+    return Columns(
+        headers=headers,
+        accepted=accepted,
+        ambiguous=frozenset(ambiguous),
+        no_plan_end=frozenset(endless),
+        kinds=_words(path, tables, "kinds", Kind)[0],
+        operators=_words(path, tables, "operators", str)[0],
+        languages=_words(path, tables, "languages", Language)[0],
+        time_zones=_words(path, tables, "time_zones", _zone)[0],
+    )
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} is not valid TOML: {error}") from error
+
+
+def _words(
+    path: Path, tables: Mapping[str, Any], table: str, convert: Callable[[str], T]
+) -> tuple[dict[str, T], dict[str, tuple[str, ...]]]:
+    """One table of lists, turned round: word -> meaning; and key -> words as written."""
+    content = tables.get(table)
+    if not isinstance(content, dict) or not content:
+        raise _wrong(path, table, "the table is missing or empty")
+    found: dict[str, T] = {}
+    written: dict[str, tuple[str, ...]] = {}
+    for key, words in content.items():
+        where = f"{table}.{key}"
+        try:
+            meaning = convert(key)
+        except ValueError as error:
+            raise _wrong(path, where, f"unknown key: {error}") from None
+        written[key] = tuple(_checked(path, where, words))
+        for folded in map(fold, written[key]):
+            if found.setdefault(folded, meaning) != meaning:
+                raise _wrong(path, where, f"{folded!r} also means {found[folded]}")
+    return found, written
+
+
+def _checked(path: Path, where: str, words: object) -> Iterable[str]:
+    if not isinstance(words, list) or not words:
+        raise _wrong(path, where, "a list of words is expected")
+    for word in words:
+        if not isinstance(word, str) or not fold(word):
+            raise _wrong(path, where, f"{word!r} is not a word")
+        yield word
+
+
+def _field(key: str) -> str:
+    if key not in FIELDS:
+        raise ValueError(f"the fields are {', '.join(FIELDS)}")
+    return key
+
+
+def _only(name: str) -> Callable[[str], str]:
+    def check(key: str) -> str:
+        if key != name:
+            raise ValueError(f"{name} is expected")
+        return key
+
+    return check
+
+
+def _zone(key: str) -> str:
+    if key not in available_timezones():
+        raise ValueError("an IANA name such as America/Lima is expected")
+    return key
+
+
+def _wrong(path: Path, key: str, message: str) -> ConfigError:
+    return ConfigError(f"{path}: {key}: {message}", "see the comments in config/columns.toml")

@@ -1,0 +1,63 @@
+"""What a card book holds once read: rows that are right, and problems that name their cell."""
+
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+
+from worker.core.cards import Kind, Language
+
+
+@dataclass(frozen=True, slots=True)
+class CardRow:
+    """One card as its row tells it; ``row`` is the number a person sees in the spreadsheet.
+
+    Numbers are E.164 (``+51…``). ``language`` and ``time_zone`` are ``None`` where the book's
+    defaults apply. At least one of ``msisdn`` and ``iccid`` is set.
+    """
+
+    row: int
+    msisdn: str | None
+    iccid: str | None
+    imsi: str | None
+    operator: str
+    kind: Kind
+    plan: str | None
+    plan_days: int | None
+    plan_end: date | None
+    last_topup: date | None
+    balance: Decimal | None
+    holder: str
+    email: str | None
+    contact_phone: str | None
+    language: Language | None
+    time_zone: str | None
+    note: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Why a cell was refused (or is doubtful): where, a stable code, and what to do.
+
+    ``row`` 1 is the first line of the sheet, 0 the file as a whole. ``message`` shows at most a
+    masked value.
+    """
+
+    row: int
+    column: str
+    code: str
+    message: str
+    hint: str
+
+
+@dataclass(frozen=True, slots=True)
+class CardBook:
+    """A card book that could be read: each data row is either in ``rows`` or has ``errors``."""
+
+    file: str
+    encoding: str | None
+    sheet: str | None
+    columns: dict[str, str]
+    total: int
+    rows: tuple[CardRow, ...]
+    errors: tuple[Problem, ...]
+    warnings: tuple[Problem, ...] = field(default=())

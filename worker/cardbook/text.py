@@ -1,0 +1,139 @@
+"""Text card books: their encoding and delimiter found without guessing, their rows read."""
+
+import codecs
+import csv
+import io
+import itertools
+
+from worker.cardbook.grid import Grid, KnowsHeader, titles
+from worker.errors import CardBookError
+
+# Any Spanish cp1252 text decodes as GB18030 into Chinese without an error: what proves an encoding
+# is only that every header then reads right.
+LEGACY = ("gb18030", "big5", "cp1252")
+DELIMITERS = (",", ";", "\t")
+# UTF-32 first: its little-endian mark begins with that of UTF-16.
+_MARKS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+# Enough for the header rows and the blank ones among them.
+_SAMPLE_ROWS = 200
+_SAMPLE_CHARS = 100_000
+_CHOOSE = "choose one with --encoding, for example gb18030, big5 or cp1252, or save it as UTF-8"
+
+
+def text_grid(data: bytes, encoding: str | None, knows: KnowsHeader) -> Grid:
+    """The rows of a text file. Raises CardBookError if its encoding or its quotes are not clear."""
+    text, used = decode(data, encoding, knows)
+    text, given = _separator_line(text)
+    delimiter = given or best_delimiter(text, knows)
+    grid = Grid(None, used)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    width = 0
+    try:
+        for row in reader:
+            if any("\n" in cell and _holds_row(cell, delimiter, width) for cell in row):
+                raise CardBookError(
+                    f"row {grid.next_row}: one cell holds whole rows",
+                    'look for a quote (") that is opened and closed in different rows',
+                )
+            width = max(width, len(row))
+            grid.add([*row])
+    except csv.Error as error:
+        raise CardBookError(
+            f"line {reader.line_num} cannot be read: {error}",
+            'look for a quote (") that is never closed; a quote inside a cell is doubled',
+        ) from error
+    return grid
+
+
+def decode(data: bytes, encoding: str | None, knows: KnowsHeader) -> tuple[str, str]:
+    """The text and its encoding: as told, by its mark, UTF-8, or the one legacy that reads right.
+
+    Raises CardBookError.
+    """
+    if encoding:
+        return _as_told(data, encoding), encoding
+    for mark, name in _MARKS:
+        if data.startswith(mark):
+            return _as_told(data, name), name
+    if b"\0" in data:
+        raise CardBookError(
+            "the file is binary: neither a workbook nor a text table",
+            "give it as .xlsx, .xls, .ods or .csv; for UTF-16 without a mark pass --encoding",
+        )
+    try:
+        return data.decode("utf-8"), "utf-8"
+    except UnicodeDecodeError:
+        pass
+    readable = [
+        (text, name)
+        for name in LEGACY
+        if (text := _decoded(data, name)) is not None and _all_known(text, knows)
+    ]
+    if len(readable) != 1:
+        several = " and ".join(name for _, name in readable)
+        raise CardBookError(
+            "the file is not UTF-8, and "
+            + (f"{several} both fit" if several else "no other encoding gives headers all known"),
+            _CHOOSE,
+        )
+    return readable[0]
+
+
+def best_delimiter(text: str, knows: KnowsHeader) -> str:
+    """The delimiter that yields most known headers in one row, then most columns."""
+
+    def score(delimiter: str) -> tuple[int, int]:
+        rows = _sample(text, delimiter)
+        known = (sum(map(knows, titles(row))) for row in rows)
+        return max(known, default=0), max(map(len, rows), default=0)
+
+    return max(DELIMITERS, key=score)
+
+
+def _as_told(data: bytes, encoding: str) -> str:
+    text = _decoded(data, encoding)
+    if text is None:
+        raise CardBookError(f"the file is not {encoding}, or that is no encoding", _CHOOSE)
+    return text.removeprefix("\ufeff")
+
+
+def _decoded(data: bytes, encoding: str) -> str | None:
+    try:
+        return data.decode(encoding)
+    except (LookupError, ValueError):
+        return None
+
+
+def _all_known(text: str, knows: KnowsHeader) -> bool:
+    rows = [titles(row) for row in _sample(text, best_delimiter(text, knows))]
+    header = next((row for row in rows if sum(map(knows, row)) >= 2), None)
+    return header is not None and all(knows(title) for title in header if title)
+
+
+def _sample(text: str, delimiter: str) -> list[list[str]]:
+    source = io.StringIO(_separator_line(text[:_SAMPLE_CHARS])[0], newline="")
+    try:
+        return list(itertools.islice(csv.reader(source, delimiter=delimiter), _SAMPLE_ROWS))
+    except csv.Error:
+        return []
+
+
+def _separator_line(text: str) -> tuple[str, str | None]:
+    """Without the line ``sep=;`` that tells Excel the delimiter and is no row to it."""
+    first, _, rest = text.partition("\n")
+    line = first.strip().strip('"')
+    if len(line) in (4, 5) and first.lower().lstrip('"').startswith("sep="):
+        given = first.rstrip("\r").strip('"')[4:]
+        return (rest, given) if given in DELIMITERS else (text, None)
+    return text, None
+
+
+def _holds_row(cell: str, delimiter: str, width: int) -> bool:
+    # A stray quote runs on to the next one and takes whole rows into one cell.
+    return width > 2 and any(line.count(delimiter) >= width - 1 for line in cell.split("\n"))

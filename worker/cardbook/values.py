@@ -1,0 +1,91 @@
+"""One pure parser a value: the cell in, the value out, or a ValueProblem.
+
+This is the whole set; numbers, dates, contacts and plans have modules of their own. A parser is
+given a cell that is not blank.
+"""
+
+from collections.abc import Mapping
+from functools import cache
+from typing import TypeVar
+from zoneinfo import available_timezones
+
+from worker.cardbook.cells import Cell, ValueProblem, masked, text_of
+from worker.cardbook.contacts import parse_contact_phone, parse_email
+from worker.cardbook.dates import parse_date, parse_plan_end
+from worker.cardbook.folding import fold
+from worker.cardbook.identifiers import (
+    iccid_doubt,
+    imsi_doubt,
+    parse_iccid,
+    parse_imsi,
+    parse_msisdn,
+)
+from worker.cardbook.plans import parse_balance, plan_days
+from worker.core.cards import Kind, Language
+
+__all__ = [
+    "Cell",
+    "ValueProblem",
+    "iccid_doubt",
+    "imsi_doubt",
+    "parse_balance",
+    "parse_contact_phone",
+    "parse_date",
+    "parse_email",
+    "parse_iccid",
+    "parse_imsi",
+    "parse_kind",
+    "parse_language",
+    "parse_msisdn",
+    "parse_operator",
+    "parse_plan_end",
+    "parse_text",
+    "parse_time_zone",
+    "plan_days",
+]
+
+T = TypeVar("T", bound=str)
+
+
+def parse_text(cell: Cell) -> str:
+    """Free text: a name, a plan, a note. Raises ValueProblem for control characters."""
+    return text_of(cell)
+
+
+def parse_kind(cell: Cell, kinds: Mapping[str, Kind]) -> Kind:
+    """A card's kind by any of its names. Raises ValueProblem."""
+    return _named(cell, kinds, "kind")
+
+
+def parse_operator(cell: Cell, operators: Mapping[str, str]) -> str:
+    """An operator's key by any of its names. Raises ValueProblem."""
+    return _named(cell, operators, "operator")
+
+
+def parse_language(cell: Cell, languages: Mapping[str, Language]) -> Language:
+    """A language by code or name; 中文 alone does not tell the script. Raises ValueProblem."""
+    return _named(cell, languages, "language")
+
+
+def parse_time_zone(cell: Cell, zones: Mapping[str, str]) -> str:
+    """An IANA time zone by its own name (any case) or a common one. Raises ValueProblem."""
+    exact = _iana().get(text_of(cell).casefold())
+    return exact or _named(cell, zones, "time zone")
+
+
+def _named(cell: Cell, names: Mapping[str, T], what: str) -> T:
+    text = text_of(cell)
+    found = names.get(fold(text))
+    if found is None:
+        known = ", ".join(dict.fromkeys(map(str, names.values())))
+        raise ValueProblem(
+            f"unknown_{what.replace(' ', '_')}",
+            f"{masked(text)!r} is not a known {what}",
+            f"known are {known}; further names go into config/columns.toml",
+        )
+    return found
+
+
+@cache
+def _iana() -> dict[str, str]:
+    return {name.casefold(): name for name in available_timezones()}

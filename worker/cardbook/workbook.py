@@ -1,0 +1,116 @@
+"""Workbooks (xlsx, xls, xlsb, ods): guarded, then unpacked by a child process."""
+
+import io
+import json
+import subprocess
+import sys
+import zipfile
+from collections.abc import Generator
+from contextlib import closing
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+from worker.cardbook import unpack
+from worker.cardbook.cells import Cell
+from worker.cardbook.grid import Grid
+from worker.errors import CardBookError
+
+OLE_MAGIC = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+ZIP_MAGIC = b"PK\x03\x04"
+MAX_UNPACKED_BYTES = 512 << 20
+# Sheets of repeated text pack 20 to 60 times smaller; small ones may do better and harm nobody.
+MAX_RATIO = 200
+_RATIO_FROM_BYTES = 32 << 20
+
+_SAVE_AGAIN = "open it in a spreadsheet program and save it again as .xlsx or .csv"
+
+
+def is_workbook(data: bytes) -> bool:
+    """Whether the first bytes are those of a workbook's container."""
+    return data.startswith((OLE_MAGIC, ZIP_MAGIC))
+
+
+def guard(data: bytes) -> None:
+    """Raises CardBookError for a protected workbook and for one that unpacks too far."""
+    if data.startswith(OLE_MAGIC):
+        if "EncryptedPackage".encode("utf-16-le") in data:
+            raise _protected()
+        return
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            unpacked = sum(entry.file_size for entry in archive.infolist())
+    except (zipfile.BadZipFile, ValueError, NotImplementedError, OSError) as error:
+        raise CardBookError("the workbook is damaged or cut short", _SAVE_AGAIN) from error
+    if unpacked > MAX_UNPACKED_BYTES or (
+        unpacked > _RATIO_FROM_BYTES and unpacked > MAX_RATIO * len(data)
+    ):
+        raise CardBookError(
+            f"the workbook unpacks to {unpacked >> 20} MB",
+            f"the limit is {MAX_UNPACKED_BYTES >> 20} MB, or {MAX_RATIO} times the file; split it",
+        )
+
+
+def workbook_grids(path: Path, sheet: str | None) -> Generator[Grid, None, None]:
+    """The workbook's visible sheets, or the one named (even hidden), one at a time.
+
+    Raises CardBookError if it is protected, damaged, needs more than the child's limits, or has no
+    such sheet.
+    """
+    with closing(_lines(path, sheet or "")) as lines:
+        first = next(lines, None)
+        if not isinstance(first, dict) or "sheets" not in first:
+            protected = isinstance(first, dict) and first.get("error") == "password"
+            raise _protected() if protected else _broken()
+        if sheet and sheet not in first["sheets"]:
+            raise CardBookError(
+                f"the workbook has no sheet {sheet!r}",
+                "its sheets are " + ", ".join(map(repr, first["sheets"])),
+            )
+        grid = Grid(None, None)
+        for line in lines:
+            if isinstance(line, list):
+                grid.add(line)
+                continue
+            if grid.name is not None:
+                yield grid
+            if not line:
+                return
+            grid = Grid(line["sheet"], None, line["row"], line["column"])
+        raise _broken()
+
+
+def _lines(path: Path, sheet: str) -> Generator[Any, None, None]:
+    # By its file and with -P: neither the working directory nor an installed package matters.
+    command = [sys.executable, "-P", unpack.__file__, str(path.absolute()), sheet.replace("\0", "")]
+    with subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    ) as child:
+        try:
+            for line in child.stdout or ():
+                yield json.loads(line, object_hook=_dated)
+        except json.JSONDecodeError as error:
+            raise _broken() from error
+        finally:
+            child.kill()
+
+
+def _dated(found: dict[str, Any]) -> dict[str, Any] | Cell:
+    if "date" not in found:
+        return found
+    text: str = found["date"]
+    return datetime.fromisoformat(text) if "T" in text else date.fromisoformat(text)
+
+
+def _protected() -> CardBookError:
+    return CardBookError(
+        "the workbook is protected by a password", "save it without a password and try again"
+    )
+
+
+def _broken() -> CardBookError:
+    return CardBookError(
+        "the file is not a workbook that can be read: damaged, of another kind, or stretched by a "
+        "stray cell far below or to the right",
+        _SAVE_AGAIN + ", without empty rows and columns",
+    )

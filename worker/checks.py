@@ -1,0 +1,125 @@
+"""Use case: check a batch of cards, write the reminders they owe, and put them into messages."""
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+from sqlalchemy import Connection, Engine
+
+from worker.core.cards import Channel
+from worker.core.hours import local_day
+from worker.core.reminders import Planned, ReminderState
+from worker.core.rules import Rules
+from worker.core.windows import Decision, address_of
+from worker.store import cards as card_store
+from worker.store import messages as message_store
+from worker.store import reminders as ledger
+from worker.store.cards import Watched
+from worker.store.engine import writing
+from worker.store.messages import NewMessage
+
+log = structlog.get_logger(__name__)
+
+# A deadline this old has no window open any more (the last one opens at most 100 days after it).
+_HISTORY = timedelta(days=120)
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What a check did; ``due`` are ids of messages to send now, by channel."""
+
+    cards: int = 0
+    reminders: int = 0
+    messages: int = 0
+    due: dict[Channel, list[int]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Checks:
+    """Evaluates cards. ``hint``: how long a worker may take to pick up a message it was told of."""
+
+    engine: Engine
+    rules: Rules
+    hint: timedelta
+
+    def run(self, ids: Sequence[int], now: datetime) -> Checked:
+        """Check the cards ``ids`` at ``now`` in one transaction; repeating it changes nothing."""
+        with writing(self.engine) as conn:
+            watched = card_store.lock(conn, ids)
+            since = (now - _HISTORY).date()
+            known = ledger.known(conn, [w.card.id for w in watched], since)
+            decided: list[tuple[Watched, Decision]] = []
+            for one in watched:
+                try:
+                    decision = self.rules.evaluate(
+                        one.card, one.holder, now, known.get(one.card.id, ())
+                    )
+                except Exception:  # one card that breaks a rule must not silence its neighbours
+                    log.exception("alarm", cause="card_check_failed", card=one.card.id)
+                    continue
+                decided.append((one, decision))
+            return self._write(conn, decided, now)
+
+    def _write(
+        self, conn: Connection, decided: Sequence[tuple[Watched, Decision]], now: datetime
+    ) -> Checked:
+        stale = [reminder for _, decision in decided for reminder in decision.stale]
+        ledger.end(conn, stale, ReminderState.SUPERSEDED, "renewed", now)
+        rows, messages = self._group(conn, decided, now)
+        written = Counter(ledger.insert_new(conn, rows))
+        card_store.advance(conn, {w.card.id: d.next_check_at for w, d in decided})
+        due: dict[Channel, list[int]] = defaultdict(list)
+        for message_id, message in messages.items():
+            if message.due_at <= now and written[message_id]:
+                due[message.channel].append(message_id)
+        _raise_alarms(rows)
+        return Checked(len(decided), written.total(), len(messages), dict(due))
+
+    def _group(
+        self, conn: Connection, decided: Sequence[tuple[Watched, Decision]], now: datetime
+    ) -> tuple[list[dict[str, Any]], dict[int, NewMessage]]:
+        """One message for each holder, channel, address and day; and the rows of all reminders."""
+        rows: list[dict[str, Any]] = []
+        groups: dict[tuple[Any, ...], list[tuple[Watched, Planned]]] = defaultdict(list)
+        for watched, decision in decided:
+            for planned in decision.planned:
+                if planned.state is not ReminderState.PENDING:
+                    rows.append(ledger.as_row(watched.card.id, planned, None, now))
+                    continue
+                channel, holder = planned.key.channel, watched.holder
+                address = address_of(watched.card, holder, channel)
+                day = local_day(planned.due_at, holder.time_zone)
+                groups[holder.id, channel, address, day].append((watched, planned))
+        new = [_message(members) for members in groups.values()]
+        ids = message_store.create(conn, new, now, self.hint)
+        for message_id, members in zip(ids, groups.values(), strict=True):
+            rows += [ledger.as_row(w.card.id, planned, message_id, now) for w, planned in members]
+        return rows, dict(zip(ids, new, strict=True))
+
+
+def _message(members: Sequence[tuple[Watched, Planned]]) -> NewMessage:
+    """A message is due with its first reminder and useful as long as its last."""
+    watched, planned = members[0]
+    return NewMessage(
+        book_id=watched.card.book_id,
+        holder_id=watched.holder.id,
+        channel=planned.key.channel,
+        due_at=min(p.due_at for _, p in members),
+        useful_until=max(p.useful_until for _, p in members),
+    )
+
+
+def _raise_alarms(rows: Sequence[dict[str, Any]]) -> None:
+    for row in rows:
+        if row["state"] is ReminderState.MISSED:
+            log.error(
+                "alarm",
+                cause="reminder_missed",
+                reason=row["reason"],
+                card=row["card_id"],
+                window=row["window"],
+                channel=row["channel"],
+            )

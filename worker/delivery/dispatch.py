@@ -1,0 +1,91 @@
+"""The calls: a batch at once, bounded by one limit a process, recorded in small groups."""
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+from sqlalchemy import Engine
+
+from worker.core.cards import Channel
+from worker.core.retry import RetryPolicy
+from worker.delivery.prepare import Preparation, Ready
+from worker.delivery.record import Ended, record
+from worker.errors import UnreachableError
+from worker.providers.base import Provider
+from worker.store.engine import writing
+
+log = structlog.get_logger(__name__)
+
+# Outcomes written in one transaction: enough to be cheap, few enough to lose little in a crash.
+_GROUP = 100
+
+
+@dataclass(slots=True)
+class Delivery:
+    """Sends messages; one per process, so that ``in_flight`` bounds all its calls."""
+
+    engine: Engine
+    preparation: Preparation
+    providers: Mapping[Channel, Provider[Any]]
+    retry: RetryPolicy
+    in_flight: int
+    _slots: asyncio.Semaphore = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._slots = asyncio.Semaphore(self.in_flight)
+
+    async def run(self, channel: Channel, ids: Sequence[int], now: datetime) -> Counter[str]:
+        """Send the due ones of ``ids``; returns how many messages ended in which state."""
+        started = time.monotonic()
+
+        def clock() -> datetime:
+            return now + timedelta(seconds=time.monotonic() - started)
+
+        ready = await asyncio.to_thread(self.preparation.run, channel, ids, now)
+        done: asyncio.Queue[Ended] = asyncio.Queue()
+        tasks = [asyncio.create_task(self._send(one, done, clock)) for one in ready]
+        try:
+            return await self._record_all(done, len(tasks))
+        finally:
+            for task in tasks:
+                task.cancel()
+
+    async def _send(
+        self, one: Ready, done: asyncio.Queue[Ended], clock: Callable[[], datetime]
+    ) -> None:
+        async with self._slots:
+            outcome = await self.providers[one.parcel.channel].send(one.out)
+        await done.put(Ended(one, outcome, clock()))
+
+    async def _record_all(self, done: asyncio.Queue[Ended], expected: int) -> Counter[str]:
+        states: Counter[str] = Counter()
+        while states.total() < expected:
+            group = [await done.get()]
+            while len(group) < _GROUP and not done.empty():
+                group.append(done.get_nowait())
+            states.update(await self._record(group))
+        return states
+
+    async def _record(self, group: Sequence[Ended]) -> list[str]:
+        """Write a group, with patience: what the provider took must not be forgotten because the
+        database restarts. After the lease others settle it, so then it is over."""
+        give_up = time.monotonic() + self.preparation.lease.total_seconds()
+        pause = 0.5
+        while True:
+            try:
+                return await asyncio.to_thread(self._write, group)
+            except UnreachableError:
+                if time.monotonic() + pause > give_up:
+                    raise
+                log.warning("outcomes_wait_for_the_database", count=len(group))
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, 8.0)
+
+    def _write(self, group: Sequence[Ended]) -> list[str]:
+        with writing(self.engine) as conn:
+            return [following.state.value for following in record(conn, group, self.retry)]

@@ -1,0 +1,53 @@
+"""A notice that cannot go the way it was meant to go: the other channel, or another holder."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection
+
+from worker.core.recheck import Item
+from worker.core.reminders import Planned
+from worker.core.windows import address_of
+from worker.store import messages as message_store
+from worker.store import reminders as ledger
+from worker.store.messages import NewMessage, Parcel
+
+# These messages get no hint: the sweep finds them at the next tick.
+_AT_ONCE = timedelta()
+
+
+def fall_back(conn: Connection, parcel: Parcel, items: Sequence[Item], now: datetime) -> None:
+    """Owe the notices of ``items`` on the other channel, unless they are owed there already or
+    the holder has no address for it."""
+    other = parcel.channel.other
+    items = [item for item in items if address_of(item.card, parcel.holder, other)]
+    if not items:
+        return
+    until = max(item.useful_until for item in items)
+    new = NewMessage(parcel.book_id, parcel.holder.id, other, now, until)
+    [message_id] = message_store.create(conn, [new], now, _AT_ONCE)
+    rows = [
+        ledger.as_row(item.card.id, _on_other_channel(item, now), message_id, now) for item in items
+    ]
+    if not ledger.insert_new(conn, rows):
+        message_store.drop(conn, message_id)
+
+
+def reroute(conn: Connection, parcel: Parcel, items: Sequence[Item], now: datetime) -> None:
+    """Move waiting reminders into messages of their own, to the holder their card has now."""
+    groups: dict[tuple[int, int | None], list[Item]] = defaultdict(list)
+    for item in items:
+        same_holder = item.card.holder_id == parcel.holder.id
+        groups[item.card.holder_id, item.card.id if same_holder else None].append(item)
+    for (holder_id, _), members in groups.items():
+        until = max(item.useful_until for item in members)
+        new = NewMessage(parcel.book_id, holder_id, parcel.channel, now, until)
+        [message_id] = message_store.create(conn, [new], now, _AT_ONCE)
+        ledger.move(conn, [item.id for item in members], message_id)
+
+
+def _on_other_channel(item: Item, now: datetime) -> Planned:
+    key = replace(item.key, channel=item.key.channel.other)
+    return Planned(key, now, item.useful_until, urgency=(0, 0))

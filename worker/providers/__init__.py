@@ -1,0 +1,1 @@
+"""Who carries a message: one protocol, several providers, one pooled transport under them all."""

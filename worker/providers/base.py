@@ -1,0 +1,61 @@
+"""The one protocol of the house, since it has several implementations."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Protocol, TypeVar
+from uuid import UUID
+
+from worker.core.outcomes import Outcome
+
+Out = TypeVar("Out", contravariant=True)
+
+
+@dataclass(frozen=True, slots=True)
+class SmsOut:
+    """An SMS to hand over. ``valid_for``: how long the provider may queue it."""
+
+    attempt: UUID
+    to: str
+    text: str
+    valid_for: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class EmailOut:
+    """An email to hand over; ``sender_name`` is the guardian's signature."""
+
+    attempt: UUID
+    to: str
+    sender_name: str
+    subject: str
+    text: str
+    html: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """A message the provider's own list shows. ``created_at`` has a second's precision."""
+
+    provider_id: str
+    text: str
+    created_at: datetime
+    status: str
+    error_code: int | None
+
+
+class Provider(Protocol[Out]):
+    """Hands one message over; never raises for what a provider or the network can do."""
+
+    name: str
+
+    async def send(self, out: Out) -> Outcome:
+        """Make one call and say how it ended."""
+        ...
+
+
+class Searchable(Protocol):
+    """A provider that can be asked what it took."""
+
+    async def find(self, to: str) -> list[Sighting] | None:
+        """The latest messages to an address, newest first; ``None`` if it cannot tell now."""
+        ...

@@ -1,0 +1,84 @@
+"""Email through SendGrid: its official SDK builds the request, our transport makes the call."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from sendgrid import SendGridAPIClient
+from sendgrid.helpers.mail import Content, CustomArg, From, Mail, To
+
+from worker.core.outcomes import Fault, Outcome, OutcomeKind, accepted, from_fault, from_sendgrid
+from worker.providers.base import EmailOut
+from worker.providers.transport import Reply, Transport, TransportError
+
+
+@dataclass(frozen=True, slots=True)
+class SendGridSettings:
+    """``sender`` is a verified sender address."""
+
+    api_key: str
+    sender: str
+    base_url: str = "https://api.sendgrid.com"
+
+
+class SendGridProvider:
+    """One API key, one sender."""
+
+    name = "sendgrid"
+
+    def __init__(
+        self, settings: SendGridSettings, transport: Transport, now: Callable[[], datetime]
+    ) -> None:
+        self._settings = settings
+        self._now = now
+        self._transport = transport
+        api = SendGridAPIClient(api_key=settings.api_key, host=settings.base_url)
+        self._url = f"{settings.base_url.rstrip('/')}/v3/mail/send"
+        self._headers = {**api.client.request_headers, "Content-Type": "application/json"}
+
+    async def send(self, out: EmailOut) -> Outcome:
+        """Send one email to one address."""
+        payload = json.dumps(self._mail(out)).encode()
+        try:
+            reply = await self._transport.request("POST", self._url, self._headers, data=payload)
+        except TransportError as error:
+            return from_fault(error.fault)
+        if reply.status == 202:
+            # The id is in a header; without it the mail was taken all the same.
+            return accepted(reply.headers.get("x-message-id") or f"attempt-{out.attempt}")
+        if 200 <= reply.status < 300:
+            return from_fault(Fault.BROKEN_REPLY)
+        outcome = from_sendgrid(reply.status, _retry_after(reply, self._now()))
+        if outcome.kind is OutcomeKind.MESSAGE_DEAD and _address_refused(reply):
+            return Outcome(OutcomeKind.RECIPIENT_DEAD, "sendgrid:bad_address")
+        return outcome
+
+    def _mail(self, out: EmailOut) -> dict[str, object]:
+        mail = Mail(
+            from_email=From(self._settings.sender, out.sender_name),
+            to_emails=To(out.to),
+            subject=out.subject,
+        )
+        mail.content = [Content("text/plain", out.text), Content("text/html", out.html)]
+        mail.personalizations[0].add_custom_arg(CustomArg("attempt", str(out.attempt)))
+        payload: dict[str, object] = mail.get()
+        return payload
+
+
+def _retry_after(reply: Reply, now: datetime) -> float | None:
+    """Seconds to wait: ``X-RateLimit-Reset`` is the UNIX time at which the window opens again."""
+    reset = reply.headers.get("x-ratelimit-reset", "")
+    if reset.isdigit():
+        return max(0.0, int(reset) - now.timestamp())
+    return reply.retry_after
+
+
+def _address_refused(reply: Reply) -> bool:
+    """Does a 400 complain of the recipient's address (``personalizations.0.to.0.email``)?"""
+    try:
+        errors = json.loads(reply.body)["errors"]
+        fields = [str(error.get("field") or "") for error in errors]
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return False
+    return any(field.startswith("personalizations") and ".to" in field for field in fields)

@@ -1,0 +1,154 @@
+"""SMS through Twilio: its official SDK builds and reads, our transport calls."""
+
+import json
+import logging
+from base64 import b64encode
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from twilio.base.exceptions import TwilioException
+from twilio.http import AsyncHttpClient
+from twilio.http.response import Response
+from twilio.rest import Client
+
+from worker.core.outcomes import Fault, Outcome, accepted, from_fault, from_twilio
+from worker.providers.base import Sighting, SmsOut
+from worker.providers.transport import Reply, Transport, TransportError
+
+_quiet = logging.getLogger("vigencia.twilio")
+# Twilio queues a message for at most 10 hours (ValidityPeriod, in seconds).
+_LONGEST_VALIDITY = 36_000
+
+
+@dataclass(frozen=True, slots=True)
+class TwilioSettings:
+    """``sender`` is a number or, if it begins with ``MG``, a messaging service."""
+
+    account_sid: str
+    auth_token: str
+    sender: str
+    base_url: str | None = None
+    status_callback: str | None = None
+
+
+class _Http(AsyncHttpClient):  # type: ignore[misc]
+    """Lets Twilio's SDK call over our transport, and keeps the answer the SDK would drop."""
+
+    def __init__(self, transport: Transport) -> None:
+        super().__init__(_quiet, True)
+        self._transport = transport
+
+    async def request(
+        self,
+        method: str,
+        url: str,
+        params: dict[str, object] | None = None,
+        data: dict[str, object] | None = None,
+        headers: dict[str, str] | None = None,
+        auth: tuple[str, str] | None = None,
+        timeout: float | None = None,  # noqa: ASYNC109 - the SDK's signature; ours is the transport's
+        allow_redirects: bool = False,
+    ) -> Response:
+        """Make the call; raises ``TransportError``, and ``_Refused`` for anything but a 2xx."""
+        sent = dict(headers or {})
+        if auth is not None:
+            sent["Authorization"] = _basic(*auth)
+        reply = await self._transport.request(
+            method, url, sent, data=_pairs(data), params=_pairs(params)
+        )
+        if not 200 <= reply.status < 300:
+            raise _Refused(reply)
+        return Response(reply.status, reply.body.decode("utf-8", "replace"), dict(reply.headers))
+
+
+class _Refused(Exception):  # noqa: N818 - an answer, not an error of ours
+    """Twilio answered, and not with a 2xx: its SDK's own exception would lose ``Retry-After``."""
+
+    def __init__(self, reply: Reply) -> None:
+        super().__init__(reply.status)
+        self.outcome = from_twilio(reply.status, _error_code(reply.body), reply.retry_after)
+
+
+class TwilioProvider:
+    """One account, one sender."""
+
+    name = "twilio"
+
+    def __init__(self, settings: TwilioSettings, transport: Transport) -> None:
+        self._settings = settings
+        self._client = Client(
+            settings.account_sid, settings.auth_token, http_client=_Http(transport)
+        )
+        if settings.base_url:
+            self._client.api.base_url = settings.base_url
+
+    async def send(self, out: SmsOut) -> Outcome:
+        """Create a message."""
+        try:
+            message = await self._client.messages.create_async(**self._fields(out))
+        except TransportError as error:
+            return from_fault(error.fault)
+        except _Refused as refused:
+            return refused.outcome
+        except (TwilioException, ValueError, KeyError, TypeError):
+            return from_fault(Fault.BROKEN_REPLY)  # a 2xx that is not what the API promises
+        return accepted(str(message.sid)) if message.sid else from_fault(Fault.BROKEN_REPLY)
+
+    def _fields(self, out: SmsOut) -> dict[str, Any]:
+        seconds = int(out.valid_for.total_seconds())
+        fields: dict[str, Any] = {
+            "to": out.to,
+            "body": out.text,
+            "validity_period": max(1, min(seconds, _LONGEST_VALIDITY)),
+        }
+        sender = self._settings.sender
+        fields["messaging_service_sid" if sender.startswith("MG") else "from_"] = sender
+        if self._settings.status_callback:
+            # Final statuses only, and repeated with pauses if our end is away.
+            callback = f"{self._settings.status_callback}?a={out.attempt}#rc=5&rp=all"
+            fields["status_callback"] = callback
+        return fields
+
+    async def find(self, to: str) -> list[Sighting] | None:
+        """The latest 50 messages to ``to``. No date filter: Twilio's is on the sent date, which
+        is empty while a message is queued."""
+        try:
+            found = await self._client.messages.list_async(to=to, limit=50)
+        except (TransportError, _Refused, TwilioException, ValueError, KeyError, TypeError):
+            return None
+        return [
+            Sighting(
+                provider_id=str(m.sid),
+                text=m.body or "",
+                created_at=m.date_created or datetime.now(UTC),
+                status=str(m.status),
+                error_code=m.error_code,
+            )
+            for m in found
+        ]
+
+
+def _basic(user: str, password: str) -> str:
+    """HTTP Basic credentials (RFC 7617)."""
+    return "Basic " + b64encode(f"{user}:{password}".encode()).decode()
+
+
+def _pairs(values: dict[str, object] | None) -> list[tuple[str, str]] | None:
+    """Form fields or query parameters; a list repeats its name."""
+    if values is None:
+        return None
+    pairs: list[tuple[str, str]] = []
+    for name, value in values.items():
+        several = value if isinstance(value, list | tuple) else [value]
+        pairs += [(name, str(one)) for one in several if one is not None]
+    return pairs
+
+
+def _error_code(body: bytes) -> int | None:
+    """Twilio's own code in an error body, ``None`` where there is none (an HTML page, say)."""
+    try:
+        code = json.loads(body).get("code")
+    except (ValueError, AttributeError):
+        return None
+    return code if isinstance(code, int) else None

@@ -1,0 +1,266 @@
+"""Every email: subject, plain text and HTML, complete and harmless."""
+
+import re
+from dataclasses import replace
+from datetime import date
+from functools import cache
+from html import unescape
+from html.parser import HTMLParser
+from itertools import product
+from pathlib import Path
+
+import pytest
+
+from worker.content.dates import full_date, long_date
+from worker.content.filters import KIND_NAMES
+from worker.content.letter import Letter, OperatorGuide
+from worker.content.render import Content
+from worker.content.samples import sample_letter, sample_notice
+from worker.core.cards import Kind, Language
+from worker.core.wording import ALL_EVENTS
+
+TEMPLATES = Path(__file__).parents[2] / "templates"
+everywhere = pytest.mark.parametrize(("event", "language"), list(product(ALL_EVENTS, Language)))
+CLAIM = {
+    Language.ZH_HANS: "怎样找回号码",
+    Language.ZH_HANT: "如何找回門號",
+    Language.ES_PE: "Cómo reclamar un número",
+    Language.EN: "How to claim a number back",
+}
+TOPUP = {
+    Language.ZH_HANS: "怎样充值",
+    Language.ZH_HANT: "如何儲值",
+    Language.ES_PE: "Cómo recargar",
+    Language.EN: "How to top up",
+}
+REPLY = {
+    Language.ZH_HANS: "请直接回复本邮件",
+    Language.ZH_HANT: "請直接回覆本信",
+    Language.ES_PE: "responda a este mensaje",
+    Language.EN: "reply to this message",
+}
+
+
+@cache
+def content() -> Content:
+    return Content.load(TEMPLATES)
+
+
+def several(event: str, language: Language) -> Letter:
+    """One card of each kind, the first one due with ``event``."""
+    plain = sample_letter(event, language)
+    more = (
+        sample_notice("plan_end_far", language, operator=operator, tail=tail, kind=kind, plan=plan)
+        for operator, tail, kind, plan in (
+            ("Movistar", "1111", Kind.RETENTION, "Control"),
+            ("Entel", "2222", Kind.FOUR_G, None),
+            ("Bitel", "3333", Kind.ESIM, "Viaje"),
+        )
+    )
+    return replace(plain, notices=(*plain.notices, *more))
+
+
+def words(html: str) -> str:
+    """What a reader sees of ``html``: no head, no tags, whitespace collapsed."""
+    body = html[html.index("<body") :]
+    return " ".join(unescape(re.sub(r"<!--.*?-->|<[^>]+>", " ", body, flags=re.S)).split())
+
+
+class Links(HTMLParser):
+    """Collects whatever a client would load, follow or run."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.links: list[str] = []
+        self.tags: set[str] = set()
+        self.handlers: list[str] = []
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        for name, value in attrs:
+            if name in {"href", "src", "background", "action", "srcset", "data"}:
+                self.links.append(str(value))
+            if name.startswith("on"):
+                self.handlers.append(name)
+
+
+@everywhere
+def test_text_and_html_tell_of_every_card(event: str, language: Language) -> None:
+    letter = several(event, language)
+    email = content().email(letter)
+    for text in (email.text, words(email.html)):
+        for notice in letter.notices:
+            assert f"{notice.operator} ...{notice.tail}" in text
+            assert KIND_NAMES[language][notice.kind] in text
+            assert long_date(notice.deadline_on, language) in text
+            assert notice.plan is None or notice.plan in text
+        assert full_date(letter.notices[0].deadline_on, language) in text
+        assert letter.notices[0].deadline_at in text
+        assert letter.holder_name in text
+        assert "None" not in text
+        assert "{{" not in text
+        assert "{%" not in text
+
+
+@everywhere
+def test_text_and_html_say_the_same(event: str, language: Language) -> None:
+    email = content().email(several(event, language))
+    html = re.sub(r"\s", "", words(email.html))
+    for line in email.text.splitlines():
+        sentence = re.sub(r"^\s*(?:[-=]+|\d\.)\s+|\s+=+$", "", line)
+        if "|" not in line and not line.startswith("  ") and sentence != "--":
+            assert re.sub(r"\s", "", sentence) in html
+
+
+@everywhere
+def test_a_subject_is_one_line_that_names_card_and_sms_tail(event: str, language: Language) -> None:
+    alone = content().email(sample_letter(event, language)).subject
+    assert alone == " ".join(alone.split())
+    assert "Claro" in alone
+    assert "5678" in alone
+    assert not re.search(r"[{}<>]", alone)
+    with_more = content().email(several(event, language)).subject
+    assert with_more.startswith(alone)
+    assert "3" in with_more.removeprefix(alone)
+
+
+@everywhere
+def test_the_html_is_a_document_in_its_language_that_suits_a_phone_and_the_dark(
+    event: str, language: Language
+) -> None:
+    email = content().email(sample_letter(event, language))
+    assert email.html.startswith("<!doctype html>")
+    assert f'<html lang="{language}"' in email.html
+    assert '<meta name="color-scheme" content="light dark" />' in email.html
+    assert "prefers-color-scheme: dark" in email.html
+    assert "width=device-width" in email.html
+    assert f"<title>{email.subject}</title>" in unescape(email.html)
+    assert "<mj-" not in email.html
+
+
+@everywhere
+def test_the_preheader_is_the_thing_to_do(event: str, language: Language) -> None:
+    email = content().email(sample_letter(event, language))
+    found = re.search(r'<div style="display:none[^>]*>([^<]+)</div>', email.html)
+    assert found
+    assert f" ==\n\n{unescape(found[1]).strip()}\n\n==" in email.text
+
+
+@everywhere
+def test_the_html_loads_nothing_and_links_only_where_the_letter_says(
+    event: str, language: Language
+) -> None:
+    letter = sample_letter(event, language)
+    html = content().email(letter).html
+    parsed = Links(html)
+    assert set(parsed.links) == {"https://operator.example.com", letter.unsubscribe}
+    assert not parsed.tags & {"img", "script", "link", "iframe", "object", "form", "video"}
+    assert not parsed.handlers
+    assert not re.search(r"@import|url\(|fonts\.g", html)
+    # The names of XML vocabularies look like addresses, but nobody goes there.
+    assert not re.search(r"https?://(?!www\.w3\.org/|[a-z]+\.example\.com)", html)
+
+
+@pytest.mark.parametrize("language", Language)
+def test_only_a_lost_line_is_told_how_to_claim_it_and_only_others_how_to_top_up(
+    language: Language,
+) -> None:
+    for event, claim, topup in (("line_lost", True, False), ("line_loss_near", False, True)):
+        email = content().email(sample_letter(event, language))
+        for text in (email.text, words(email.html)):
+            assert (CLAIM[language] in text) is claim
+            assert ("1844" in text) is claim
+            assert (TOPUP[language] in text) is topup
+    both = content().email(several("line_lost", language)).text
+    assert CLAIM[language] in both
+    assert TOPUP[language] in both
+
+
+@pytest.mark.parametrize("language", Language)
+def test_a_lost_line_tells_from_when_the_number_may_go_to_someone_else(language: Language) -> None:
+    letter = sample_letter("line_lost", language)
+    notice = replace(letter.notices[0], deadline_on=date(2026, 6, 12))
+    text = content().email(replace(letter, notices=(notice,))).text
+    assert long_date(date(2026, 9, 10), language) in text
+
+
+@pytest.mark.parametrize("language", Language)
+def test_guides_show_what_is_known_and_nothing_where_it_is_not(language: Language) -> None:
+    letter = replace(
+        sample_letter("plan_end_near", language),
+        guides=(
+            OperatorGuide("Entel", hotline="0800 09000", checked_on=date(2026, 1, 31)),
+            OperatorGuide("Bitel", website="javascript:alert(1)"),
+            OperatorGuide("Nada"),
+        ),
+    )
+    email = content().email(letter)
+    for text in (email.text, words(email.html)):
+        assert "0800 09000" in text
+        assert long_date(date(2026, 1, 31), language) in text
+        assert "Nada" not in text
+    assert Links(email.html).links == [letter.unsubscribe]
+
+
+@everywhere
+def test_without_a_link_a_reply_stops_the_emails(event: str, language: Language) -> None:
+    linked = content().email(sample_letter(event, language))
+    replied = content().email(replace(sample_letter(event, language), unsubscribe=None))
+    for text in (linked.text, words(linked.html)):
+        assert "https://vigencia.example.com/stop" in text
+        assert REPLY[language] not in text
+    for text in (replied.text, words(replied.html)):
+        assert REPLY[language] in text
+    assert "vigencia.example.com" not in replied.html
+
+
+@pytest.mark.parametrize("language", Language)
+@pytest.mark.parametrize("days", [-3, -1, 0, 1, 5])
+def test_days_are_worded_as_a_person_would(language: Language, days: int) -> None:
+    worded = {
+        Language.ZH_HANS: {-3: "3天前", -1: "昨天", 0: "今天", 1: "明天", 5: "还有5天"},
+        Language.ZH_HANT: {-3: "3天前", -1: "昨天", 0: "今天", 1: "明天", 5: "還有5天"},
+        Language.ES_PE: {-3: "hace 3 días", -1: "ayer", 0: "hoy", 1: "mañana", 5: "en 5 días"},
+        Language.EN: {-3: "3 days ago", -1: "yesterday", 0: "today", 1: "tomorrow", 5: "in 5 days"},
+    }
+    letter = sample_letter("line_loss_far", language)
+    notice = sample_notice("plan_end_near", language, days=days)
+    email = content().email(replace(letter, notices=(*letter.notices, notice)))
+    date_words = long_date(notice.deadline_on, language)
+    for text in (email.text, words(email.html)):
+        assert re.search(re.escape(date_words) + r"[,， ]*" + worded[language][days], text)
+
+
+def test_hostile_names_are_harmless_in_html_and_subject() -> None:
+    evil = "<script>alert(1)</script>{{ 7*7 }}\r\nBcc: x@example.com\u202e\" onload='x'"
+    letter = several("plan_end_near", Language.EN)
+    notice = replace(letter.notices[0], operator=evil, plan=evil, tail="1\n2", deadline_at=evil)
+    guide = OperatorGuide(evil, evil, "https://example.com/?a=1&b=\"'><i>")
+    email = content().email(
+        Letter(Language.EN, evil, evil, (notice,), (guide,), 'https://example.com/"><script>')
+    )
+    parsed = Links(email.html)
+    assert "script" not in parsed.tags
+    assert "i" not in parsed.tags
+    assert not parsed.handlers
+    assert parsed.links == ["https://example.com/?a=1&b=\"'><i>", 'https://example.com/"><script>']
+    assert "<script>alert(1)</script>{{ 7*7 }}" in email.text
+    assert "{{ 7*7 }}" in words(email.html)
+    assert "\n" not in email.subject
+    assert "\r" not in email.subject
+    for text in (email.subject, email.text, email.html):
+        assert "\u202e" not in text
+        assert not re.search(r"^Bcc:", text, re.M)
+
+
+@pytest.mark.parametrize("language", Language)
+def test_a_letter_to_nobody_in_particular_still_greets(language: Language) -> None:
+    greeting = {
+        Language.ZH_HANS: "您好：",
+        Language.ZH_HANT: "您好：",
+        Language.ES_PE: "Hola:",
+        Language.EN: "Hello,",
+    }
+    email = content().email(replace(sample_letter("plan_ended", language), holder_name=" "))
+    assert email.text.startswith(greeting[language] + "\n")

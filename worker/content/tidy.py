@@ -1,0 +1,65 @@
+"""Values a person typed, made harmless for any text: one line, nothing invisible."""
+
+import re
+from typing import Any, Final
+
+from worker.content.letter import Letter, Notice, OperatorGuide
+
+# Control characters could end an SMS or a header line; bidirectional controls and the like could
+# show a date or a name backwards; lone surrogates cannot be encoded at all. Joiners (U+200C and
+# U+200D) stay: names in some scripts need them.
+_UNSAFE: Final = re.compile(
+    r"[\x00-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff"
+    r"\ufff9-\ufffb\ud800-\udfff]"
+)
+_BREAKS: Final = re.compile(r"[\t\n\v\f\r\x1c-\x1f\x85\u2028\u2029]+")
+
+
+def one_line(value: str) -> str:
+    """Return ``value`` on one line, without control characters, whitespace collapsed."""
+    if _UNSAFE.search(value):
+        value = _UNSAFE.sub("", _BREAKS.sub(" ", value))
+    return " ".join(value.split())
+
+
+def variables(letter: Letter) -> dict[str, Any]:
+    """What templates see of ``letter``; raises ``ValueError`` if it has no notice."""
+    if not letter.notices:
+        raise ValueError("a letter without a notice says nothing")
+    notices = tuple(_notice(notice) for notice in letter.notices)
+    return {
+        "signature": one_line(letter.signature),
+        "holder_name": one_line(letter.holder_name),
+        "first": notices[0],
+        "notices": notices,
+        "others": len(notices) - 1,
+        "guides": tuple(_guide(guide) for guide in letter.guides),
+        "unsubscribe": _optional(letter.unsubscribe),
+    }
+
+
+def _notice(notice: Notice) -> Notice:
+    return Notice(
+        event=notice.event,
+        operator=one_line(notice.operator),
+        tail=one_line(notice.tail),
+        kind=notice.kind,
+        plan=_optional(notice.plan),
+        deadline=notice.deadline,
+        deadline_on=notice.deadline_on,
+        deadline_at=one_line(notice.deadline_at),
+        days=notice.days,
+    )
+
+
+def _guide(guide: OperatorGuide) -> OperatorGuide:
+    return OperatorGuide(
+        name=one_line(guide.name),
+        hotline=_optional(guide.hotline),
+        website=_optional(guide.website),
+        checked_on=guide.checked_on,
+    )
+
+
+def _optional(value: str | None) -> str | None:
+    return (one_line(value) or None) if value else None

@@ -1,0 +1,81 @@
+"""Doorways: ids in, one use case, nothing else."""
+
+from collections.abc import Sequence
+
+import dramatiq
+import structlog
+from dramatiq import Actor
+from dramatiq.broker import Broker
+from dramatiq.errors import BrokerConnectionError
+
+from worker.app import App, build_ready
+from worker.broker import open_broker
+from worker.core.cards import Channel
+from worker.log import configure
+from worker.settings import load
+
+log = structlog.get_logger(__name__)
+
+
+class Hints:
+    """Tells the workers what to do. A hint that is lost is repeated by the sweep."""
+
+    def __init__(self, broker: Broker, app: App) -> None:
+        self._app = app
+        # A queue for each channel: a slow SMS route never keeps email waiting.
+        self._check = _actor(broker, self._check_cards, "check_cards", "checks")
+        self._send = {
+            Channel.SMS: _actor(broker, self._send_sms, "send_sms", "sms"),
+            Channel.EMAIL: _actor(broker, self._send_email, "send_email", "email"),
+        }
+        self._settle = _actor(broker, self._reconcile, "reconcile", "reconcile")
+
+    def check_cards(self, ids: Sequence[int]) -> None:
+        """Have these cards checked."""
+        self._tell(self._check, ids)
+
+    def send(self, channel: Channel, ids: Sequence[int]) -> None:
+        """Have these messages sent."""
+        self._tell(self._send[channel], ids)
+
+    def reconcile(self, ids: Sequence[int]) -> None:
+        """Have these unknown messages settled."""
+        self._tell(self._settle, ids)
+
+    def _tell(self, actor: Actor[[list[int]], object], ids: Sequence[int]) -> None:
+        try:
+            actor.send(list(ids))
+        except BrokerConnectionError:
+            # The claim behind this hint runs out and the next sweep repeats it.
+            log.error("alarm", cause="queue_unreachable", actor=actor.actor_name, ids=len(ids))
+
+    def _check_cards(self, ids: list[int]) -> None:
+        checked = self._app.checks.run(ids, self._app.now())
+        for channel, due in checked.due.items():
+            self.send(channel, due)
+
+    async def _send_sms(self, ids: list[int]) -> None:
+        await self._app.delivery.run(Channel.SMS, ids, self._app.now())
+
+    async def _send_email(self, ids: list[int]) -> None:
+        await self._app.delivery.run(Channel.EMAIL, ids, self._app.now())
+
+    async def _reconcile(self, ids: list[int]) -> None:
+        await self._app.reconciliation.run(ids, self._app.now())
+
+
+def boot() -> None:
+    """What each worker process runs first: build the app, declare the actors."""
+    settings = load()
+    configure(settings.log_level, settings.log_format)
+    app = build_ready(settings)
+    if settings.redis_url is None:
+        raise RuntimeError("REDIS_URL is not set")
+    broker = open_broker(settings.redis_url.get_secret_value())
+    dramatiq.set_broker(broker)
+    Hints(broker, app)
+    _ = app.delivery  # compile the texts now, not with the first message
+
+
+def _actor(broker: Broker, fn: object, name: str, queue: str) -> Actor[[list[int]], object]:
+    return dramatiq.actor(fn, broker=broker, actor_name=name, queue_name=queue)  # type: ignore[call-overload,no-any-return]

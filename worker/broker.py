@@ -1,0 +1,60 @@
+"""The queue: dramatiq on Redis. A message is a hint that carries ids; losing it costs one sweep."""
+
+import redis
+from dramatiq.brokers.redis import RedisBroker
+from dramatiq.middleware import AsyncIO, Callbacks, Retries, ShutdownNotifications, TimeLimit
+from dramatiq.middleware.age_limit import AgeLimit
+from pydantic import SecretStr
+
+from worker.errors import UnreachableError
+
+NAMESPACE = "vigencia"
+
+# A hint older than this was overtaken by the sweep long ago.
+_OLDEST_HINT_MS = 3_600_000
+_LONGEST_JOB_MS = 600_000
+
+
+def open_broker(url: str) -> RedisBroker:
+    """A broker on the Redis or Valkey at ``url`` (``redis://``, ``rediss://``, ``unix://``);
+    connects on first use."""
+    return RedisBroker(  # type: ignore[no-untyped-call]
+        url=url,
+        namespace=NAMESPACE,
+        # How often in a million commands a killed worker's messages are looked for: with the
+        # default of 1,000 they do not come back on a quiet queue for many minutes.
+        maintenance_chance=100_000,
+        middleware=[
+            AgeLimit(max_age=_OLDEST_HINT_MS),
+            TimeLimit(time_limit=_LONGEST_JOB_MS),
+            ShutdownNotifications(),
+            Callbacks(),
+            # Only for what nobody expects (a bug, a database away): sends are retried in SQL.
+            Retries(max_retries=2, min_backoff=1_000, max_backoff=10_000),
+            AsyncIO(),
+        ],
+    )
+
+
+def require_queue(url: SecretStr | None) -> str:
+    """The queue's address, once it answers. Raises ``UnreachableError`` with the next step."""
+    if url is None:
+        raise UnreachableError(
+            "REDIS_URL is not set.",
+            "Set it to a Redis or Valkey server, or run `vigencia up`, which brings its own.",
+        )
+    address = url.get_secret_value()
+    try:
+        client = redis.Redis.from_url(address, socket_connect_timeout=5)
+        client.ping()
+        client.close()
+    except ValueError:
+        raise UnreachableError(
+            "REDIS_URL is not a Redis address.", "Write redis://host:6379/0 or unix:///path."
+        ) from None
+    except (redis.RedisError, OSError) as error:
+        raise UnreachableError(
+            f"The queue at REDIS_URL does not answer: {type(error).__name__}.",
+            "Start Redis or Valkey, or unset REDIS_URL and run `vigencia up`. Nothing was lost.",
+        ) from None
+    return address

@@ -1,0 +1,55 @@
+"""Child processes that do not outlive us, even if we are killed."""
+
+import ctypes
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import IO, Any
+
+_PR_SET_PDEATHSIG = 1  # prctl(2)
+# Loaded before any fork: the child of a process with threads must not import.
+_libc: Any = ctypes.CDLL(None) if sys.platform == "linux" else None
+
+
+def spawn(
+    command: Sequence[str | Path],
+    *,
+    env: Mapping[str, str] | None = None,
+    on_parent_death: signal.Signals = signal.SIGTERM,
+    stdout: IO[Any] | int | None = None,
+    stderr: IO[Any] | int | None = None,
+) -> subprocess.Popen[bytes]:
+    """Start ``command``; on Linux the kernel sends it ``on_parent_death`` when the thread that
+    started it ends, whatever ended it. Elsewhere only an orderly end reaches it."""
+    return subprocess.Popen(
+        [str(part) for part in command],
+        env=dict(env) if env is not None else None,
+        stdin=subprocess.DEVNULL,
+        stdout=stdout,
+        stderr=stderr,
+        start_new_session=True,  # Ctrl-C is for us; we stop our children in order
+        preexec_fn=_die_with_parent(on_parent_death),
+    )
+
+
+def _die_with_parent(death: signal.Signals) -> Callable[[], None] | None:
+    if _libc is None:
+        return None
+
+    def prepare() -> None:
+        _libc.prctl(_PR_SET_PDEATHSIG, int(death), 0, 0, 0)
+
+    return prepare
+
+
+def stop(child: subprocess.Popen[bytes], seconds: float) -> int:
+    """Ask ``child`` to end, insist after ``seconds``; returns its exit code."""
+    if child.poll() is None:
+        child.terminate()
+    try:
+        return child.wait(seconds)
+    except subprocess.TimeoutExpired:
+        child.kill()
+        return child.wait()

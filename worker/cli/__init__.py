@@ -1,0 +1,78 @@
+"""The command line: `vigencia COMMAND`. Commands are imported when they are used."""
+
+import importlib
+import json
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+import click
+
+from worker import __version__
+from worker.errors import VigenciaError
+
+# name: (module, attribute, one line of help). The help stands here so that `vigencia --help`
+# imports no command.
+_COMMANDS: Mapping[str, tuple[str, str, str]] = {
+    "demo": ("demo", "demo", "Watch 45 days of reminders for a sample card book."),
+    "up": ("up", "up", "Run everything in one command, until Ctrl-C."),
+    "once": ("run", "once", "Do what is due now, then exit (for cron)."),
+    "scheduler": ("run", "scheduler", "Run the clock that finds what is due."),
+    "worker": ("run", "worker", "Run the processes that check and send."),
+    "sandbox": ("run", "sandbox", "Serve the stand-in for Twilio and SendGrid."),
+    "db": ("db", "db", "Prepare the database."),
+    "doctor": ("doctor", "doctor", "Say what is configured, reachable and missing."),
+    "cards": ("cards", "cards", "Import and show cards."),
+    "messages": ("messages", "messages", "Show messages and how they ended."),
+}
+
+
+class _Commands(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        module, attribute, _ = _COMMANDS[cmd_name]
+        command: click.Command = getattr(importlib.import_module(f"worker.cli.{module}"), attribute)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, _, text) in _COMMANDS.items()])
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="vigencia")
+def cli() -> None:
+    """Reminders that arrive before a prepaid SIM card or eSIM in Peru runs out.
+
+    New here? `vigencia demo` shows it all; `vigencia doctor` says what is configured.
+    """
+
+
+def main() -> None:
+    """Run a command; errors meant for people are printed without a traceback.
+
+    Exit codes: 0 done, 1 the data or the world said no, 2 wrong usage.
+    """
+    try:
+        cli.main(prog_name="vigencia", standalone_mode=True)
+    except VigenciaError as error:
+        _report(error)
+        sys.exit(error.exit_code)
+
+
+def _report(error: VigenciaError) -> None:
+    if "--json" in sys.argv:
+        told: dict[str, Any] = {
+            "code": error.code,
+            "message": error.message,
+            "hint": error.hint,
+        }
+        click.echo(json.dumps({"error": told}, ensure_ascii=False))
+        return
+    click.secho(f"Error: {error.message}", fg="red", err=True)
+    if error.hint:
+        click.echo(f"  Next: {error.hint}", err=True)

@@ -1,0 +1,74 @@
+"""`vigencia messages`: what was sent, what waits, and why."""
+
+import click
+
+from worker.app import build_ready
+from worker.cli.output import as_json_option, print_json, print_table
+from worker.core.reminders import MessageState
+from worker.errors import VigenciaError
+from worker.log import mask
+from worker.store import views
+from worker.store.engine import reading
+
+
+@click.group()
+def messages() -> None:
+    """Show messages and how they ended."""
+
+
+@messages.command(name="list")
+@click.option("--state", type=click.Choice(list(MessageState)), help="Only those in this state.")
+@click.option("--book", help="Only this card book.")
+@click.option("--limit", type=click.IntRange(1), default=100, show_default=True)
+@as_json_option
+def list_(state: str | None, book: str | None, limit: int, as_json: bool) -> None:
+    """List messages, latest first."""
+    app = build_ready()
+    with reading(app.engine) as conn:
+        rows = views.list_messages(conn, state, book, limit)
+    if as_json:
+        print_json([dict(row) for row in rows])
+        return
+    print_table(
+        ("id", "channel", "state", "holder", "language", "tries", "created", "sent", "reason"),
+        [
+            (r["id"], r["channel"], r["state"], r["holder"], r["language"], r["attempts"],
+             f"{r['created_at']:%Y-%m-%d %H:%MZ}",
+             f"{r['sent_at']:%Y-%m-%d %H:%MZ}" if r["sent_at"] else None, r["reason"])
+            for r in rows
+        ],
+    )  # fmt: skip
+
+
+@messages.command()
+@click.argument("message", type=int)
+@as_json_option
+def show(message: int, as_json: bool) -> None:
+    """Show MESSAGE (its id): the text, the reminders in it, every attempt."""
+    app = build_ready()
+    with reading(app.engine) as conn:
+        found = views.show_message(conn, message)
+    if found is None:
+        raise VigenciaError("There is no such message.", "List them with: vigencia messages list")
+    for attempt in found["tries"]:
+        attempt["id"] = str(attempt["id"])
+        attempt["address"] = mask(attempt["address"])
+    if as_json:
+        print_json(found)
+        return
+    for name in ("book", "holder", "channel", "state", "reason", "segments", "provider_id"):
+        click.echo(f"{name.replace('_', ' '):12} {found[name] if found[name] is not None else '-'}")
+    print_table(
+        ("window", "deadline on", "state", "reason"),
+        [(r["window"], r["deadline_on"], r["state"], r["reason"]) for r in found["reminders"]],
+    )
+    print_table(
+        ("attempt", "to", "outcome", "code"),
+        [
+            (f"{t['started_at']:%Y-%m-%d %H:%M:%SZ}", t["address"], t["outcome"], t["code"])
+            for t in found["tries"]
+        ],
+    )
+    if found["subject"]:
+        click.echo(f"\n{found['subject']}")
+    click.echo(f"\n{found['body'] or '(not rendered yet)'}")

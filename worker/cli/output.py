@@ -1,0 +1,63 @@
+"""What every command shares: its options, its one JSON document, its tables."""
+
+import json
+import unicodedata
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any
+
+import click
+
+as_json_option = click.option(
+    "--json", "as_json", is_flag=True, help="Print one JSON document on stdout."
+)
+
+
+class Instant(click.ParamType[datetime]):
+    """An ISO 8601 instant with its UTC offset, such as 2026-06-05T15:00:00Z."""
+
+    name = "instant"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> datetime:
+        """Parse it; a time without an offset could mean two instants, so it is refused."""
+        if isinstance(value, datetime):
+            return value
+        try:
+            moment = datetime.fromisoformat(value)
+        except ValueError:
+            self.fail(f"{value!r} is not an instant; write 2026-06-05T15:00:00Z", param, ctx)
+        if moment.tzinfo is None:
+            self.fail(f"{value!r} has no UTC offset; write 2026-06-05T15:00:00Z", param, ctx)
+        return moment.astimezone(UTC)
+
+
+def print_json(value: Any) -> None:
+    """One document, readable, with every character as it is."""
+    click.echo(json.dumps(value, ensure_ascii=False, indent=1, default=_plain))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, Decimal):
+        return str(value)
+    raise TypeError(f"{type(value).__name__} has no JSON form")
+
+
+def print_table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """A table in columns; Chinese characters count as two."""
+    cells = [[str(c) if c is not None else "-" for c in row] for row in [header, *rows]]
+    widths = [max(_width(row[i]) for row in cells) for i in range(len(header))]
+    for number, row in enumerate(cells):
+        padded = (c + " " * (w - _width(c)) for c, w in zip(row, widths, strict=True))
+        line = "  ".join(padded).rstrip()
+        click.secho(line, bold=True) if number == 0 else click.echo(line)
+
+
+def _width(text: str) -> int:
+    return sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)

@@ -1,0 +1,56 @@
+"""`vigencia up`: everything in one command."""
+
+import os
+import sys
+from pathlib import Path
+
+import click
+
+from worker.cli.output import as_json_option, print_json
+
+
+@click.command()
+@click.option(
+    "--dir",
+    "directory",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("var"),
+    show_default=True,
+    help="Where the embedded queue keeps its log.",
+)
+@as_json_option
+def up(directory: Path, as_json: bool) -> None:
+    """Run the queue, the scheduler and the workers, until Ctrl-C.
+
+    With nothing configured this uses SQLite in ./var, an embedded queue server, and the sandbox
+    instead of Twilio and SendGrid. SIGTERM and Ctrl-C let the workers finish what is in hand.
+    """
+    from worker.app import build_ready
+    from worker.broker import require_queue
+    from worker.cli.run import stop_on_signals
+    from worker.embedded import EmbeddedServer
+    from worker.log import configure
+    from worker.supervise import run_all
+
+    app = build_ready()
+    settings = app.settings
+    configure(settings.log_level, settings.log_format)
+    stopping = stop_on_signals()
+    if app.gateways.sandboxed:
+        banner = [
+            "NO PROVIDER CREDENTIALS: nothing reaches a real phone or mailbox.",
+            f"Everything is sent to the sandbox at {settings.sandbox.url}",
+            f"What it received: {settings.sandbox.url}/sandbox/mailbox",
+            "To go live set the TWILIO_ and SENDGRID_ variables (see the README).",
+        ]
+        for line in ["!" * 78, *(f"!! {text}" for text in banner), "!" * 78]:
+            click.secho(line, fg="yellow", bold=True, err=True)
+    if settings.redis_url is not None:
+        url = require_queue(settings.redis_url)
+        code = run_all(app, url, stopping)
+    else:
+        with EmbeddedServer(directory / "queue") as server:
+            code = run_all(app, server.url, stopping)
+    if as_json:
+        print_json({"exit_code": code, "pid": os.getpid()})
+    sys.exit(code)

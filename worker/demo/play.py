@@ -1,0 +1,94 @@
+"""Fast-forward: from one instant of change to the next, through the real scheduler and workers."""
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import func, or_, select
+
+from worker.core.reminders import WAITING, MessageState
+from worker.demo.stage import Stage
+from worker.scheduler import tick
+from worker.store.engine import reading
+from worker.store.tables import cards, messages
+from worker.store.views import next_look
+
+# Instants closer than this are played as one step: the demo shows days, not seconds.
+_STEP = timedelta(minutes=10)
+# Real seconds without progress after which a hint counts as lost, as the sweep would find it.
+_PATIENCE = 2.0
+_POLL = 0.005
+
+
+def play(
+    stage: Stage, start: datetime, end: datetime, progress: Callable[[datetime], None]
+) -> datetime:
+    """Play from ``start`` to ``end``, and on until every message that was begun has ended.
+
+    Calls ``progress`` with each new time; returns the last.
+    """
+    now = start
+    while True:
+        stage.set_time(now)
+        progress(now)
+        found = True
+        while found:
+            found = bool(tick(stage.app, now, stage.hints))
+            if found:
+                now = _settle(stage, now)
+        following = _next(stage, now, end)
+        if following is None:
+            return now
+        now = following
+
+
+def _next(stage: Stage, now: datetime, end: datetime) -> datetime | None:
+    """The next instant to play, rounded up to a step; ``None`` when the play is over."""
+    with reading(stage.app.engine) as conn:
+        following = next_look(conn)
+        open_messages = conn.execute(
+            select(func.count()).where(messages.c.wake_at.is_not(None))
+        ).scalar()
+    if following is None or (following > end and not open_messages):
+        return None
+    late = max(following, now) - datetime(2000, 1, 1, tzinfo=UTC)
+    return datetime(2000, 1, 1, tzinfo=UTC) + -(-late // _STEP) * _STEP
+
+
+def _settle(stage: Stage, now: datetime) -> datetime:
+    """Wait until the workers have done all that is due at ``now``; returns the time then.
+
+    If nothing moves any more (a killed queue server took the hints with it), time goes on until
+    the sweep repeats them, exactly as it would in real life.
+    """
+    lease = timedelta(seconds=stage.app.settings.scheduler.check_lease_seconds)
+    last, since = -1, time.monotonic()
+    while (busy := _busy(stage, now, lease)) > 0:
+        if busy != last:
+            last, since = busy, time.monotonic()
+        elif time.monotonic() - since > _PATIENCE:
+            now += lease
+            stage.set_time(now)
+            tick(stage.app, now, stage.hints)
+            last, since = -1, time.monotonic()
+        time.sleep(_POLL)
+    return now
+
+
+def _busy(stage: Stage, now: datetime, lease: timedelta) -> int:
+    """How many cards are claimed and unchecked, and messages hinted and unsent."""
+    waiting = (*WAITING, MessageState.UNKNOWN)
+    with reading(stage.app.engine) as conn:
+        claimed = conn.execute(
+            select(func.count()).where(cards.c.next_check_at <= now + lease)
+        ).scalar()
+        unsent = conn.execute(
+            select(func.count()).where(
+                messages.c.wake_at > now,  # the rest is for the next tick to find
+                or_(
+                    messages.c.state == MessageState.SENDING,
+                    messages.c.state.in_(waiting) & (messages.c.next_attempt_at <= now),
+                ),
+            )
+        ).scalar()
+    return int(claimed or 0) + int(unsent or 0)

@@ -1,0 +1,109 @@
+"""The stage: a database, a queue, worker processes and a sandbox of the demo's own."""
+
+import os
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from worker.actors import Hints
+from worker.app import App, build_ready
+from worker.broker import open_broker
+from worker.clock import set_file_clock
+from worker.embedded import EmbeddedServer
+from worker.errors import UnreachableError
+from worker.sandbox.fault_rules import parse_rules
+from worker.sandbox.process import SandboxProcess
+from worker.supervise import Workers
+
+# Together about a tenth of all calls fail. Email faults are those whose end is certain: a mail
+# that may have left is never sent twice, and without the provider's events nobody can tell.
+FAULTS = (
+    {"channel": "sms", "kind": "rate_limit", "rate": 0.03, "retry_after": 2},
+    {"channel": "sms", "kind": "error_before", "rate": 0.02},
+    {"channel": "sms", "kind": "error_after", "rate": 0.02},
+    {"channel": "sms", "kind": "timeout_after", "rate": 0.01, "hold_s": 2},
+    {"channel": "sms", "kind": "reset_before", "rate": 0.01},
+    {"channel": "sms", "kind": "reset_after", "rate": 0.01},
+    {"channel": "email", "kind": "rate_limit", "rate": 0.10, "retry_after": 2},
+)
+
+# Nothing of the surroundings reaches the demo: no real credentials, no real database.
+_STRIPPED = ("TWILIO_", "SENDGRID_", "VIGENCIA_")
+_PLAIN = ("DATABASE_URL", "REDIS_URL")
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """What a play needs: the app of the scheduler, its hints, and the clock to move."""
+
+    app: App
+    hints: Hints
+    sandbox_url: str
+    clock: Path
+
+    def set_time(self, now: datetime) -> None:
+        """Move the clock of every process."""
+        set_file_clock(self.clock, now)
+
+
+@contextmanager
+def stage(directory: Path, start: datetime, seed: int, redis_url: str | None) -> Iterator[Stage]:
+    """Set everything up in ``directory`` at the time ``start``, and tear it down at the end.
+
+    ``redis_url`` names a queue server to use instead of an embedded one.
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    if (directory / "demo.db").exists():
+        raise UnreachableError(
+            f"{directory} already holds a demo.", "Name another directory, or remove that one."
+        )
+    clock = directory / "clock"
+    set_file_clock(clock, start)
+    rules = parse_rules(list(FAULTS))
+    with (
+        SandboxProcess(clock_file=clock, seed=seed, faults=rules) as sandbox,
+        _queue(directory, redis_url) as queue,
+    ):
+        _set_environment(directory, clock, sandbox.url)
+        app = build_ready()
+        with Workers(app, queue, threading.Event()):
+            yield Stage(app, Hints(open_broker(queue), app), sandbox.url, clock)
+
+
+@contextmanager
+def _queue(directory: Path, redis_url: str | None) -> Iterator[str]:
+    if redis_url is not None:
+        yield redis_url
+        return
+    with EmbeddedServer(directory / "queue") as server:
+        yield server.url
+
+
+def _set_environment(directory: Path, clock: Path, sandbox_url: str) -> None:
+    """This process and its children see the demo's settings and no others."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in _PLAIN and not name.startswith(_STRIPPED)
+    }
+    os.environ.clear()
+    os.environ.update(kept)
+    os.environ.update(_environment(directory, clock, sandbox_url))
+
+
+def _environment(directory: Path, clock: Path, sandbox_url: str) -> Mapping[str, str]:
+    return {
+        "DATABASE_URL": f"sqlite:///{directory.resolve() / 'demo.db'}",
+        "VIGENCIA_CLOCK_FILE": str(clock.resolve()),
+        "VIGENCIA_SANDBOX__URL": sandbox_url,
+        # Answers on this machine come at once, so a silent one is given up early.
+        "VIGENCIA_DELIVERY__READ_TIMEOUT": "0.5",
+        # An idle worker asks the queue this often (milliseconds; dramatiq's default is a second,
+        # which nobody notices in real life and everybody in 45 days a minute).
+        "dramatiq_worker_timeout": "25",
+        "VIGENCIA_LOG_LEVEL": "CRITICAL",
+        "VIGENCIA_SCHEDULER__SEND_BATCH": "50",
+    }

@@ -1,0 +1,86 @@
+"""What the demo tells: totals, a table by day, one text per language and channel."""
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from sqlalchemy import Connection, func, select
+
+from worker.core.cards import CARD_TIME_ZONE, Channel, Language
+from worker.core.hours import local_day
+from worker.core.reminders import ReminderState
+from worker.store.tables import attempts, cards, holders, messages, reminders
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """One day in Lima: messages sent by channel, calls that had to be repeated or settled."""
+
+    day: date
+    sms: int
+    email: int
+    troubled: int
+
+
+def totals(conn: Connection) -> dict[str, Any]:
+    """The counts of the ledger, by the names of the demo's JSON document."""
+    states = Counter(dict(_pairs(conn, reminders.c.state)))
+    tries = conn.execute(select(func.count()).select_from(attempts)).scalar() or 0
+    tried = conn.execute(select(func.count(attempts.c.message_id.distinct()))).scalar() or 0
+    return {
+        "cards": conn.execute(select(func.count()).select_from(cards)).scalar(),
+        "reminders": {
+            state.value: states[state]
+            for state in ReminderState
+            if state is not ReminderState.PENDING or states[state]
+        },
+        "messages": conn.execute(select(func.count()).select_from(messages)).scalar(),
+        "attempts": tries,
+        "retries": tries - tried,
+    }
+
+
+def by_day(conn: Connection) -> list[Day]:
+    """A line for each day on which something was sent."""
+    days: dict[date, Counter[str]] = defaultdict(Counter)
+    rows = conn.execute(
+        select(attempts.c.started_at, attempts.c.outcome, messages.c.channel).join(
+            messages, messages.c.id == attempts.c.message_id
+        )
+    )
+    for row in rows:
+        day = local_day(row.started_at, CARD_TIME_ZONE)
+        days[day][row.channel if row.outcome == "accepted" else "troubled"] += 1
+    return [
+        Day(day, counts[Channel.SMS], counts[Channel.EMAIL], counts["troubled"])
+        for day, counts in sorted(days.items())
+    ]
+
+
+def samples(conn: Connection) -> list[dict[str, Any]]:
+    """One SMS and one email in each language, as they were sent."""
+    found: list[dict[str, Any]] = []
+    for language in Language:
+        for channel in Channel:
+            row = conn.execute(
+                select(messages.c.subject, messages.c.body, messages.c.segments)
+                .join(holders, holders.c.id == messages.c.holder_id)
+                .where(
+                    holders.c.language == language,
+                    messages.c.channel == channel,
+                    messages.c.body.is_not(None),
+                )
+                .order_by(messages.c.id)
+                .limit(1)
+            ).one_or_none()
+            if row is not None:
+                sample = {"language": language.value, "channel": channel.value, "text": row.body}
+                extra = {"subject": row.subject, "segments": row.segments}
+                found.append(sample | {k: v for k, v in extra.items() if v is not None})
+    return found
+
+
+def _pairs(conn: Connection, column: Any) -> Sequence[tuple[str, int]]:
+    return [(row[0], row[1]) for row in conn.execute(select(column, func.count()).group_by(column))]

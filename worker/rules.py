@@ -1,0 +1,32 @@
+"""Reads the rules from ``config/``: operator packs and policies, every error with file and key."""
+
+from pathlib import Path
+
+from worker.core.operators import OperatorPack, parse_pack
+from worker.core.policy import parse_policies
+from worker.core.rules import Rules
+from worker.errors import ConfigError
+from worker.settings import read_toml
+
+
+def load_rules(directory: Path) -> Rules:
+    """Read ``policies.toml`` and ``operators/*.toml``.
+
+    Raises ``ConfigError`` that lists everything that is wrong.
+    """
+    path = directory / "policies.toml"
+    policies, found = parse_policies(read_toml(path))
+    errors = [f"{path}: {problem}" for problem in found]
+    packs: dict[str, OperatorPack] = {}
+    for file in sorted((directory / "operators").glob("*.toml")):
+        pack, found = parse_pack(file.stem, read_toml(file))
+        errors += [f"{file}: {problem}" for problem in found]
+        if pack:
+            packs[pack.code] = pack
+    if not packs and not errors:
+        errors.append(f"{directory / 'operators'}: there is no operator pack")
+    if errors:
+        raise ConfigError(
+            "\n  ".join(["The rules are wrong:", *errors]), "Correct these keys and try again."
+        )
+    return Rules(packs, policies)

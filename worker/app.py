@@ -19,11 +19,12 @@ from worker.delivery import Delivery
 from worker.delivery.prepare import Preparation
 from worker.errors import UnreachableError
 from worker.gateways import Gateways, choose
+from worker.paths import config_dir, templates_dir
 from worker.providers.transport import Transport
 from worker.providers.twilio import TwilioProvider
 from worker.receipts import Reconciliation
 from worker.rules import load_rules
-from worker.settings import Settings, config_dir, load, templates_dir
+from worker.settings import Settings, load
 from worker.store.engine import open_engine
 from worker.store.migrate import require_current
 

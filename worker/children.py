@@ -1,6 +1,7 @@
 """Child processes that do not outlive us, even if we are killed."""
 
 import ctypes
+import os
 import signal
 import subprocess
 import sys
@@ -38,8 +39,12 @@ def _die_with_parent(death: signal.Signals) -> Callable[[], None] | None:
     if _libc is None:
         return None
 
+    parent = os.getpid()
+
     def prepare() -> None:
         _libc.prctl(_PR_SET_PDEATHSIG, int(death), 0, 0, 0)
+        if os.getppid() != parent:  # it was gone before the kernel was asked
+            os._exit(1)
 
     return prepare
 

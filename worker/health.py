@@ -12,7 +12,7 @@ from worker.core.operators import OperatorPack, Rung
 from worker.embedded import find_server
 from worker.errors import VigenciaError
 from worker.gateways import Mode
-from worker.settings import config_dir, templates_dir
+from worker.paths import config_dir, templates_dir
 from worker.store.engine import reading
 from worker.store.migrate import head, revision
 

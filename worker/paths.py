@@ -1,11 +1,45 @@
-"""Where the files that come with the program are: in a checkout, or inside an installed wheel."""
+"""Where the files that come with the program are, and how its TOML files are read."""
 
+import os
+import tomllib
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
+
+from worker.errors import ConfigError
 
 _PACKAGE = Path(__file__).resolve().parent
 
 
 def shipped(name: str) -> Path:
-    """The directory ``config`` or ``templates`` that belongs to this program."""
+    """The directory ``config``, ``templates`` or ``examples`` that belongs to this program: in a
+    checkout beside the package, in an installed wheel inside it."""
     installed = _PACKAGE / "data" / name
     return installed if installed.is_dir() else _PACKAGE.parent / name
+
+
+def config_dir(environ: Mapping[str, str] = os.environ) -> Path:
+    """``VIGENCIA_CONFIG_DIR``, else ``./config`` with a vigencia.toml in it, else the shipped."""
+    if chosen := environ.get("VIGENCIA_CONFIG_DIR"):
+        return Path(chosen)
+    local = Path("config")
+    return local if (local / "vigencia.toml").is_file() else shipped("config")
+
+
+def templates_dir(environ: Mapping[str, str] = os.environ) -> Path:
+    """``VIGENCIA_TEMPLATES_DIR``, else the shipped templates."""
+    chosen = environ.get("VIGENCIA_TEMPLATES_DIR")
+    return Path(chosen) if chosen else shipped("templates")
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """A TOML file as a dict. Raises ``ConfigError`` that names the file, and the line if broken."""
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        hint = "Create it, or unset VIGENCIA_CONFIG_DIR to use the one that comes with Vigencia."
+        raise ConfigError(f"There is no configuration file {path}", hint) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} cannot be read: {error}", "Check the file.") from None
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path} is not valid TOML: {error}", "Correct that line.") from None

@@ -17,10 +17,11 @@ from worker.core.retry import RetryPolicy
 from worker.delivery.prepare import Ready, digest
 from worker.delivery.record import Ended, record, sent
 from worker.providers.base import Searchable, Sighting, SmsOut
+from worker.store import attempts as attempt_store
 from worker.store import messages as message_store
 from worker.store import reminders as ledger
+from worker.store.attempts import Unknown
 from worker.store.engine import reading, writing
-from worker.store.messages import Unknown
 
 log = structlog.get_logger(__name__)
 
@@ -62,7 +63,7 @@ class Reconciliation:
 
     def _unknown(self, channel: Channel, ids: Sequence[int]) -> list[Unknown]:
         with reading(self.engine) as conn:
-            return message_store.unknowns(conn, channel, ids)
+            return attempt_store.unknowns(conn, channel, ids)
 
     def _settle(self, one: Unknown, sightings: list[Sighting] | None, now: datetime) -> str:
         try:
@@ -70,7 +71,7 @@ class Reconciliation:
                 if sightings is None:
                     return self._wait(conn, one, now)
                 found = [s for s in sightings if _is_ours(one, s)]
-                taken = message_store.adopted(conn, [s.provider_id for s in found])
+                taken = attempt_store.adopted(conn, [s.provider_id for s in found])
                 if sighting := _earliest(found, taken):
                     return self._adopt(conn, one, sighting, now)
                 return self._resend(conn, one, now)
@@ -80,11 +81,11 @@ class Reconciliation:
     def _adopt(self, conn: Connection, one: Unknown, sighting: Sighting, now: datetime) -> str:
         outcome = _outcome(sighting)
         if outcome.kind is OutcomeKind.ACCEPTED:
-            message_store.end_attempts(conn, [_attempt(one, outcome, now)])
+            attempt_store.end(conn, [_attempt(one, outcome, now)])
             sent(conn, one.parcel.id, outcome, now)
             return MessageState.SENT
         # Taken and failed since: from here on it is an attempt like any other.
-        message_store.reopen(conn, one.parcel.id)
+        attempt_store.reopen(conn, one.parcel.id)
         out = SmsOut(one.attempt, one.address, "", timedelta())
         parcel = replace(one.parcel, attempts=one.parcel.attempts - 1)
         [following] = record(
@@ -94,7 +95,7 @@ class Reconciliation:
 
     def _resend(self, conn: Connection, one: Unknown, now: datetime) -> str:
         never = Outcome(OutcomeKind.NOT_SENT, "reconciled:not_found")
-        message_store.end_attempts(conn, [_attempt(one, never, now)])
+        attempt_store.end(conn, [_attempt(one, never, now)])
         if now >= one.parcel.useful_until:
             return self._give_up(conn, one, "not_sent_in_time", now)
         return _set(conn, one, MessageState.RETRYABLE, never.code, now)

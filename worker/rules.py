@@ -6,7 +6,7 @@ from worker.core.operators import OperatorPack, parse_pack
 from worker.core.policy import parse_policies
 from worker.core.rules import Rules
 from worker.errors import ConfigError
-from worker.settings import read_toml
+from worker.paths import read_toml
 
 
 def load_rules(directory: Path) -> Rules:

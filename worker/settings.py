@@ -1,7 +1,6 @@
 """Settings: one file, the environment over it, all errors at once. Secrets only from outside."""
 
 import os
-import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -16,7 +15,7 @@ from pydantic_settings import (
 
 from worker.core.cards import Language
 from worker.errors import ConfigError
-from worker.paths import shipped
+from worker.paths import config_dir, read_toml
 
 _PREFIX = "VIGENCIA_"
 _HINT = "Correct config/vigencia.toml or the environment; `vigencia doctor` shows what is in force."
@@ -129,20 +128,6 @@ class Settings(BaseSettings):
         return env_settings, init_settings
 
 
-def config_dir(environ: Mapping[str, str] = os.environ) -> Path:
-    """``VIGENCIA_CONFIG_DIR``, else ``./config`` with a vigencia.toml in it, else the shipped."""
-    if chosen := environ.get("VIGENCIA_CONFIG_DIR"):
-        return Path(chosen)
-    local = Path("config")
-    return local if (local / "vigencia.toml").is_file() else shipped("config")
-
-
-def templates_dir(environ: Mapping[str, str] = os.environ) -> Path:
-    """``VIGENCIA_TEMPLATES_DIR``, else the shipped templates."""
-    chosen = environ.get("VIGENCIA_TEMPLATES_DIR")
-    return Path(chosen) if chosen else shipped("templates")
-
-
 def load() -> Settings:
     """Read the settings. Raises ``ConfigError`` that lists everything that is wrong."""
     path = config_dir() / "vigencia.toml"
@@ -160,19 +145,6 @@ def load() -> Settings:
     if errors:
         raise _wrong(path, errors)
     return settings
-
-
-def read_toml(path: Path) -> dict[str, Any]:
-    """A TOML file as a dict. Raises ``ConfigError`` that names the file, and the line if broken."""
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        hint = "Create it, or unset VIGENCIA_CONFIG_DIR to use the one that comes with Vigencia."
-        raise ConfigError(f"There is no configuration file {path}", hint) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} cannot be read: {error}", "Check the file.") from None
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{path} is not valid TOML: {error}", "Correct that line.") from None
 
 
 def _secret_files() -> dict[str, str]:

@@ -103,7 +103,7 @@ def _import(app: Any, file: Path, shift: timedelta, now: datetime) -> None:
     from worker.cardbook.columns import load_columns
     from worker.cardbook.importer import import_book
     from worker.cardbook.parse import ReadOptions, read_cardbook
-    from worker.settings import config_dir
+    from worker.paths import config_dir
 
     def moved(day: date | None) -> date | None:
         return None if day is None else day + shift

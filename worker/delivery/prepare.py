@@ -21,6 +21,7 @@ from worker.core.windows import address_of
 from worker.delivery.fallback import fall_back, reroute
 from worker.errors import ConfigError
 from worker.providers.base import EmailOut, SmsOut
+from worker.store import attempts as attempt_store
 from worker.store import messages as message_store
 from worker.store import reminders as ledger
 from worker.store import suppressions
@@ -122,7 +123,7 @@ class Preparation:
         return EmailOut(uuid4(), address, parcel.signature, email.subject, email.text, email.html)
 
     def _commit_attempts(self, conn: Connection, ready: Sequence[Ready], now: datetime) -> None:
-        message_store.add_attempts(
+        attempt_store.add(
             conn,
             [
                 {

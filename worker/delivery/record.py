@@ -14,6 +14,7 @@ from worker.core.reminders import MessageState, ReminderState
 from worker.core.retry import Next, RetryPolicy, after_attempt
 from worker.delivery.fallback import fall_back
 from worker.delivery.prepare import Ready
+from worker.store import attempts as attempt_store
 from worker.store import messages as message_store
 from worker.store import reminders as ledger
 from worker.store import suppressions
@@ -33,7 +34,7 @@ class Ended:
 def record(conn: Connection, ended: Sequence[Ended], policy: RetryPolicy) -> list[Next]:
     """Write a group of outcomes; returns what becomes of each message, in order."""
     nexts = [_next(one, policy) for one in ended]
-    message_store.end_attempts(conn, [_attempt_row(one) for one in ended])
+    attempt_store.end(conn, [_attempt_row(one) for one in ended])
     waiting: list[dict[str, Any]] = []
     for one, following in zip(ended, nexts, strict=True):
         if one.outcome.alarm:

@@ -1,33 +1,26 @@
 """``python -m worker.sandbox``: serve the sandbox in this process."""
 
 import argparse
-import ctypes
 import json
-import os
-import signal
 import sys
 from pathlib import Path
 
-from worker.errors import ConfigError, VigenciaError
+from worker.errors import VigenciaError
 from worker.sandbox.credentials import HOST, PORT
 from worker.sandbox.fault_rules import FaultRuleError, Rule, parse_rules
 from worker.sandbox.server import serve
 from worker.sandbox.state import SandboxSettings
 
-_PR_SET_PDEATHSIG = 1  # linux/prctl.h
-
 
 def main() -> int:
     """Run until a signal; the exit code is 0, or that of the error told on stderr."""
     args = _arguments()
-    if args.parent_pid is not None:
-        _die_with(args.parent_pid)
     try:
         settings = SandboxSettings(
             latency_ms=args.latency_ms,
             seed=args.seed,
             clock_file=args.clock_file,
-            faults=_rules(args.faults),
+            faults=args.faults,
         )
         serve(args.host, args.port, settings, on_ready=lambda port: _tell(args.port_file, port))
     except VigenciaError as error:
@@ -47,8 +40,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--latency-ms", type=float, default=0, help="added to every call")
     parser.add_argument("--seed", type=int, default=0, help="for the draws of the fault plan")
     parser.add_argument("--clock-file", type=Path, help="holds the present, ISO 8601")
-    parser.add_argument("--faults", default="[]", help="a JSON list of fault rules")
-    parser.add_argument("--parent-pid", type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--faults", type=_rules, default=(), help="a JSON list of fault rules")
     return parser.parse_args()
 
 
@@ -56,7 +48,7 @@ def _rules(text: str) -> tuple[Rule, ...]:
     try:
         return parse_rules(json.loads(text))
     except (FaultRuleError, json.JSONDecodeError) as error:
-        raise ConfigError(f"--faults: {error}", hint="It is a JSON list of rules.") from error
+        raise argparse.ArgumentTypeError(f"{error}; it is a JSON list of rules") from error
 
 
 def _tell(file: Path | None, port: int) -> None:
@@ -65,16 +57,6 @@ def _tell(file: Path | None, port: int) -> None:
         part = file.with_name(f"{file.name}.part")
         part.write_text(str(port), encoding="ascii")
         part.replace(file)
-
-
-def _die_with(parent_pid: int) -> None:
-    """Have the kernel end this process when its parent ends, even by SIGKILL (Linux only)."""
-    if sys.platform != "linux":
-        return
-    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    if os.getppid() != parent_pid:
-        # The parent was gone before the kernel was asked.
-        sys.exit(0)
 
 
 if __name__ == "__main__":

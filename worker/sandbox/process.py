@@ -2,7 +2,7 @@
 
 import http.client
 import json
-import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -12,6 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from worker.children import spawn, stop
 from worker.errors import UnreachableError
 from worker.sandbox.credentials import HOST
 from worker.sandbox.fault_rules import Rule
@@ -67,19 +68,11 @@ class SandboxProcess:
             port_file, errors = Path(folder, "port"), Path(folder, "errors")
             options = [f"--host={HOST}", f"--port-file={port_file}", *self._options]
             with errors.open("wb") as stderr:
-                self._child = subprocess.Popen(
-                    [
-                        sys.executable,
-                        "-m",
-                        "worker.sandbox",
-                        *options,
-                        f"--parent-pid={os.getpid()}",
-                    ],
-                    stdin=subprocess.DEVNULL,
+                self._child = spawn(
+                    [sys.executable, "-m", "worker.sandbox", *options],
+                    on_parent_death=signal.SIGKILL,
                     stdout=subprocess.DEVNULL,
                     stderr=stderr,
-                    # Ctrl-C is for the parent, which stops the sandbox last of all.
-                    start_new_session=True,
                 )
             try:
                 self.url = f"http://{HOST}:{self._wait(port_file)}"
@@ -92,14 +85,8 @@ class SandboxProcess:
     def stop(self) -> None:
         """End the child, gently and then not; may be called twice."""
         child, self._child = self._child, None
-        if child is None:
-            return
-        child.terminate()
-        try:
-            child.wait(_STOP_S)
-        except subprocess.TimeoutExpired:
-            child.kill()
-            child.wait()
+        if child is not None:
+            stop(child, _STOP_S)
 
     def _wait(self, port_file: Path) -> int:
         """The port, once the child answers on it; raises ``TimeoutError``."""

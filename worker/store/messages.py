@@ -1,11 +1,10 @@
-"""Messages and their attempts: the unit of sending, claimed by compare-and-set with a lease."""
+"""Messages: the unit of sending, claimed by compare-and-set with a lease."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
-from uuid import UUID
 
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
@@ -14,7 +13,7 @@ from worker.core.recheck import Item
 from worker.core.reminders import WAITING, MessageState, ReminderState
 from worker.store import cards as card_store
 from worker.store.reminders import key_of
-from worker.store.tables import attempts, books, holders, messages, reminders
+from worker.store.tables import books, holders, messages, reminders
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,67 +249,6 @@ def not_counted(conn: Connection, ids: Iterable[int]) -> None:
         )
 
 
-def add_attempts(conn: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Commit attempts before their calls: ``id message_id address digest started_at``."""
-    if rows:
-        conn.execute(insert(attempts), list(rows))
-
-
-def end_attempts(conn: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Record how attempts ended: ``attempt outcome code provider_id ended_at``."""
-    if rows:
-        conn.execute(update(attempts).where(attempts.c.id == bindparam("attempt")), list(rows))
-
-
 def drop(conn: Connection, message_id: int) -> None:
     """Remove a message that was made a moment ago in this transaction and carries nothing."""
     conn.execute(delete(messages).where(messages.c.id == message_id))
-
-
-@dataclass(frozen=True, slots=True)
-class Unknown:
-    """A message whose last attempt ended nobody knows how, with what that attempt said."""
-
-    parcel: Parcel
-    attempt: UUID
-    address: str
-    digest: str
-    started_at: datetime
-
-
-def unknowns(conn: Connection, channel: Channel, ids: Sequence[int]) -> list[Unknown]:
-    """Those of ``ids`` that are unknown on ``channel``, each with its latest open attempt."""
-    rows = conn.execute(
-        select(attempts)
-        .join(messages, messages.c.id == attempts.c.message_id)
-        .where(
-            messages.c.id.in_(ids),
-            messages.c.state == MessageState.UNKNOWN,
-            messages.c.channel == channel,
-            attempts.c.provider_id.is_(None),
-        )
-        .order_by(attempts.c.started_at)
-    ).all()
-    latest = {row.message_id: row for row in rows}
-    return [
-        Unknown(parcel, row.id, row.address, row.digest, row.started_at)
-        for parcel in load(conn, list(latest))
-        if (row := latest[parcel.id])
-    ]
-
-
-def adopted(conn: Connection, provider_ids: Sequence[str]) -> set[str]:
-    """Those of ``provider_ids`` that belong to an attempt already."""
-    found = conn.execute(
-        select(attempts.c.provider_id).where(attempts.c.provider_id.in_(provider_ids))
-    )
-    return {str(provider) for provider in found.scalars()}
-
-
-def reopen(conn: Connection, message_id: int) -> None:
-    """Let an unknown whose end has come to light be recorded like one that was just sent."""
-    conn.execute(
-        update(messages)
-        .where(messages.c.id == message_id, messages.c.state == MessageState.UNKNOWN)
-        .values(state=MessageState.SENDING)
-    )

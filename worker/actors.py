@@ -6,7 +6,8 @@ import dramatiq
 import structlog
 from dramatiq import Actor
 from dramatiq.broker import Broker
-from dramatiq.errors import BrokerConnectionError
+from dramatiq.errors import DramatiqError
+from redis import RedisError
 
 from worker.app import App, build_ready
 from worker.broker import open_broker
@@ -45,7 +46,7 @@ class Hints:
     def _tell(self, actor: Actor[[list[int]], object], ids: Sequence[int]) -> None:
         try:
             actor.send(list(ids))
-        except BrokerConnectionError:
+        except (DramatiqError, RedisError):
             # The claim behind this hint runs out and the next sweep repeats it.
             log.error("alarm", cause="queue_unreachable", actor=actor.actor_name, ids=len(ids))
 

@@ -13,6 +13,7 @@ from worker.embedded import find_server
 from worker.errors import VigenciaError
 from worker.gateways import Mode
 from worker.paths import config_dir, templates_dir
+from worker.rules import load_vocabulary
 from worker.store.engine import reading
 from worker.store.migrate import head, revision
 
@@ -94,6 +95,7 @@ def _texts(_app: App) -> Iterator[Finding]:
 def _rules(app: App) -> Iterator[Finding]:
     names = ", ".join(pack.name for pack in app.rules.packs.values())
     yield Finding("rules", "ok", f"{len(app.rules.policies)} policies; operators: {names}")
+    load_vocabulary(config_dir(), app.rules)
     for pack in app.rules.packs.values():
         yield from _pack(pack, app.now().date())
 

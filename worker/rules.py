@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from worker.cardbook.columns import Columns, load_columns
 from worker.core.operators import OperatorPack, parse_pack
 from worker.core.policy import parse_policies
 from worker.core.rules import Rules
@@ -30,3 +31,19 @@ def load_rules(directory: Path) -> Rules:
             "\n  ".join(["The rules are wrong:", *errors]), "Correct these keys and try again."
         )
     return Rules(packs, policies)
+
+
+def load_vocabulary(directory: Path, rules: Rules) -> Columns:
+    """Read ``columns.toml``, the words of card books.
+
+    Raises ``ConfigError`` also for an operator without a pack: its cards would be imported, and
+    most of their deadlines never be known.
+    """
+    path = directory / "columns.toml"
+    columns = load_columns(path)
+    if strangers := sorted(set(columns.operators.values()) - set(rules.packs)):
+        raise ConfigError(
+            f"{path}: operators.{strangers[0]} has no operator pack",
+            f"Write {directory / 'operators' / strangers[0]}.toml, or remove the key.",
+        )
+    return columns

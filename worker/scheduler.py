@@ -94,6 +94,7 @@ def run(app: App, hints: Hinting, stopping: threading.Event, ticks: int | None =
     """
     pause = app.settings.scheduler.tick_seconds
     total = Tick()
+    log.info("scheduler_started", tick_seconds=pause)
     for _ in itertools.count() if ticks is None else range(ticks):
         began = time.monotonic()
         try:

@@ -100,15 +100,15 @@ def _run(
 
 def _import(app: Any, file: Path, shift: timedelta, now: datetime) -> None:
     """The same import as `vigencia cards import --apply`, with the dates moved to today."""
-    from worker.cardbook.columns import load_columns
     from worker.cardbook.importer import import_book
     from worker.cardbook.parse import ReadOptions, read_cardbook
     from worker.paths import config_dir
+    from worker.rules import load_vocabulary
 
     def moved(day: date | None) -> date | None:
         return None if day is None else day + shift
 
-    book = read_cardbook(file, ReadOptions(), load_columns(config_dir() / "columns.toml"))
+    book = read_cardbook(file, ReadOptions(), load_vocabulary(config_dir(), app.rules))
     rows = tuple(
         replace(row, plan_end=moved(row.plan_end), last_topup=moved(row.last_topup))
         for row in book.rows

@@ -7,7 +7,6 @@ from typing import Any
 import click
 
 from worker.app import build_ready
-from worker.cardbook.columns import load_columns
 from worker.cardbook.importer import Result, import_book
 from worker.cardbook.options import ReadOptions
 from worker.cardbook.parse import read_cardbook
@@ -15,6 +14,7 @@ from worker.cardbook.rows import Problem
 from worker.cli.output import as_json_option, print_json
 from worker.core.cards import Language
 from worker.paths import config_dir
+from worker.rules import load_vocabulary
 from worker.settings import Settings
 
 _SHOWN_PROBLEMS = 50
@@ -45,7 +45,7 @@ def import_(file: Path, book: str, apply_: bool, as_json: bool, **options: Any) 
     wanted = _book_values(app.settings, options)
     epoch = options.pop("excel_dates")
     read = ReadOptions(**options, excel_dates=int(epoch) if epoch else None)  # type: ignore[arg-type]
-    parsed = read_cardbook(file, read, load_columns(config_dir() / "columns.toml"))
+    parsed = read_cardbook(file, read, load_vocabulary(config_dir(), app.rules))
     result = import_book(app.engine, parsed, book, wanted, app.now(), apply=apply_)
     if as_json:
         print_json(_import_json(result))

@@ -1,0 +1,207 @@
+"""The main job, end to end: a card book goes in, the right messages reach the right people."""
+
+import json
+import signal
+import socket
+import time
+import urllib.request
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+from program import ROOT, Program, free_port
+
+from worker.embedded import EmbeddedServer
+from worker.sandbox.process import SandboxProcess
+
+_EXAMPLES, _DATA = ROOT / "examples", ROOT / "tests" / "data"
+_NOW = "2026-06-05T15:00:00Z"  # 10:00 in Lima, 11:00 in New York, 23:00 in Shanghai
+
+
+def _mailbox(sandbox: SandboxProcess) -> Any:
+    with urllib.request.urlopen(f"{sandbox.url}/sandbox/mailbox") as answer:  # noqa: S310
+        return json.load(answer)
+
+
+def _import(vigencia: Program, name: str = "cardbook-zh.xlsx") -> Any:
+    ran = vigencia.run("cards", "import", _EXAMPLES / name, "--book", "demo", "--apply", "--json")
+    assert ran.code == 0, ran.told
+    return ran.json
+
+
+@pytest.mark.parametrize(
+    ("file", "expected"),
+    [
+        ("cardbook-zh.xlsx", "cardbook-zh.expected.json"),
+        ("cardbook-en.tsv", "cardbook-en.expected.json"),
+    ],
+)
+def test_a_card_book_is_listed_exactly_as_it_was_meant(
+    vigencia: Program, file: str, expected: str
+) -> None:
+    wanted = json.loads((_DATA / expected).read_text(encoding="utf-8"))
+    told = _import(vigencia, file)
+    assert (told["created"], told["refused"]) == (len(wanted), 0)
+    assert vigencia.run("cards", "list", "--json").json == wanted
+    again = _import(vigencia, file)
+    assert (again["created"], again["changed"], again["unchanged"]) == (0, 0, len(wanted))
+
+
+def test_once_sends_what_is_due_and_a_second_once_sends_nothing(
+    vigencia: Program, sandbox: SandboxProcess
+) -> None:
+    _import(vigencia)
+    env = {"VIGENCIA_SANDBOX__URL": sandbox.url}
+    first = vigencia.run("once", "--now", _NOW, "--json", **env)
+    received = _mailbox(sandbox)
+    second = vigencia.run("once", "--now", _NOW, "--json", **env)
+    assert list(first.json) == [
+        *("checked", "reminders", "messages", "sent", "retryable", "unknown", "failed", "seconds")
+    ]
+    assert (first.json["checked"], first.json["failed"]) == (300, 0)
+    got = sum(len(m) for channel in received.values() for m in channel.values())
+    assert got == first.json["sent"] > 40
+    assert (second.json["checked"], second.json["sent"]) == (0, 0)
+    assert _mailbox(sandbox) == received
+
+
+def test_once_tells_the_right_people_on_the_right_day(
+    vigencia: Program, sandbox: SandboxProcess
+) -> None:
+    _import(vigencia)
+    vigencia.run("once", "--now", _NOW, VIGENCIA_SANDBOX__URL=sandbox.url)
+    received = _mailbox(sandbox)
+    # Row 4 of the book: a Claro eSIM ...0759 that ends on 6 June, a holder in Lima who reads
+    # traditional Chinese: the last notice before the end goes by SMS and by email.
+    [sms] = received["sms"]["+51981603868"]
+    assert "尾號0759" in sms["body"]
+    assert "明天(6月6日)到期" in sms["body"]
+    [email] = received["email"]["holder39@example.com"]
+    assert "0759" in email["subject"]
+    assert 'lang="zh-Hant"' in email["html"]
+    # 23:00 in Shanghai: nobody with a Chinese number is woken.
+    assert not [number for number in received["sms"] if number.startswith("+86")]
+
+
+def test_nobody_in_shanghai_waits_longer_than_the_morning(
+    vigencia: Program, sandbox: SandboxProcess
+) -> None:
+    _import(vigencia)
+    env = {"VIGENCIA_SANDBOX__URL": sandbox.url}
+    vigencia.run("once", "--now", _NOW, **env)
+    vigencia.run("once", "--now", "2026-06-06T01:00:00Z", **env)
+    numbers = Counter(number[:3] for number in _mailbox(sandbox)["sms"])
+    assert numbers["+86"] > 5
+
+
+def test_up_does_the_job_by_itself_and_ends_cleanly_on_sigterm(vigencia: Program) -> None:
+    port = free_port()
+    env = {
+        "VIGENCIA_SANDBOX__URL": f"http://127.0.0.1:{port}",
+        "VIGENCIA_SCHEDULER__TICK_SECONDS": "0.5",
+    }
+    _import(vigencia)
+    clock = vigencia.directory / "clock"
+    clock.write_text("2026-06-05T15:00:00+00:00")
+    up = vigencia.start("up", **env, VIGENCIA_CLOCK_FILE=str(clock))
+    try:
+        _wait_until(lambda: _sent(vigencia) >= 44)
+    finally:
+        up.send_signal(signal.SIGTERM)
+        _, told = up.communicate(timeout=40)
+    assert up.returncode == 0, told
+    assert "NO PROVIDER CREDENTIALS" in told
+    assert "Traceback" not in told
+    states = Counter(m["state"] for m in _all_messages(vigencia))
+    assert set(states) == {"sent", "pending"}
+    assert _nobody_listens(port)
+
+
+def test_a_queue_that_dies_while_the_scheduler_runs_is_alarmed_and_nothing_is_lost(
+    vigencia: Program, sandbox: SandboxProcess, tmp_path: Path
+) -> None:
+    clock = vigencia.directory / "clock"
+    clock.write_text("2026-06-05T15:00:00+00:00")
+    env = {
+        "VIGENCIA_SANDBOX__URL": sandbox.url,
+        "VIGENCIA_CLOCK_FILE": str(clock),
+        "VIGENCIA_SCHEDULER__TICK_SECONDS": "0.2",
+    }
+    expected = _sent_by_once(vigencia, tmp_path, sandbox)
+    assert expected > 5
+    with EmbeddedServer(tmp_path / "queue") as server:
+        ticking = vigencia.start("scheduler", **env, REDIS_URL=server.url)
+        assert ticking.stderr is not None
+        assert "scheduler_started" in ticking.stderr.readline()
+    try:
+        _import(vigencia, "cardbook-en.tsv")  # every hint from here on finds no server
+        time.sleep(1)
+        assert ticking.poll() is None, "a scheduler must outlive its queue"
+    finally:
+        ticking.send_signal(signal.SIGTERM)
+        _, told = ticking.communicate(timeout=20)
+    assert ticking.returncode == 0, told
+    assert "queue_unreachable" in told
+    assert "Traceback" not in told
+    assert _sent(vigencia) == 0
+    clock.write_text("2026-06-05T15:05:00+00:00")  # past every lease and hint
+    ran = vigencia.run("once", "--json", **env)
+    assert ran.json["sent"] == expected
+
+
+def _sent_by_once(vigencia: Program, tmp_path: Path, sandbox: SandboxProcess) -> int:
+    """How many messages the same book yields where nothing goes wrong."""
+    url = f"sqlite:///{tmp_path / 'undisturbed.db'}"
+    calm = Program(vigencia.directory, {"DATABASE_URL": url})
+    _import(calm, "cardbook-en.tsv")
+    ran = calm.run("once", "--now", _NOW, "--json", VIGENCIA_SANDBOX__URL=sandbox.url)
+    return int(ran.json["sent"])
+
+
+def test_the_demo_loses_and_doubles_nothing_and_shows_every_language(vigencia: Program) -> None:
+    ran = vigencia.run("demo", "--json", "--days", "12", "--seed", "3")
+    assert ran.code == 0, ran.told
+    told = ran.json
+    assert list(told) == [
+        *("cards", "days", "reminders", "messages", "attempts", "retries", "lost"),
+        *("duplicates", "samples", "seconds"),
+    ]
+    assert (told["cards"], told["days"], told["lost"], told["duplicates"]) == (300, 12, 0, 0)
+    assert told["retries"] > 10, "a tenth of the calls fails, so some must have been repeated"
+    assert told["reminders"]["missed"] == 0
+    shown = {(s["language"], s["channel"]) for s in told["samples"]}
+    assert shown == {(x, c) for x in ("zh-Hans", "zh-Hant", "es-PE") for c in ("sms", "email")}
+
+
+def test_the_demo_sees_nothing_of_real_credentials(vigencia: Program) -> None:
+    real = {
+        "TWILIO_ACCOUNT_SID": "AC" + "1" * 32,
+        "TWILIO_AUTH_TOKEN": "a-real-secret",
+        "TWILIO_FROM": "+15005550006",
+        "DATABASE_URL": "postgresql://127.0.0.1:1/real",
+        "REDIS_URL": "redis://127.0.0.1:1/0",
+    }
+    ran = vigencia.run("demo", "--json", "--days", "1", **real)
+    assert ran.code == 0, ran.told
+    assert ran.json["messages"] > 0
+
+
+def _wait_until(holds: Any, seconds: float = 40) -> None:
+    give_up = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < give_up, "it did not happen in time"
+        time.sleep(0.3)
+
+
+def _all_messages(vigencia: Program) -> Any:
+    return vigencia.run("messages", "list", "--limit", "1000", "--json").json
+
+
+def _sent(vigencia: Program) -> int:
+    return sum(1 for m in _all_messages(vigencia) if m["state"] == "sent")
+
+
+def _nobody_listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) != 0

@@ -11,9 +11,9 @@ from sqlalchemy import Connection, Engine
 
 from worker.core.cards import Channel
 from worker.core.hours import local_day
-from worker.core.reminders import Planned, ReminderState
+from worker.core.reminders import RENEWED, Planned, ReminderState
 from worker.core.rules import Rules
-from worker.core.windows import Decision, address_of
+from worker.core.windows import REMEMBERED, Decision, address_of
 from worker.store import cards as card_store
 from worker.store import messages as message_store
 from worker.store import reminders as ledger
@@ -22,9 +22,6 @@ from worker.store.engine import writing
 from worker.store.messages import NewMessage
 
 log = structlog.get_logger(__name__)
-
-# A deadline this old has no window open any more (the last one opens at most 100 days after it).
-_HISTORY = timedelta(days=120)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +46,7 @@ class Checks:
         """Check the cards ``ids`` at ``now`` in one transaction; repeating it changes nothing."""
         with writing(self.engine) as conn:
             watched = card_store.lock(conn, ids)
-            since = (now - _HISTORY).date()
+            since = (now - REMEMBERED).date()
             known = ledger.known(conn, [w.card.id for w in watched], since)
             decided: list[tuple[Watched, Decision]] = []
             for one in watched:
@@ -67,7 +64,7 @@ class Checks:
         self, conn: Connection, decided: Sequence[tuple[Watched, Decision]], now: datetime
     ) -> Checked:
         stale = [reminder for _, decision in decided for reminder in decision.stale]
-        ledger.end(conn, stale, ReminderState.SUPERSEDED, "renewed", now)
+        ledger.end(conn, stale, ReminderState.SUPERSEDED, RENEWED, now)
         rows, messages = self._group(conn, decided, now)
         written = Counter(ledger.insert_new(conn, rows))
         card_store.advance(conn, {w.card.id: d.next_check_at for w, d in decided})

@@ -1,9 +1,10 @@
 """Who carries messages: the real providers, the sandbox, or nobody. The three never mix."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -18,7 +19,6 @@ from worker.providers.twilio import TwilioProvider, TwilioSettings
 from worker.sandbox import credentials as sandbox
 from worker.settings import Settings
 
-_LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _NEVER_MIX = (
     "Real credentials go to the provider only. For the sandbox leave all TWILIO_ and SENDGRID_ "
     "variables unset."
@@ -36,11 +36,11 @@ class Mode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Gateways:
-    """How each channel goes out; a channel that is off has no settings."""
+    """How each channel goes out; a channel that is off has no settings. They hold secrets."""
 
     modes: Mapping[Channel, Mode]
-    twilio: TwilioSettings | None
-    sendgrid: SendGridSettings | None
+    twilio: TwilioSettings | None = field(repr=False)
+    sendgrid: SendGridSettings | None = field(repr=False)
 
     @property
     def sandboxed(self) -> bool:
@@ -66,6 +66,7 @@ def choose(settings: Settings) -> Gateways:
     channel is off: half real and half sandbox would lose notices in silence.
     """
     errors: list[str] = []
+    _base_url("sandbox.url", settings.sandbox.url, False, errors)
     twilio = _twilio(settings, errors)
     sendgrid = _sendgrid(settings, errors)
     if errors:
@@ -111,7 +112,7 @@ def _twilio(settings: Settings, errors: list[str]) -> TwilioSettings | None:
     sid = settings.twilio_account_sid or ""
     live = sid != sandbox.ACCOUNT_SID
     url = settings.twilio_base_url or (None if live else settings.sandbox.url)
-    _base_url("TWILIO_BASE_URL", url, live, errors)
+    _base_url("TWILIO_BASE_URL", settings.twilio_base_url, live, errors)
     return TwilioSettings(sid, token or "", sender or "", url)
 
 
@@ -128,7 +129,7 @@ def _sendgrid(settings: Settings, errors: list[str]) -> SendGridSettings | None:
     secret = key or ""
     live = secret != sandbox.API_KEY
     url = settings.sendgrid_base_url or (None if live else settings.sandbox.url)
-    _base_url("SENDGRID_BASE_URL", url, live, errors)
+    _base_url("SENDGRID_BASE_URL", settings.sendgrid_base_url, live, errors)
     default = SendGridSettings("", "").base_url
     return SendGridSettings(secret, settings.sendgrid_from or "", url or default)
 
@@ -147,13 +148,23 @@ def _complete(provider: str, given: Mapping[str, str | None], errors: list[str])
 def _base_url(name: str, url: str | None, live: bool, errors: list[str]) -> None:
     if url is None:
         return
-    parts = urlsplit(url)
-    loopback = parts.hostname in _LOOPBACK
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    try:
+        scheme, host = urlsplit(url).scheme, urlsplit(url).hostname
+    except ValueError:  # brackets that do not close
+        scheme, host = "", None
+    if scheme not in ("http", "https") or not host:
         errors.append(f"{name} is not an http or https address")
-    elif live and loopback:
+    elif live and _is_here(host):
         errors.append(f"{name} points to this machine, but the credentials are real")
-    elif live and parts.scheme != "https":
+    elif live and scheme != "https":
         errors.append(f"{name} must be https: the credentials would travel in the open")
-    elif not live and not loopback:
+    elif not live and not _is_here(host):
         errors.append(f"{name} points to another machine, but the credentials are the sandbox's")
+
+
+def _is_here(host: str) -> bool:
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return host == "localhost"
+    return address.is_loopback or address.is_unspecified

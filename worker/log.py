@@ -3,7 +3,7 @@
 import logging
 import re
 import sys
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
 from typing import Any
 
 import structlog
@@ -11,14 +11,26 @@ import structlog
 # What the SDKs would tell: Twilio's logs numbers at INFO, SendGrid's the API key at DEBUG.
 _QUIET = ("twilio", "twilio.http_client", "vigencia.twilio", "python_http_client", "aiohttp")
 
-_EMAIL = re.compile(r"[\w.+-]+@[\w-]+\.[\w.-]+")
-_NUMBER = re.compile(r"(?<![\w-])\+?\d{5,}(\d{4})(?![\w-])")
+_EMAIL = re.compile(r"([\w.+-])[\w.+-]*(@|%40)(?=\w)")
+# Letters of other scripts may stand right beside a number ("号码519…"), so \b and \w do not do. A
+# UUID is matched first to be left alone; %2B is the plus sign in a URL.
+_NUMBER = re.compile(
+    r"(?P<uuid>\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b)"
+    r"|(?:(?<![\dA-Za-z])|(?<=%2B)|(?<=%2b))"
+    r"(?:\+\d(?:[ .()-]{0,2}\d){8,}|\d{9,})(?P<spare>F?)(?![\dA-Za-z])"
+)
 
 
 def mask(text: str) -> str:
     """``text`` with email addresses and numbers of 9 digits or more shortened to their ends."""
-    text = _EMAIL.sub(lambda m: m[0][0] + "***@" + m[0].partition("@")[2], text)
-    return _NUMBER.sub(r"***\1", text)
+    return _NUMBER.sub(_last_digits, _EMAIL.sub(r"\1***\2", text))
+
+
+def _last_digits(found: re.Match[str]) -> str:
+    if found["uuid"]:
+        return found["uuid"]
+    digits = [character for character in found[0] if character.isdecimal()]
+    return "***" + "".join(digits[-4:]) + found["spare"]
 
 
 def configure(level: str = "INFO", style: str = "auto") -> None:
@@ -63,6 +75,19 @@ def _masked(
     _logger: Any, _method: str, event: MutableMapping[str, Any]
 ) -> MutableMapping[str, Any]:
     for key, value in event.items():
-        if isinstance(value, str) and key not in ("timestamp", "level", "logger"):
-            event[key] = mask(value)
+        if key not in ("timestamp", "level", "logger") and not key.startswith("_"):
+            event[key] = _private(value)
     return event
+
+
+def _private(value: Any) -> Any:
+    """``value`` as it may be printed; what is no plain value is printed by its masked ``repr``."""
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    if isinstance(value, str):
+        return mask(value)
+    if isinstance(value, Mapping):
+        return {mask(str(key)): _private(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_private(inner) for inner in value]
+    return mask(repr(value))

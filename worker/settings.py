@@ -11,6 +11,7 @@ from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
+    SettingsError,
 )
 
 from worker.core.cards import Language
@@ -87,7 +88,11 @@ class Settings(BaseSettings):
     """Everything that can be set. Field names are the names in the file and the environment."""
 
     model_config = SettingsConfigDict(
-        env_prefix=_PREFIX, env_nested_delimiter="__", extra="forbid", frozen=True
+        env_prefix=_PREFIX,
+        env_nested_delimiter="__",
+        env_ignore_empty=True,  # a compose file hands on what is unset as an empty text
+        extra="forbid",
+        frozen=True,
     )
 
     database_url: SecretStr = Field(
@@ -133,35 +138,45 @@ def load() -> Settings:
     path = config_dir() / "vigencia.toml"
     values = read_toml(path)
     errors = [*_unknown_names(), *_secrets_in_file(path, values)]
-    try:
-        secrets = _secret_files()
-    except OSError as error:
-        raise ConfigError(f"A secret's file cannot be read: {error}", _HINT) from None
+    secrets = _secret_files(errors)
     try:
         settings = Settings(**{**values, **secrets})
     except ValidationError as error:
         errors += list(_problems(error))
         raise _wrong(path, errors) from None
+    except SettingsError as error:  # a section as a whole, and not as JSON
+        raise _wrong(path, [*errors, str(error)]) from None
     if errors:
         raise _wrong(path, errors)
     return settings
 
 
-def _secret_files() -> dict[str, str]:
+def _secret_files(errors: list[str]) -> dict[str, str]:
     """``NAME_FILE`` holds the path of a file with the value, as container secrets do it."""
     found: dict[str, str] = {}
-    for name in Settings.model_fields:
-        path = os.environ.get(f"{name.upper()}_FILE")
+    for name in _plain_names():
+        variable = f"{name.upper()}_FILE"
+        path = os.environ.get(variable)
         if path and not os.environ.get(name.upper()):
-            found[name] = Path(path).read_text(encoding="utf-8").strip()
+            try:
+                found[name] = Path(path).read_text(encoding="utf-8").strip()
+            except (OSError, UnicodeDecodeError) as error:
+                errors.append(f"{variable}: {path} cannot be read ({type(error).__name__})")
     return found
+
+
+def _plain_names() -> Iterator[str]:
+    """The settings whose variables have no prefix: DATABASE_URL, REDIS_URL, TWILIO_…, SENDGRID_…"""
+    for name, info in Settings.model_fields.items():
+        if info.validation_alias is not None:
+            yield name
 
 
 def _unknown_names() -> Iterator[str]:
     """A mistyped VIGENCIA_ variable would otherwise be ignored without a word."""
     known = {"VIGENCIA_CONFIG_DIR", "VIGENCIA_TEMPLATES_DIR"}
-    for name, info in Settings.model_fields.items():
-        section = info.annotation
+    for name in Settings.model_fields.keys() - set(_plain_names()):
+        section = Settings.model_fields[name].annotation
         if isinstance(section, type) and issubclass(section, _Section):
             known |= {f"{_PREFIX}{name}__{field}".upper() for field in section.model_fields}
         known.add(f"{_PREFIX}{name}".upper())

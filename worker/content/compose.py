@@ -6,7 +6,7 @@ from datetime import datetime
 from worker.content.dates import deadline_words
 from worker.content.letter import Letter, Notice, OperatorGuide
 from worker.core.cards import Holder
-from worker.core.deadlines import GRAVITY
+from worker.core.deadlines import GRAVITY, DeadlineKind
 from worker.core.operators import OperatorPack
 from worker.core.recheck import Item
 from worker.core.rules import Rules
@@ -20,10 +20,7 @@ def compose(
 
     Every item's deadline must be in its card's ladder, as a recheck has made sure.
     """
-    worst_first = sorted(
-        items, key=lambda item: (item.key.on, GRAVITY.index(item.key.deadline), item.id)
-    )
-    notices = [_notice(item, holder, rules, now) for item in worst_first]
+    notices = sorted((_notice(item, holder, rules, now) for item in items), key=_urgency)
     operators = dict.fromkeys(item.card.operator for item in items)
     return Letter(
         language=holder.language,
@@ -32,6 +29,14 @@ def compose(
         notices=tuple(notices),
         guides=tuple(_guide(rules.pack(code)) for code in operators),
     )
+
+
+def _urgency(notice: Notice) -> tuple[bool, int, int]:
+    """The nearest loss first, the graver of two on one day; a plan that is over comes last, since
+    nothing more is lost by it today, but a line that may be lost comes before all."""
+    kind = DeadlineKind(notice.deadline)
+    over = notice.days < 0 and kind is DeadlineKind.PLAN_END
+    return over, max(notice.days, 0), GRAVITY.index(kind)
 
 
 def _notice(item: Item, holder: Holder, rules: Rules, now: datetime) -> Notice:

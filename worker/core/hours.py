@@ -1,7 +1,7 @@
 """When a holder may be disturbed: from opening to closing time, in the holder's own time zone."""
 
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 
@@ -20,7 +20,8 @@ class Hours:
         """``at`` itself if it is within the hours, else the next opening after it."""
         local = at.astimezone(ZoneInfo(time_zone))
         if local.time() < self.opens:
-            return self.opening(local.date(), time_zone)
+            # Where clocks go back, an opening time may come twice, and the first be over already.
+            return max(at.astimezone(UTC), self.opening(local.date(), time_zone))
         if local.time() >= self.closes:
             return self.opening(local.date() + timedelta(days=1), time_zone)
         return at

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
@@ -60,7 +60,11 @@ def parse_pack(code: str, data: Mapping[str, Any]) -> tuple[OperatorPack | None,
     ]
     rungs = {rung: _facts(rung, data[rung], errors) for rung in Rung if rung in data}
     contacts: dict[str, Fact] = {}
-    for key, entry in dict(data.get("contact", {})).items():
+    entries = data.get("contact", {})
+    if not isinstance(entries, dict):
+        errors.append("contact: write it as [contact] with hotline and website below")
+        entries = {}
+    for key, entry in entries.items():
         if key not in _CONTACTS:
             known_keys = ", ".join(sorted(_CONTACTS))
             errors.append(f"contact.{key}: not known here; known are {known_keys}")
@@ -90,7 +94,7 @@ def _fact(key: str, entry: Any, value_key: str, errors: list[str]) -> Fact | Non
         wrong.append(f"{key}.value: a text is missing")
     if not _is_text(source):
         wrong.append(f"{key}.source: say where the value comes from")
-    if not isinstance(checked, date):
+    if not isinstance(checked, date) or isinstance(checked, datetime):
         wrong.append(f"{key}.checked_on: a date like 2026-01-31 is missing")
     errors += wrong
     return None if wrong else Fact(value, source, checked)  # type: ignore[arg-type]

@@ -9,6 +9,7 @@ from typing import Any
 from worker.core.cards import Channel, Kind
 from worker.core.deadlines import GRAVITY, DeadlineKind
 from worker.core.hours import Hours
+from worker.core.wording import EVENTS
 
 _WINDOW = re.compile(r"(?P<deadline>[a-z_]+)(?P<offset>[+-]\d{1,3})d")
 
@@ -88,6 +89,9 @@ def _window(kind: Kind, name: str, value: Any, errors: list[str]) -> Window | No
     deadline, offset = match["deadline"], int(match["offset"])
     if deadline not in set(DeadlineKind):
         errors.append(f"{where}: unknown deadline; known are {', '.join(DeadlineKind)}")
+        return None
+    if deadline not in EVENTS:
+        errors.append(f"{where}: no text tells of this deadline; there are {', '.join(EVENTS)}")
         return None
     names = [part.strip() for part in value.split(",")] if isinstance(value, str) else []
     if not names or any(n not in set(Channel) for n in names) or len(set(names)) < len(names):

@@ -7,7 +7,7 @@ from datetime import datetime
 from worker.core.cards import Card, CardState, Channel, Holder
 from worker.core.deadlines import Ladder
 from worker.core.hours import Hours
-from worker.core.reminders import ReminderKey, ReminderState
+from worker.core.reminders import RENEWED, ReminderKey, ReminderState
 from worker.core.windows import address_of
 
 
@@ -90,7 +90,7 @@ def _end(
         return End(item, ReminderState.SUPERSEDED, item.card.state)
     deadline = ladder_of(item.card).get(item.key.deadline)
     if deadline is None or deadline.on != item.key.on:
-        return End(item, ReminderState.SUPERSEDED, "renewed")
+        return End(item, ReminderState.SUPERSEDED, RENEWED)
     if now >= item.useful_until:
         return End(item, ReminderState.MISSED, "too_late")
     if opens >= item.useful_until:

@@ -37,6 +37,10 @@ class MessageState(StrEnum):
 WAITING = (MessageState.PENDING, MessageState.RETRYABLE, MessageState.HELD)
 
 
+# Why a waiting reminder ends when its card gets another deadline.
+RENEWED = "renewed"
+
+
 @dataclass(frozen=True, slots=True)
 class ReminderKey:
     """What makes a reminder unique for its card; a renewal moves ``on`` and so makes new ones."""
@@ -55,6 +59,13 @@ class Known:
     key: ReminderKey
     state: ReminderState
     due_at: datetime
+    reason: str | None = None
+
+    @property
+    def revivable(self) -> bool:
+        """Was it ended only because its deadline had moved? Should that deadline hold again (a
+        renewal entered by mistake, or without effect), the notice is owed again."""
+        return self.state is ReminderState.SUPERSEDED and self.reason == RENEWED
 
 
 @dataclass(frozen=True, slots=True)

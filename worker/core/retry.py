@@ -54,31 +54,40 @@ def after_attempt(
         case OutcomeKind.RECIPIENT_DEAD | OutcomeKind.MESSAGE_DEAD:
             return Next(MessageState.FAILED, None, outcome.code)
         case OutcomeKind.CONFIG_FAULT:
-            return _again(MessageState.HELD, now + policy.hold, useful_until, outcome)
+            return _again(MessageState.HELD, now, policy.hold, policy.quick, useful_until, outcome)
         case OutcomeKind.NOT_SENT | OutcomeKind.TRANSIENT:
             if attempts >= min(policy.most, outcome.most or policy.most):
                 return Next(MessageState.FAILED, None, f"{outcome.code}: {attempts} attempts")
-            at = now + pause(outcome, attempts, now, policy, jitter)
-            return _again(MessageState.RETRYABLE, at, useful_until, outcome)
+            least = asked_for(outcome, now, policy) + policy.quick
+            wait = pause(outcome, attempts, now, policy, jitter)
+            return _again(MessageState.RETRYABLE, now, wait, least, useful_until, outcome)
 
 
 def pause(
     outcome: Outcome, attempts: int, now: datetime, policy: RetryPolicy, jitter: float
 ) -> timedelta:
-    """How long to wait: backoff with full jitter, but never less than the provider asked for.
-
-    A provider's header counts up to ``policy.longest``: a wrong one must not silence a notice.
-    """
+    """How long to wait: backoff with full jitter, on top of what the provider asked for."""
     base = policy.quick if outcome.kind is OutcomeKind.NOT_SENT else policy.base
     # 2 ** 20 is past any `longest`; the cap keeps the product inside what timedelta can hold.
     doubled: timedelta = base * 2 ** min(attempts - 1, 20)
-    ceiling = min(doubled, policy.longest)
-    asked = min(timedelta(seconds=outcome.retry_after or 0), policy.longest)
-    if outcome.wait is Wait.HOURS:
-        asked = max(asked, timedelta(hours=4))
-    if outcome.wait is Wait.UNTIL_PACIFIC_MIDNIGHT:
-        asked = max(asked, _pacific_midnight(now) - now)
-    return asked + policy.quick + ceiling * jitter
+    backoff = min(doubled, policy.longest)
+    return asked_for(outcome, now, policy) + policy.quick + backoff * jitter
+
+
+def asked_for(outcome: Outcome, now: datetime, policy: RetryPolicy) -> timedelta:
+    """How long the provider wants to be left alone, by its header or by the meaning of its code.
+
+    A header counts up to ``policy.longest``: a wrong one must not silence a notice.
+    """
+    # Seconds first: a header may name more of them than timedelta can hold.
+    asked = timedelta(seconds=min(outcome.retry_after or 0, policy.longest.total_seconds()))
+    match outcome.wait:
+        case Wait.HOURS:
+            return max(asked, timedelta(hours=4))
+        case Wait.UNTIL_PACIFIC_MIDNIGHT:
+            return max(asked, _pacific_midnight(now) - now)
+        case None:
+            return asked
 
 
 def _pacific_midnight(now: datetime) -> datetime:
@@ -87,7 +96,18 @@ def _pacific_midnight(now: datetime) -> datetime:
     return midnight + timedelta(days=1)
 
 
-def _again(state: MessageState, at: datetime, useful_until: datetime, outcome: Outcome) -> Next:
-    if at >= useful_until:
+def _again(
+    state: MessageState,
+    now: datetime,
+    wait: timedelta,
+    least: timedelta,
+    useful_until: datetime,
+    outcome: Outcome,
+) -> Next:
+    """Try again after ``wait``; where that would be too late, after half of the time that is left,
+    but not before ``least``."""
+    if now + wait >= useful_until:
+        wait = max((useful_until - now) / 2, least)
+    if now + wait >= useful_until:
         return Next(MessageState.FAILED, None, f"{outcome.code}: no longer useful")
-    return Next(state, at, outcome.code)
+    return Next(state, now + wait, outcome.code)

@@ -12,6 +12,10 @@ from worker.core.operators import OperatorPack
 from worker.core.policy import Policy, Window
 from worker.core.reminders import Known, Planned, ReminderKey, ReminderState
 
+# How far back the ledger is asked for what was told of a deadline. What it is not asked for looks
+# unsent, so a window of an older deadline must not be called missed.
+REMEMBERED = timedelta(days=120)
+
 
 @dataclass(frozen=True, slots=True)
 class Span:
@@ -58,7 +62,7 @@ def evaluate(
         if k.state is ReminderState.PENDING and (k.key.deadline, k.key.on) not in current
     )
     every = spans(card, holder, steps, policy)
-    taken = {k.key for k in known}
+    taken = _taken(known)
     missed = [p for span in every if _passed(card, span, now) for p in _missed(span, taken)]
     open_now = [span for span in every if span.at <= now < span.until]
     planned, again = _plan(card, holder, policy, open_now, now, known)
@@ -110,14 +114,19 @@ def address_of(card: Card, holder: Holder, channel: Channel) -> str | None:
 
 
 def _passed(card: Card, span: Span, now: datetime) -> bool:
-    return card.watched_since <= span.at and span.until <= now
+    remembered = span.deadline.on >= (now - REMEMBERED).date()
+    return remembered and card.watched_since <= span.at and span.until <= now
 
 
 def _missed(span: Span, taken: Collection[ReminderKey]) -> Iterator[Planned]:
-    if any(span.key(channel) in taken for channel in Channel):
-        return
     for channel in span.window.channels:
-        yield _planned(span, channel, span.at, ReminderState.MISSED, "not_checked_in_time")
+        if span.key(channel) not in taken:
+            yield _planned(span, channel, span.at, ReminderState.MISSED, "not_checked_in_time")
+
+
+def _taken(known: Collection[Known]) -> set[ReminderKey]:
+    """What is told, ended or on its way; what ended only with its deadline is owed again."""
+    return {k.key for k in known if not k.revivable}
 
 
 def _planned(
@@ -140,7 +149,7 @@ def _plan(
 ) -> tuple[list[Planned], list[datetime]]:
     """Reminders for the open windows, most urgent first, and instants at which to look again."""
     due_at = policy.hours.next_open(now, holder.time_zone)
-    taken = {k.key for k in known}
+    taken = _taken(known)
     busy = _sms_days(known, holder.time_zone)
     planned: list[Planned] = []
     again: list[datetime] = []

@@ -10,7 +10,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from worker.core.cards import Channel
 from worker.core.deadlines import DeadlineKind
-from worker.core.reminders import Known, Planned, ReminderKey, ReminderState
+from worker.core.reminders import RENEWED, Known, Planned, ReminderKey, ReminderState
 from worker.store.tables import reminders
 
 
@@ -25,7 +25,7 @@ def known(conn: Connection, card_ids: Sequence[int], since: date) -> dict[int, l
     found: dict[int, list[Known]] = defaultdict(list)
     for row in rows:
         state = ReminderState(row.state)
-        found[row.card_id].append(Known(row.id, key_of(row), state, row.due_at))
+        found[row.card_id].append(Known(row.id, key_of(row), state, row.due_at, row.reason))
     return found
 
 
@@ -58,14 +58,19 @@ def as_row(card_id: int, planned: Planned, message_id: int | None, now: datetime
 def insert_new(conn: Connection, rows: Sequence[Mapping[str, Any]]) -> list[int | None]:
     """Insert the rows that are not there yet; returns the message ids of those inserted.
 
-    The unique key decides: whoever comes second writes nothing.
+    The unique key decides: whoever comes second writes nothing. Only a reminder that had ended
+    with its deadline is written over, since that deadline holds again.
     """
     if not rows:
         return []
-    if conn.dialect.name == "postgresql":
-        statement: Any = postgresql.insert(reminders).on_conflict_do_nothing()
-    else:
-        statement = sqlite.insert(reminders).on_conflict_do_nothing()
+    dialect: Any = postgresql if conn.dialect.name == "postgresql" else sqlite
+    statement = dialect.insert(reminders)
+    again = ("due_at", "useful_until", "state", "reason", "message_id", "ended_at")
+    statement = statement.on_conflict_do_update(
+        index_elements=["card_id", "deadline", "deadline_on", "window", "channel"],
+        set_={name: statement.excluded[name] for name in again},
+        where=(reminders.c.state == ReminderState.SUPERSEDED) & (reminders.c.reason == RENEWED),
+    )
     inserted = conn.execute(statement.returning(reminders.c.message_id), list(rows))
     return [row.message_id for row in inserted]
 

@@ -19,6 +19,7 @@ from worker.delivery import Delivery
 from worker.delivery.prepare import Preparation
 from worker.errors import UnreachableError
 from worker.gateways import Gateways, choose
+from worker.life import Life
 from worker.paths import config_dir, templates_dir
 from worker.providers.transport import Transport
 from worker.providers.twilio import TwilioProvider
@@ -71,13 +72,18 @@ class App:
         return Checks(self.engine, self.rules, hint)
 
     @cached_property
+    def life(self) -> Life:
+        """The use case behind `vigencia cards renew` and its like."""
+        return Life(self.engine, self.rules)
+
+    @cached_property
     def delivery(self) -> Delivery:
         """The use case behind ``send_sms`` and ``send_email``."""
         own = self.settings.delivery
         lease = timedelta(seconds=own.lease_seconds)
         providers = self.gateways.open(self.transport, self.now)
         preparation = Preparation(
-            self.engine, self.rules, self.content, lease, frozenset(providers)
+            self.engine, self.rules, self.content, lease, self.retry.hold, frozenset(providers)
         )
         return Delivery(self.engine, preparation, providers, self.retry, own.in_flight)
 

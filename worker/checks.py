@@ -11,9 +11,11 @@ from sqlalchemy import Connection, Engine
 
 from worker.core.cards import Channel
 from worker.core.hours import local_day
+from worker.core.life import Happening, LifeEvent, happen
 from worker.core.reminders import RENEWED, Planned, ReminderState
 from worker.core.rules import Rules
 from worker.core.windows import REMEMBERED, Decision, address_of
+from worker.life import apply
 from worker.store import cards as card_store
 from worker.store import messages as message_store
 from worker.store import reminders as ledger
@@ -57,8 +59,19 @@ class Checks:
                 except Exception:  # one card that breaks a rule must not silence its neighbours
                     log.exception("alarm", cause="card_check_failed", card=one.card.id)
                     continue
+                if decision.lapsed:
+                    one, decision = self._lapse(conn, one, now)
                 decided.append((one, decision))
             return self._write(conn, decided, now)
+
+    def _lapse(self, conn: Connection, one: Watched, now: datetime) -> tuple[Watched, Decision]:
+        """Nobody confirmed the renewal: tell the holder, and go on with the former deadlines."""
+        what = Happening(LifeEvent.RENEWAL_NOT_EFFECTIVE)
+        apply(conn, self.rules, one, happen(one.card, what, now), now)
+        after = card_store.load(conn, [one.card.id])[one.card.id]
+        known = ledger.known(conn, [one.card.id], (now - REMEMBERED).date())
+        decision = self.rules.evaluate(after.card, after.holder, now, known.get(one.card.id, ()))
+        return after, decision
 
     def _write(
         self, conn: Connection, decided: Sequence[tuple[Watched, Decision]], now: datetime

@@ -69,7 +69,8 @@ class EmbeddedServer:
         self._directory.mkdir(parents=True, exist_ok=True)
         self._lock()
         self._keeper.start()
-        if not self._started.wait(_START_SECONDS) or self._child is None:
+        if not self._started.wait(_START_SECONDS):
+            self.__exit__()  # or it would be tried for ever, and hold the directory
             told = self._log().read_text("utf-8", "replace").strip().splitlines()
             raise UnreachableError(
                 f"The embedded queue server did not start: {told[-1] if told else 'no reason'}",
@@ -81,6 +82,8 @@ class EmbeddedServer:
         self._stopping.set()
         self._keeper.join()
         self._held.close()
+        if self._socket.parent != self._directory.resolve():
+            shutil.rmtree(self._socket.parent, ignore_errors=True)
 
     def _lock(self) -> None:
         """A second server would take over the socket of the first without a word."""
@@ -130,11 +133,15 @@ class EmbeddedServer:
             ]
             return spawn(command, on_parent_death=signal.SIGKILL, stdout=output, stderr=output)
 
+    def _runs(self) -> bool:
+        wanted = not self._stopping.is_set()
+        return wanted and self._child is not None and self._child.poll() is None
+
     def _answers(self) -> bool:
         client = redis.Redis.from_url(self.url)
         give_up = time.monotonic() + _START_SECONDS
         try:
-            while time.monotonic() < give_up and self._child and self._child.poll() is None:
+            while time.monotonic() < give_up and self._runs():
                 try:
                     return bool(client.ping())
                 except redis.ConnectionError:

@@ -40,7 +40,8 @@ class Reconciliation:
     retry: RetryPolicy
 
     async def run(self, ids: Sequence[int], now: datetime) -> Counter[str]:
-        """Settle what can be settled of ``ids``; returns how many messages are now in which state.
+        """Settle what can be settled of ``ids``; returns how many messages are now in which state
+        (``settled_elsewhere``: another process was first).
 
         SMS: a message in the provider's list with the attempt's address, text and time was sent;
         one that is not there was not, and may be sent again. Email has no such list: it stays
@@ -68,7 +69,11 @@ class Reconciliation:
     def _settle(self, one: Unknown, sightings: list[Sighting] | None, now: datetime) -> str:
         try:
             with writing(self.engine) as conn:
-                if sightings is None:
+                # The provider was asked without a lock: somebody else may have settled it.
+                if not attempt_store.still_unknown(conn, one):
+                    return "settled_elsewhere"
+                # While a twin is in its call, what the list shows may be the twin's.
+                if sightings is None or attempt_store.has_open_twin(conn, one):
                     return self._wait(conn, one, now)
                 found = [s for s in sightings if _is_ours(one, s)]
                 taken = attempt_store.adopted(conn, [s.provider_id for s in found])
@@ -98,12 +103,16 @@ class Reconciliation:
         attempt_store.end(conn, [_attempt(one, never, now)])
         if now >= one.parcel.useful_until:
             return self._give_up(conn, one, "not_sent_in_time", now)
+        if one.parcel.attempts >= self.retry.most:
+            return self._give_up(conn, one, f"not_found: {one.parcel.attempts} attempts", now)
         return _set(conn, one, MessageState.RETRYABLE, never.code, now)
 
     def _wait(self, conn: Connection, one: Unknown, now: datetime) -> str:
         if now >= one.parcel.useful_until:
             return self._give_up(conn, one, "unknown_outcome", now)
-        again = min(now + max(self.retry.park, self.retry.longest), one.parcel.useful_until)
+        # An SMS will be found in the list once it answers; of an email nothing new is coming.
+        pause = self.retry.park if one.parcel.channel is Channel.SMS else self.retry.longest
+        again = min(now + pause, one.parcel.useful_until)
         return _set(conn, one, MessageState.UNKNOWN, "unknown_outcome", again)
 
     def _give_up(self, conn: Connection, one: Unknown, reason: str, now: datetime) -> str:
@@ -115,7 +124,7 @@ class Reconciliation:
 
 def _is_ours(one: Unknown, sighting: Sighting) -> bool:
     recent = sighting.created_at >= one.started_at - _CLOCKS
-    return recent and digest(sighting.text) == one.digest
+    return recent and one.digest in ("", digest(sighting.text))
 
 
 def _earliest(found: Collection[Sighting], taken: Collection[str]) -> Sighting | None:

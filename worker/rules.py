@@ -4,19 +4,23 @@ from pathlib import Path
 
 from worker.cardbook.columns import Columns, load_columns
 from worker.core.operators import OperatorPack, parse_pack
-from worker.core.policy import parse_policies
+from worker.core.policy import parse_events, parse_policies
+from worker.core.routes import parse_routes
 from worker.core.rules import Rules
 from worker.errors import ConfigError
 from worker.paths import read_toml
 
 
 def load_rules(directory: Path) -> Rules:
-    """Read ``policies.toml`` and ``operators/*.toml``.
+    """Read ``policies.toml``, ``operators/*.toml`` and ``routes.toml``.
 
     Raises ``ConfigError`` that lists everything that is wrong.
     """
     path = directory / "policies.toml"
-    policies, found = parse_policies(read_toml(path))
+    data = read_toml(path)
+    policies, found = parse_policies(data)
+    events, more = parse_events(data)
+    found += more
     errors = [f"{path}: {problem}" for problem in found]
     packs: dict[str, OperatorPack] = {}
     for file in sorted((directory / "operators").glob("*.toml")):
@@ -26,11 +30,14 @@ def load_rules(directory: Path) -> Rules:
             packs[pack.code] = pack
     if not packs and not errors:
         errors.append(f"{directory / 'operators'}: there is no operator pack")
+    routes_path = directory / "routes.toml"
+    routes, found = parse_routes(read_toml(routes_path))
+    errors += [f"{routes_path}: {problem}" for problem in found]
     if errors:
         raise ConfigError(
             "\n  ".join(["The rules are wrong:", *errors]), "Correct these keys and try again."
         )
-    return Rules(packs, policies)
+    return Rules(packs, policies, events, routes)
 
 
 def load_vocabulary(directory: Path, rules: Rules) -> Columns:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from core_helpers import CONFIG, RULES, a_pack
 
-from worker.core.operators import Rung, parse_pack
+from worker.core.operators import Rung, Way, parse_pack
 from worker.errors import ConfigError
 from worker.rules import load_rules
 
@@ -51,6 +51,47 @@ def test_a_right_pack_is_read_with_its_sources() -> None:
     assert pack.days(Rung.BALANCE_LOSS) is None
 
 
+def test_ways_to_renew_are_lists_of_facts() -> None:
+    pack, found = parse_pack(
+        "test",
+        {
+            "name": "Test",
+            "contact": {"app": contact(value="The App")},
+            "renew": {
+                "online": [contact(value="a site"), contact(value="another")],
+                "in_person": [],
+                "abroad": [contact(value="an agent")],
+            },
+        },
+    )
+    assert found == []
+    assert pack is not None
+    told = {way: [fact.value for fact in facts] for way, facts in pack.ways.items()}
+    assert told == {
+        Way.ONLINE: ["a site", "another"],
+        Way.IN_PERSON: [],
+        Way.ABROAD: ["an agent"],
+    }
+    assert pack.contacts["app"].value == "The App"
+    assert [fact.value for fact in pack.facts()] == ["a site", "another", "an agent", "The App"]
+
+
+def test_a_pack_claims_every_rung_too() -> None:
+    assert [fact.value for fact in a_pack(line_loss=(255, 240)).facts()] == [255, 240]
+
+
+def test_hotlines_are_those_that_were_verified() -> None:
+    told = {code: {k: f.value for k, f in p.contacts.items()} for code, p in RULES.packs.items()}
+    assert told == {
+        "bitel": {"hotline": "123 / 930123123"},
+        "claro": {"hotline": "123"},
+        "entel": {"hotline": "123 / 0800 09000"},
+        "movistar": {},
+        "other": {},
+    }
+    assert not any(pack.ways for pack in RULES.packs.values())
+
+
 def test_days_are_the_least_of_all_sources() -> None:
     assert a_pack(line_loss=(255, 240, 250)).days(Rung.LINE_LOSS) == 240
 
@@ -79,12 +120,13 @@ def test_both_sources_of_bitels_line_loss_are_kept() -> None:
     assert {f.value for f in RULES.packs["bitel"].rungs[Rung.LINE_LOSS]} == {240, 255}
 
 
-def test_the_shipped_operators_are_these_four() -> None:
+def test_the_shipped_operators_are_these() -> None:
     assert {code: pack.name for code, pack in RULES.packs.items()} == {
         "bitel": "Bitel",
         "claro": "Claro",
         "entel": "Entel",
         "movistar": "Movistar",
+        "other": "eSIM",
     }
 
 
@@ -139,6 +181,14 @@ def test_a_pack_has_a_name(name: Any) -> None:
         ({"contact": "123"}, "contact"),
         ({"contact": 123}, "contact"),
         ({"contact": {"hotline": contact(value=123)}}, "contact.hotline.value"),
+        ({"renew": ["online"]}, "renew"),
+        ({"renew": {"online": "a site"}}, "renew.online"),
+        ({"renew": {"online": contact()}}, "renew.online"),
+        ({"renew": {"abroad": ["an agent"]}}, "renew.abroad"),
+        ({"renew": {"in_person": [contact(value="")]}}, "renew.in_person.value"),
+        ({"renew": {"in_person": [contact(source=None)]}}, "renew.in_person.source"),
+        ({"renew": {"in_person": [contact(checked_on=None)]}}, "renew.in_person.checked_on"),
+        ({"renew": {"by_post": [contact()]}}, "renew.by_post"),
     ],
 )
 def test_a_value_in_the_wrong_shape_is_named(data: dict[str, Any], key: str) -> None:

@@ -6,9 +6,11 @@ import click
 
 from worker.app import build_ready
 from worker.cli.import_cards import import_
+from worker.cli.life import LIFE_COMMANDS
 from worker.cli.output import as_json_option, print_json, print_table
 from worker.errors import CardBookError
 from worker.store import views
+from worker.store.cards import AT_ONCE
 from worker.store.engine import reading
 
 # What an expected reading of a card book holds: the names and values of `cards list --json`.
@@ -32,6 +34,8 @@ def cards() -> None:
 
 
 cards.add_command(import_)
+for _command in LIFE_COMMANDS:
+    cards.add_command(_command)
 
 
 @cards.command(name="list")
@@ -75,6 +79,7 @@ def show(card: str, as_json: bool) -> None:
     if as_json:
         print_json(found)
         return
+    found["next_check_at"] = _minute(found["next_check_at"])
     for name in ("book", "holder", "operator", "kind", "plan", "plan_end", "last_topup", "balance",
                  "state", "next_check_at"):  # fmt: skip
         click.echo(f"{name.replace('_', ' '):14} {found[name] if found[name] is not None else '-'}")
@@ -96,4 +101,6 @@ def _watched(conn: Any, found: dict[str, Any] | None) -> Any:
 
 
 def _minute(instant: Any) -> str | None:
+    if instant == AT_ONCE:
+        return "at the next tick"
     return f"{instant:%Y-%m-%d %H:%MZ}" if instant else None

@@ -1,25 +1,36 @@
 """From reminders to a letter: picks the true event for the days left and puts the worst first."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
-from worker.content.dates import deadline_words
+from worker.content.dates import deadline_words, short_date
 from worker.content.letter import Letter, Notice, OperatorGuide
-from worker.core.cards import Holder
+from worker.core.cards import Holder, Language
 from worker.core.deadlines import GRAVITY, DeadlineKind
-from worker.core.operators import OperatorPack
+from worker.core.hours import local_day
+from worker.core.life import LifeNotice
+from worker.core.operators import OperatorPack, Way
 from worker.core.recheck import Item
+from worker.core.routes import Filled, Registered
 from worker.core.rules import Rules
 from worker.core.wording import days_left, event_for
 
 
 def compose(
-    items: Sequence[Item], holder: Holder, signature: str, rules: Rules, now: datetime
+    items: Sequence[Item],
+    holder: Holder,
+    signature: str,
+    rules: Rules,
+    now: datetime,
+    language: Language | None = None,
 ) -> Letter:
-    """Everything ``holder`` is told at ``now`` about ``items``, most urgent first.
+    """Everything ``holder`` is told at ``now`` about ``items``, most urgent first, in ``language``
+    (default: the holder's own).
 
     Every item's deadline must be in its card's ladder, as a recheck has made sure.
     """
+    holder = replace(holder, language=language or holder.language)
     notices = sorted((_notice(item, holder, rules, now) for item in items), key=_urgency)
     operators = dict.fromkeys(item.card.operator for item in items)
     return Letter(
@@ -31,32 +42,66 @@ def compose(
     )
 
 
+def fill(registered: Registered, letter: Letter) -> Filled:
+    """The parameters of a registered text, numbered from 1 as providers want them."""
+    first = letter.notices[0]
+    values = {
+        "signature": letter.signature,
+        "operator": first.operator,
+        "tail": first.tail,
+        "days": str(first.days),
+        "date": short_date(first.deadline_on, letter.language),
+        "others": str(len(letter.notices) - 1),
+    }
+    named = enumerate(registered.parameters, 1)
+    return Filled(registered.id, {str(n): values[name] for n, name in named})
+
+
 def _urgency(notice: Notice) -> tuple[bool, int, int]:
     """The nearest loss first, the graver of two on one day; a plan that is over comes last, since
     nothing more is lost by it today, but a line that may be lost comes before all."""
+    if notice.deadline not in set(DeadlineKind):
+        return False, -1, 0  # what has just happened comes before what will
     kind = DeadlineKind(notice.deadline)
     over = notice.days < 0 and kind is DeadlineKind.PLAN_END
     return over, max(notice.days, 0), GRAVITY.index(kind)
 
 
 def _notice(item: Item, holder: Holder, rules: Rules, now: datetime) -> Notice:
-    card = item.card
-    deadline = rules.ladder(card)[item.key.deadline]
-    days = days_left(deadline, now, holder.time_zone)
+    card, subject = item.card, item.key.deadline
+    if isinstance(subject, LifeNotice):
+        on, event = item.key.on, subject.value
+        # West of the card the event's day may still be tomorrow's: it has happened all the same.
+        days = min((on - local_day(now, holder.time_zone)).days, 0)
+    else:
+        deadline = rules.ladder(card)[subject]
+        on, days = deadline.on, days_left(deadline, now, holder.time_zone)
+        event = event_for(subject, days)
     return Notice(
-        event=event_for(deadline.kind, days),
+        event=event,
         operator=rules.pack(card.operator).name,
         tail=(card.msisdn or card.iccid or "")[-4:],
         kind=card.kind,
         plan=card.plan,
-        deadline=deadline.kind,
-        deadline_on=deadline.on,
-        deadline_at=deadline_words(deadline.on, card.time_zone, holder.language),
+        deadline=subject,
+        deadline_on=on,
+        deadline_at=deadline_words(on, card.time_zone, holder.language),
         days=days,
+        ends_on=card.plan_end,
+        balance=None if card.balance is None else f"S/ {card.balance:.2f}",
     )
 
 
 def _guide(pack: OperatorPack) -> OperatorGuide:
     contacts = {key: str(fact.value) for key, fact in pack.contacts.items()}
-    oldest = min((fact.checked_on for fact in pack.contacts.values()), default=None)
-    return OperatorGuide(pack.name, contacts.get("hotline"), contacts.get("website"), oldest)
+    ways = {way: tuple(str(fact.value) for fact in pack.ways.get(way, ())) for way in Way}
+    return OperatorGuide(
+        name=pack.name,
+        hotline=contacts.get("hotline"),
+        website=contacts.get("website"),
+        checked_on=min((fact.checked_on for fact in pack.contacts.values()), default=None),
+        app=contacts.get("app"),
+        online=ways[Way.ONLINE],
+        in_person=ways[Way.IN_PERSON],
+        abroad=ways[Way.ABROAD],
+    )

@@ -13,6 +13,11 @@ class Notice:
     ``event`` names the template folder. ``days`` counts from the reader's today to
     ``deadline_on`` (negative once it has passed). ``tail`` is the last 4 digits of the number.
     ``deadline_at`` is the exact end in the card's time zone, already in words for the language.
+
+    For a life event ``deadline_on`` is the day of the event, and ``ends_on`` the plan's end where
+    it is known. ``balance`` is formatted, such as ``S/ 2.00``. ``holder`` and ``why``
+    (``no_address``, ``suppressed``, ``silent`` or ``last_day``) are for the keeper of the card
+    book.
     """
 
     event: str
@@ -24,16 +29,28 @@ class Notice:
     deadline_on: date
     deadline_at: str
     days: int
+    ends_on: date | None = None
+    balance: str | None = None
+    receipt_ref: str | None = None
+    holder: str | None = None
+    why: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class OperatorGuide:
-    """How to reach and top up one operator; only verified values, blank ones are left out."""
+    """How to reach and top up one operator; only verified values, blank ones are left out.
+
+    ``online``, ``in_person`` and ``abroad`` name sites, counters and the like.
+    """
 
     name: str
     hotline: str | None = None
     website: str | None = None
     checked_on: date | None = None
+    app: str | None = None
+    online: tuple[str, ...] = ()
+    in_person: tuple[str, ...] = ()
+    abroad: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

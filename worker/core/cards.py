@@ -64,6 +64,8 @@ class Card:
     ``plan_end`` and ``last_topup`` are dates in ``time_zone``; a date means the end of that day.
     ``plan_days`` is the plan's length, ``None`` where the card book does not tell it.
     ``watched_since`` is when we learned of the present deadlines: what fell before was never owed.
+    ``renewed_at``: a renewal was recorded then and nobody has confirmed it yet; ``former_…`` is
+    what holds again if it turns out to have had no effect.
     """
 
     id: int
@@ -81,6 +83,10 @@ class Card:
     state: CardState
     time_zone: str
     watched_since: datetime
+    paused: bool = False
+    renewed_at: datetime | None = None
+    former_plan_end: date | None = None
+    former_last_topup: date | None = None
 
 
 # Peruvian operators count days in Lima (UTC-5, no daylight saving time).

@@ -1,7 +1,7 @@
 """Operator packs: after how many days an operator takes what, each value with its source."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
@@ -9,7 +9,7 @@ from typing import Any
 # Balance that is left keeps any line this long after the last top-up (OSIPTEL, 2025).
 UNUSED_BALANCE_DAYS = 210
 
-_CONTACTS = frozenset({"hotline", "website"})
+_CONTACTS = frozenset({"hotline", "website", "app"})
 
 
 class Rung(StrEnum):
@@ -19,6 +19,14 @@ class Rung(StrEnum):
     BALANCE_LOSS = "balance_loss"
     LINE_LOSS = "line_loss"
     REASSIGNMENT = "reassignment"
+
+
+class Way(StrEnum):
+    """Ways to renew, for which a pack names sites, counters and the like."""
+
+    ONLINE = "online"
+    IN_PERSON = "in_person"
+    ABROAD = "abroad"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +40,22 @@ class Fact:
 
 @dataclass(frozen=True, slots=True)
 class OperatorPack:
-    """What is known of one operator. Sources may disagree: then a rung has several facts."""
+    """What is known of one operator. Sources may disagree: then a rung has several facts.
+
+    ``ways`` holds names that texts show after the general words of a way to renew.
+    """
 
     code: str
     name: str
     rungs: Mapping[Rung, tuple[Fact, ...]]
     contacts: Mapping[str, Fact]
+    ways: Mapping[Way, tuple[Fact, ...]] = field(default_factory=dict)
+
+    def facts(self) -> Iterator[Fact]:
+        """Everything the pack claims, each with its source."""
+        for facts in (*self.rungs.values(), *self.ways.values()):
+            yield from facts
+        yield from self.contacts.values()
 
     def days(self, rung: Rung) -> int | None:
         """Days to ``rung``, ``None`` if unknown. Of conflicting sources the earlier date warns."""
@@ -53,33 +71,46 @@ def parse_pack(code: str, data: Mapping[str, Any]) -> tuple[OperatorPack | None,
     name = data.get("name")
     if not isinstance(name, str) or not name.strip():
         errors.append("name: the operator's name is missing")
-    known = {"name", "contact", *Rung}
+    known = {"name", "contact", "renew", *Rung}
     errors += [
         f"{key}: not known here; known are {', '.join(sorted(known))}"
         for key in data.keys() - known
     ]
-    rungs = {rung: _facts(rung, data[rung], errors) for rung in Rung if rung in data}
-    contacts: dict[str, Fact] = {}
-    entries = data.get("contact", {})
-    if not isinstance(entries, dict):
-        errors.append("contact: write it as [contact] with hotline and website below")
-        entries = {}
-    for key, entry in entries.items():
-        if key not in _CONTACTS:
-            known_keys = ", ".join(sorted(_CONTACTS))
-            errors.append(f"contact.{key}: not known here; known are {known_keys}")
-        elif fact := _fact(f"contact.{key}", entry, "value", errors):
-            contacts[key] = fact
+    rungs = {rung: _facts(rung, data[rung], "days", errors) for rung in Rung if rung in data}
+    contacts = {
+        key: fact
+        for key, entry in _table("contact", data, _CONTACTS, errors).items()
+        if (fact := _fact(f"contact.{key}", entry, "value", errors))
+    }
+    ways = {
+        Way(key): _facts(f"renew.{key}", entries, "value", errors)
+        for key, entries in _table("renew", data, frozenset(Way), errors).items()
+    }
     if errors:
         return None, errors
-    return OperatorPack(code, str(name).strip(), rungs, contacts), []
+    return OperatorPack(code, str(name).strip(), rungs, contacts, ways), []
 
 
-def _facts(key: str, entries: Any, errors: list[str]) -> tuple[Fact, ...]:
+def _table(
+    name: str, data: Mapping[str, Any], known: frozenset[str], errors: list[str]
+) -> dict[str, Any]:
+    """The known entries of the table ``name``; errors name what else is in it."""
+    told = ", ".join(sorted(known))
+    entries = data.get(name, {})
+    if not isinstance(entries, dict):
+        errors.append(f"{name}: write it as [{name}] with {told} below")
+        return {}
+    errors += [
+        f"{name}.{key}: not known here; known are {told}" for key in entries if key not in known
+    ]
+    return {key: entry for key, entry in entries.items() if key in known}
+
+
+def _facts(key: str, entries: Any, value_key: str, errors: list[str]) -> tuple[Fact, ...]:
     if not isinstance(entries, list):
-        errors.append(f"{key}: write it as [[{key}]] with days, source and checked_on")
+        errors.append(f"{key}: write it as [[{key}]] with {value_key}, source and checked_on")
         return ()
-    return tuple(fact for entry in entries if (fact := _fact(key, entry, "days", errors)))
+    return tuple(fact for entry in entries if (fact := _fact(key, entry, value_key, errors)))
 
 
 def _fact(key: str, entry: Any, value_key: str, errors: list[str]) -> Fact | None:

@@ -9,6 +9,7 @@ from typing import Any
 from worker.core.cards import Channel, Kind
 from worker.core.deadlines import GRAVITY, DeadlineKind
 from worker.core.hours import Hours
+from worker.core.life import LifeNotice
 from worker.core.wording import EVENTS
 
 _WINDOW = re.compile(r"(?P<deadline>[a-z_]+)(?P<offset>[+-]\d{1,3})d")
@@ -48,7 +49,7 @@ def parse_policies(data: Mapping[str, Any]) -> tuple[dict[Kind, Policy], list[st
     Errors read ``key: what is wrong``, ready to be shown after the file's name.
     """
     errors: list[str] = []
-    known = {"hours", "useful_days", *Kind}
+    known = {"hours", "useful_days", "events", *Kind}
     errors += [
         f"{key}: not known here; known are {', '.join(sorted(known))}"
         for key in data.keys() - known
@@ -65,6 +66,33 @@ def parse_policies(data: Mapping[str, Any]) -> tuple[dict[Kind, Policy], list[st
             continue
         policies[kind] = Policy(kind, _windows(kind, data[kind], errors), hours, useful)
     return policies, errors
+
+
+def parse_events(
+    data: Mapping[str, Any],
+) -> tuple[dict[LifeNotice, tuple[Channel, ...]], list[str]]:
+    """The channels of each life notice, from ``[events]`` of the policies; and all errors."""
+    errors: list[str] = []
+    table = data.get("events", {})
+    if not isinstance(table, dict):
+        return {}, ['events: write [events] and below it notices such as suspended = "email"']
+    errors += [f"events.{key}: unknown event" for key in table.keys() - set(LifeNotice)]
+    found = {}
+    for notice in LifeNotice:
+        channels = _channels(table.get(notice))
+        if channels is None:
+            errors.append(f"events.{notice}: {table.get(notice)!r} is not a list of channels")
+        else:
+            found[notice] = channels
+    return found, errors
+
+
+def _channels(value: Any) -> tuple[Channel, ...] | None:
+    """``"sms, email"`` as channels; ``None`` if it is no such list."""
+    names = [part.strip() for part in value.split(",")] if isinstance(value, str) else []
+    if not names or any(n not in set(Channel) for n in names) or len(set(names)) < len(names):
+        return None
+    return tuple(Channel(name) for name in names)
 
 
 def _windows(kind: Kind, data: Any, errors: list[str]) -> tuple[Window, ...]:
@@ -93,11 +121,11 @@ def _window(kind: Kind, name: str, value: Any, errors: list[str]) -> Window | No
     if deadline not in EVENTS:
         errors.append(f"{where}: no text tells of this deadline; there are {', '.join(EVENTS)}")
         return None
-    names = [part.strip() for part in value.split(",")] if isinstance(value, str) else []
-    if not names or any(n not in set(Channel) for n in names) or len(set(names)) < len(names):
+    channels = _channels(value)
+    if channels is None:
         errors.append(f'{where}: {value!r} is not a list of channels; write "sms, email"')
         return None
-    return Window(name, DeadlineKind(deadline), offset, tuple(Channel(n) for n in names))
+    return Window(name, DeadlineKind(deadline), offset, channels)
 
 
 def _hours(data: Any, errors: list[str]) -> Hours:

@@ -7,6 +7,7 @@ from datetime import datetime
 from worker.core.cards import Card, CardState, Channel, Holder
 from worker.core.deadlines import Ladder
 from worker.core.hours import Hours
+from worker.core.life import LifeNotice
 from worker.core.reminders import RENEWED, ReminderKey, ReminderState
 from worker.core.windows import address_of
 
@@ -78,6 +79,21 @@ def recheck(
     return Verdict(tuple(keep), address, postpone, tuple(ended), tuple(rerouted))
 
 
+def _untrue(item: Item, ladder_of: Callable[[Card], Ladder]) -> str | None:
+    """Why a notice no longer holds. What an event made untrue was ended with that event, so of
+    life notices only the state of the card is asked."""
+    subject, card = item.key.deadline, item.card
+    gone = card.state in (CardState.RECYCLED, CardState.CLOSED)
+    if gone and subject is not LifeNotice.RECYCLED:
+        return card.state
+    if isinstance(subject, LifeNotice):
+        return None
+    if card.paused:
+        return "paused"
+    deadline = ladder_of(card).get(subject)
+    return RENEWED if deadline is None or deadline.on != item.key.on else None
+
+
 def _end(
     item: Item,
     address: str | None,
@@ -86,11 +102,8 @@ def _end(
     ladder_of: Callable[[Card], Ladder],
     suppressed: Callable[[str], str | None],
 ) -> End | None:
-    if item.card.state in (CardState.RECYCLED, CardState.CLOSED):
-        return End(item, ReminderState.SUPERSEDED, item.card.state)
-    deadline = ladder_of(item.card).get(item.key.deadline)
-    if deadline is None or deadline.on != item.key.on:
-        return End(item, ReminderState.SUPERSEDED, RENEWED)
+    if reason := _untrue(item, ladder_of):
+        return End(item, ReminderState.SUPERSEDED, reason)
     if now >= item.useful_until:
         return End(item, ReminderState.MISSED, "too_late")
     if opens >= item.useful_until:

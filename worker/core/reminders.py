@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from worker.core.cards import Channel
 from worker.core.deadlines import DeadlineKind
+from worker.core.life import LifeNotice
 
 
 class ReminderState(StrEnum):
@@ -37,15 +38,21 @@ class MessageState(StrEnum):
 WAITING = (MessageState.PENDING, MessageState.RETRYABLE, MessageState.HELD)
 
 
+# What a notice is about: a loss that is coming, or something that has happened.
+Subject = DeadlineKind | LifeNotice
+
 # Why a waiting reminder ends when its card gets another deadline.
 RENEWED = "renewed"
+# Reasons that may cease to hold. Should they, the notice is owed again: a renewal entered by
+# mistake or without effect, a pause that is over, a new holder who was told nothing yet.
+REVIVABLE = frozenset({RENEWED, "renewal_not_effective", "renewal_failed", "paused", "reassigned"})
 
 
 @dataclass(frozen=True, slots=True)
 class ReminderKey:
     """What makes a reminder unique for its card; a renewal moves ``on`` and so makes new ones."""
 
-    deadline: DeadlineKind
+    deadline: Subject
     on: date
     window: str
     channel: Channel
@@ -63,9 +70,8 @@ class Known:
 
     @property
     def revivable(self) -> bool:
-        """Was it ended only because its deadline had moved? Should that deadline hold again (a
-        renewal entered by mistake, or without effect), the notice is owed again."""
-        return self.state is ReminderState.SUPERSEDED and self.reason == RENEWED
+        """Was it ended for a reason that may have ceased to hold?"""
+        return self.state is ReminderState.SUPERSEDED and self.reason in REVIVABLE
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,24 +1,29 @@
 """The rules in force: operator packs and policies together, asked one card at a time."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
-from worker.core.cards import Card, Holder, Kind
+from worker.core.cards import Card, Channel, Holder, Kind
 from worker.core.deadlines import Deadline, DeadlineKind, ladder
 from worker.core.hours import Hours
+from worker.core.life import LifeNotice
 from worker.core.operators import OperatorPack
 from worker.core.policy import Policy
 from worker.core.reminders import Known
+from worker.core.routes import Routes
 from worker.core.windows import Decision, Span, evaluate, spans
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """``packs`` by operator code, ``policies`` by kind; every kind has one."""
+    """``packs`` by operator code, ``policies`` by kind, ``events``: the channels of each life
+    notice. Every kind and every notice has its own."""
 
     packs: Mapping[str, OperatorPack]
     policies: Mapping[Kind, Policy]
+    events: Mapping[LifeNotice, tuple[Channel, ...]] = field(default_factory=dict)
+    routes: Routes = field(default_factory=Routes)
 
     @property
     def hours(self) -> Hours:
@@ -41,6 +46,5 @@ class Rules:
         self, card: Card, holder: Holder, now: datetime, known: Collection[Known] = ()
     ) -> Decision:
         """What ``card`` owes at ``now``."""
-        return evaluate(
-            card, holder, self.pack(card.operator), self.policies[card.kind], now, known
-        )
+        pack, policy = self.pack(card.operator), self.policies[card.kind]
+        return evaluate(card, holder, pack, policy, now, known, self.routes)

@@ -5,16 +5,21 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from itertools import zip_longest
 
-from worker.core.cards import Card, CardState, Channel, Holder
+from worker.core.cards import Card, CardState, Channel, Holder, Language
 from worker.core.deadlines import Deadline, DeadlineKind, Ladder, ladder
 from worker.core.hours import local_day
+from worker.core.life import renewal_lapses_at
 from worker.core.operators import OperatorPack
 from worker.core.policy import Policy, Window
 from worker.core.reminders import Known, Planned, ReminderKey, ReminderState
+from worker.core.routes import Routes
 
 # How far back the ledger is asked for what was told of a deadline. What it is not asked for looks
 # unsent, so a window of an older deadline must not be called missed.
 REMEMBERED = timedelta(days=120)
+
+
+EVERY_ROUTE = Routes()
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +39,13 @@ class Span:
 @dataclass(frozen=True, slots=True)
 class Decision:
     """``planned``: reminders to write. ``stale``: ids of waiting reminders whose deadline is gone.
-    ``next_check_at``: the next instant at which the answer can change, ``None`` for never."""
+    ``next_check_at``: the next instant at which the answer can change, ``None`` for never.
+    ``lapsed``: nobody confirmed the last renewal in time; nothing else is decided before that."""
 
     planned: tuple[Planned, ...]
     stale: tuple[int, ...]
     next_check_at: datetime | None
+    lapsed: bool = False
 
 
 def evaluate(
@@ -48,26 +55,38 @@ def evaluate(
     policy: Policy,
     now: datetime,
     known: Collection[Known] = (),
+    routes: Routes = EVERY_ROUTE,
 ) -> Decision:
     """Decide what ``card`` owes its holder at ``now``, given the reminders that exist.
 
     Of each deadline only the one open window is owed: an older one that passed unsent while the
     card was watched is ``missed``; what lay before ``card.watched_since`` was never owed.
     """
-    steps = ladder(card, pack) if card.state in (CardState.ACTIVE, CardState.SUSPENDED) else {}
+    lapses_at = renewal_lapses_at(card)
+    if lapses_at and lapses_at <= now:
+        return Decision((), (), now, lapsed=True)
+    steps = ladder(card, pack) if _is_watched(card) else {}
     current = {(step.kind, step.on) for step in steps.values()}
     stale = tuple(
         k.id
         for k in known
-        if k.state is ReminderState.PENDING and (k.key.deadline, k.key.on) not in current
+        if k.state is ReminderState.PENDING
+        and isinstance(k.key.deadline, DeadlineKind)
+        and (k.key.deadline, k.key.on) not in current
     )
+    if lapses_at:
+        return Decision((), stale, lapses_at)
     every = spans(card, holder, steps, policy)
     taken = _taken(known)
     missed = [p for span in every if _passed(card, span, now) for p in _missed(span, taken)]
     open_now = [span for span in every if span.at <= now < span.until]
-    planned, again = _plan(card, holder, policy, open_now, now, known)
+    planned, again = _plan(card, holder, policy, open_now, now, known, routes)
     instants = [span.at for span in every if span.at > now] + again
     return Decision(tuple(missed + planned), stale, min(instants, default=None))
+
+
+def _is_watched(card: Card) -> bool:
+    return card.state in (CardState.ACTIVE, CardState.SUSPENDED) and not card.paused
 
 
 def spans(card: Card, holder: Holder, steps: Ladder, policy: Policy) -> list[Span]:
@@ -146,6 +165,7 @@ def _plan(
     open_now: list[Span],
     now: datetime,
     known: Collection[Known],
+    routes: Routes,
 ) -> tuple[list[Planned], list[datetime]]:
     """Reminders for the open windows, most urgent first, and instants at which to look again."""
     due_at = policy.hours.next_open(now, holder.time_zone)
@@ -154,7 +174,7 @@ def _plan(
     planned: list[Planned] = []
     again: list[datetime] = []
     for span in sorted(open_now, key=lambda s: s.window.urgency):
-        for channel, unreachable in _channels(card, holder, span):
+        for channel, unreachable in ways(card, holder, span.window.channels, routes):
             if span.key(channel) in taken:
                 continue
             if unreachable:
@@ -175,26 +195,37 @@ def _plan(
     return planned, again
 
 
-def _channels(card: Card, holder: Holder, span: Span) -> Iterator[tuple[Channel, bool]]:
-    """The window's channels, each with whether it is out of reach, and the one that steps in."""
-    for channel in span.window.channels:
+def ways(
+    card: Card, holder: Holder, channels: tuple[Channel, ...], routes: Routes
+) -> Iterator[tuple[Channel, bool]]:
+    """The wanted channels, each with whether it is out of reach, and the one that steps in: for
+    one that is out of reach, or beside an SMS that cannot go in the holder's own language."""
+    for channel in channels:
         yield channel, not reachable(card, holder, channel)
-    for channel in span.window.channels:
+    for channel in channels:
         steps_in = channel.other
-        if (
-            not reachable(card, holder, channel)
-            and steps_in not in span.window.channels
-            and reachable(card, holder, steps_in)
-        ):
+        wanted = not reachable(card, holder, channel) or (
+            channel is Channel.SMS and sms_language(card, holder, routes) is not holder.language
+        )
+        if wanted and steps_in not in channels and reachable(card, holder, steps_in):
             yield steps_in, False
 
 
+def sms_language(card: Card, holder: Holder, routes: Routes) -> Language:
+    """The language of an SMS to the holder: their own, if it arrives on the way there."""
+    number = address_of(card, holder, Channel.SMS)
+    return routes.route(number).language_for(holder.language) if number else holder.language
+
+
 def _sms_days(known: Collection[Known], time_zone: str) -> set[date]:
+    """Days with an SMS about a deadline. News of an event never takes the place of a warning."""
     lives = (ReminderState.PENDING, ReminderState.SENT, ReminderState.DELIVERED)
     return {
         local_day(k.due_at, time_zone)
         for k in known
-        if k.key.channel is Channel.SMS and k.state in lives
+        if k.key.channel is Channel.SMS
+        and k.state in lives
+        and isinstance(k.key.deadline, DeadlineKind)
     }
 
 

@@ -4,6 +4,7 @@ from datetime import datetime
 
 from worker.core.deadlines import Deadline, DeadlineKind
 from worker.core.hours import local_day
+from worker.core.life import LifeNotice
 
 # The least number of days left for which a text holds, most distant first.
 EVENTS: dict[DeadlineKind, tuple[tuple[int, str], ...]] = {
@@ -20,7 +21,14 @@ EVENTS: dict[DeadlineKind, tuple[tuple[int, str], ...]] = {
     ),
 }
 PAST = {DeadlineKind.PLAN_END: "plan_ended", DeadlineKind.LINE_LOSS: "line_lost"}
-ALL_EVENTS = tuple(name for steps in EVENTS.values() for _, name in steps) + tuple(PAST.values())
+DEADLINE_EVENTS = tuple(name for steps in EVENTS.values() for _, name in steps) + tuple(
+    PAST.values()
+)
+# What happens to a card between two deadlines.
+LIFE_EVENTS = tuple(notice.value for notice in LifeNotice)
+# What the keeper of a card book is told when holders could not be; by email only.
+GUARDIAN_EVENT = "guardian_alert"
+ALL_EVENTS = (*DEADLINE_EVENTS, *LIFE_EVENTS, GUARDIAN_EVENT)
 
 
 def days_left(deadline: Deadline, now: datetime, time_zone: str) -> int:

@@ -12,6 +12,7 @@ import structlog
 from sqlalchemy import Engine
 
 from worker.core.cards import Channel
+from worker.core.outcomes import Outcome, OutcomeKind
 from worker.core.retry import RetryPolicy
 from worker.delivery.prepare import Preparation, Ready
 from worker.delivery.record import Ended, record
@@ -48,7 +49,7 @@ class Delivery:
 
         ready = await asyncio.to_thread(self.preparation.run, channel, ids, now)
         done: asyncio.Queue[Ended] = asyncio.Queue()
-        tasks = [asyncio.create_task(self._send(one, done, clock)) for one in ready]
+        tasks = [asyncio.create_task(self._send(one, done, now, clock)) for one in ready]
         try:
             return await self._record_all(done, len(tasks))
         finally:
@@ -56,11 +57,20 @@ class Delivery:
                 task.cancel()
 
     async def _send(
-        self, one: Ready, done: asyncio.Queue[Ended], clock: Callable[[], datetime]
+        self, one: Ready, done: asyncio.Queue[Ended], now: datetime, clock: Callable[[], datetime]
     ) -> None:
         async with self._slots:
-            outcome = await self.providers[one.parcel.channel].send(one.out)
+            outcome = await self._call(one, clock() - now)
         await done.put(Ended(one, outcome, clock()))
+
+    async def _call(self, one: Ready, waited: timedelta) -> Outcome:
+        if waited >= self.preparation.lease:  # others may have taken it over by now
+            return Outcome(OutcomeKind.NOT_SENT, "lease_over_before_the_call")
+        try:
+            return await self.providers[one.parcel.channel].send(one.out)
+        except Exception:  # a bug: without an outcome the batch would wait for ever
+            log.exception("alarm", cause="provider_failed", message=one.parcel.id)
+            return Outcome(OutcomeKind.AMBIGUOUS, "provider_failed")
 
     async def _record_all(self, done: asyncio.Queue[Ended], expected: int) -> Counter[str]:
         states: Counter[str] = Counter()

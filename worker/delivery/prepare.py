@@ -10,7 +10,7 @@ from uuid import uuid4
 import structlog
 from sqlalchemy import Connection, Engine
 
-from worker.content.compose import compose
+from worker.content.compose import compose, fill
 from worker.content.render import Content
 from worker.core.cards import Channel
 from worker.core.recheck import Item, Verdict, recheck
@@ -42,12 +42,14 @@ class Ready:
 
 @dataclass(frozen=True, slots=True)
 class Preparation:
-    """Makes claimed messages ready to send at ``now``; ``lease`` must outlast the longest call."""
+    """Makes claimed messages ready to send at ``now``; ``lease`` must outlast the longest call.
+    ``hold``: the pause while a text of ours is broken."""
 
     engine: Engine
     rules: Rules
     content: Content
     lease: timedelta
+    hold: timedelta
     channels: frozenset[Channel]
 
     def run(self, channel: Channel, ids: Sequence[int], now: datetime) -> list[Ready]:
@@ -102,23 +104,43 @@ class Preparation:
         if verdict.postpone is not None:
             _settle(conn, parcel, MessageState.PENDING, "quiet_hours", verdict.postpone)
             return None
+        if free_at := self._free_at(conn, parcel.channel, verdict.address, now):
+            _settle(conn, parcel, MessageState.PENDING, "daily_cap", free_at)
+            return None
         try:
             out = self._render(parcel, verdict.keep, verdict.address, now)
         except ConfigError as error:
+            # Ours to mend, so it waits for that; the next look ends what became useless meanwhile.
             log.exception("alarm", cause="template_failed", message=parcel.id, hint=error.hint)
-            ids = [item.id for item in verdict.keep]
-            ledger.end(conn, ids, ReminderState.MISSED, "template_failed", now)
-            _settle(conn, parcel, MessageState.FAILED, "template_failed")
+            _settle(conn, parcel, MessageState.HELD, "template_failed", now + self.hold)
             return None
         return Ready(parcel, verdict.keep, out)
+
+    def _free_at(
+        self, conn: Connection, channel: Channel, address: str, now: datetime
+    ) -> datetime | None:
+        """When a number on a route with a daily cap may be tried again, ``None`` for at once."""
+        per_day = self.rules.routes.route(address).per_day if channel is Channel.SMS else None
+        if per_day is None:
+            return None
+        day = timedelta(days=1)
+        tried = attempt_store.started_since(conn, address, now - day)
+        return tried[-per_day] + day if len(tried) >= per_day else None
 
     def _render(
         self, parcel: Parcel, items: Sequence[Item], address: str, now: datetime
     ) -> SmsOut | EmailOut:
-        letter = compose(items, parcel.holder, parcel.signature, self.rules, now)
+        holder, sign, rules = parcel.holder, parcel.signature, self.rules
         if parcel.channel is Channel.SMS:
-            sms = self.content.sms(letter)
-            return SmsOut(uuid4(), address, sms.text, parcel.useful_until - now)
+            route = rules.routes.route(address)
+            language = route.language_for(holder.language)
+            letter = compose(items, holder, sign, rules, now, language)
+            text = self.content.sms(letter).text
+            registered = route.templates.get((letter.notices[0].event, language))
+            filled = fill(registered, letter) if registered else None
+            useful = max(item.useful_until for item in items) - now
+            return SmsOut(uuid4(), address, text, useful, filled)
+        letter = compose(items, holder, sign, rules, now)
         email = self.content.email(letter)
         return EmailOut(uuid4(), address, parcel.signature, email.subject, email.text, email.html)
 
@@ -130,7 +152,7 @@ class Preparation:
                     "id": one.out.attempt,
                     "message_id": one.parcel.id,
                     "address": one.out.to,
-                    "digest": digest(one.out.text),
+                    "digest": _digest_of(one.out),
                     "started_at": now,
                 }
                 for one in ready
@@ -142,6 +164,12 @@ class Preparation:
 def digest(text: str) -> str:
     """What an attempt keeps of its text, to be found again in a provider's list."""
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _digest_of(out: SmsOut | EmailOut) -> str:
+    """Of a registered text the provider's list shows its own rendering: any text may be ours."""
+    registered = isinstance(out, SmsOut) and out.template is not None
+    return "" if registered else digest(out.text)
 
 
 def _contents(one: Ready) -> dict[str, Any]:

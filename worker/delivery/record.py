@@ -35,6 +35,9 @@ def record(conn: Connection, ended: Sequence[Ended], policy: RetryPolicy) -> lis
     """Write a group of outcomes; returns what becomes of each message, in order."""
     nexts = [_next(one, policy) for one in ended]
     attempt_store.end(conn, [_attempt_row(one) for one in ended])
+    # Whose lease ran out was settled by others: only that it was sent is still news.
+    counts = {one.ready.parcel.id: one.ready.parcel.attempts + 1 for one in ended}
+    ours = message_store.still_sending(conn, counts)
     waiting: list[dict[str, Any]] = []
     for one, following in zip(ended, nexts, strict=True):
         if one.outcome.alarm:
@@ -43,6 +46,8 @@ def record(conn: Connection, ended: Sequence[Ended], policy: RetryPolicy) -> lis
             )
         if following.state is MessageState.SENT:
             sent(conn, one.ready.parcel.id, one.outcome, one.at)
+            continue
+        if one.ready.parcel.id not in ours:
             continue
         waiting.append(
             {
@@ -56,8 +61,8 @@ def record(conn: Connection, ended: Sequence[Ended], policy: RetryPolicy) -> lis
         if following.state is MessageState.FAILED:
             _failed(conn, one, following)
     message_store.set_states(conn, waiting)
-    spoiled = [one for one in ended if one.outcome.kind is OutcomeKind.CONFIG_FAULT]
-    message_store.not_counted(conn, [one.ready.parcel.id for one in spoiled])
+    spoiled = [one.ready.parcel.id for one in ended if one.outcome.kind is OutcomeKind.CONFIG_FAULT]
+    message_store.not_counted(conn, ours.intersection(spoiled))
     return nexts
 
 

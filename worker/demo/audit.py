@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import select
 
 from worker.app import App
-from worker.core.cards import Channel
+from worker.core.cards import CardState, Channel
 from worker.core.reminders import ReminderState
 from worker.store.cards import load
 from worker.store.engine import reading
@@ -46,8 +46,9 @@ def audit(app: App, sandbox_url: str, start: datetime, end: datetime) -> Audit:
     unwritten = [
         span
         for one in watched.values()
+        if one.card.state is CardState.ACTIVE and one.card.renewed_at is None
         for span in app.rules.spans(one.card, one.holder)
-        if start <= span.at < end
+        if max(start, one.card.watched_since) <= span.at < end
         and not any((one.card.id, span.key(channel)) in known for channel in Channel)
     ]
     # An accepted message that no attempt owns is one too many: its message was sent again.

@@ -1,12 +1,14 @@
 """Fast-forward: from one instant of change to the next, through the real scheduler and workers."""
 
 import time
+from collections import deque
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import func, or_, select
 
 from worker.core.reminders import WAITING, MessageState
+from worker.demo.incidents import incidents
 from worker.demo.stage import Stage
 from worker.scheduler import tick
 from worker.store.engine import reading
@@ -28,27 +30,32 @@ def play(
     Calls ``progress`` with each new time; returns the last.
     """
     now = start
+    coming = deque(incidents(stage.app, start))
     while True:
         stage.set_time(now)
         progress(now)
+        while coming and coming[0].at <= now:
+            coming.popleft().happen(now)
         found = True
         while found:
             found = bool(tick(stage.app, now, stage.hints))
             if found:
                 now = _settle(stage, now)
-        following = _next(stage, now, end)
+        following = _next(stage, now, end, coming[0].at if coming else None)
         if following is None:
             return now
         now = following
 
 
-def _next(stage: Stage, now: datetime, end: datetime) -> datetime | None:
+def _next(stage: Stage, now: datetime, end: datetime, incident: datetime | None) -> datetime | None:
     """The next instant to play, rounded up to a step; ``None`` when the play is over."""
     with reading(stage.app.engine) as conn:
         following = next_look(conn)
         open_messages = conn.execute(
             select(func.count()).where(messages.c.wake_at.is_not(None))
         ).scalar()
+    if incident is not None and incident < end:
+        following = min(following or incident, incident)
     if following is None or (following > end and not open_messages):
         return None
     late = max(following, now) - datetime(2000, 1, 1, tzinfo=UTC)

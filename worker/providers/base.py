@@ -6,18 +6,21 @@ from typing import Protocol, TypeVar
 from uuid import UUID
 
 from worker.core.outcomes import Outcome
+from worker.core.routes import Filled
 
 Out = TypeVar("Out", contravariant=True)
 
 
 @dataclass(frozen=True, slots=True)
 class SmsOut:
-    """An SMS to hand over. ``valid_for``: how long the provider may queue it."""
+    """An SMS to hand over. ``valid_for``: how long the provider may queue it. ``template``: the
+    registered text to send instead of ``text``, where the route wants one."""
 
     attempt: UUID
     to: str
     text: str
     valid_for: timedelta
+    template: Filled | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,7 +39,10 @@ class SendGridProvider:
 
     async def send(self, out: EmailOut) -> Outcome:
         """Send one email to one address."""
-        payload = json.dumps(self._mail(out)).encode()
+        try:
+            payload = json.dumps(self._mail(out)).encode()
+        except KeyError:  # the SDK drops an address that it cannot read, and then misses it
+            return Outcome(OutcomeKind.RECIPIENT_DEAD, "sendgrid:bad_address")
         try:
             reply = await self._transport.request("POST", self._url, self._headers, data=payload)
         except TransportError as error:

@@ -78,9 +78,7 @@ class Transport:
             async with self._open().request(
                 method, url, headers=headers, allow_redirects=False, **body
             ) as response:
-                content = await response.content.read(_MOST_BYTES)
-                if not response.content.at_eof():
-                    raise TransportError(Fault.BROKEN_REPLY)
+                content = await _whole(response)
                 names = {name.lower(): value for name, value in response.headers.items()}
                 return Reply(response.status, names, content)
         except aiohttp.ClientConnectorCertificateError as error:
@@ -99,3 +97,13 @@ class Transport:
         if self._session is not None:
             await self._session.close()
             self._session = None
+
+
+async def _whole(response: aiohttp.ClientResponse) -> bytes:
+    """The whole body, which a network may deliver in pieces."""
+    body = bytearray()
+    async for piece in response.content.iter_any():
+        body += piece
+        if len(body) > _MOST_BYTES:
+            raise TransportError(Fault.BROKEN_REPLY)
+    return bytes(body)

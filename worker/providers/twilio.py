@@ -19,6 +19,8 @@ from worker.providers.transport import Reply, Transport, TransportError
 _quiet = logging.getLogger("vigencia.twilio")
 # Twilio queues a message for at most 10 hours (ValidityPeriod, in seconds).
 _LONGEST_VALIDITY = 36_000
+# What the SDK raises for a 2xx that is no JSON, or JSON of another shape.
+_NOT_AS_PROMISED = (TwilioException, ValueError, KeyError, TypeError, AttributeError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +93,8 @@ class TwilioProvider:
             return from_fault(error.fault)
         except _Refused as refused:
             return refused.outcome
-        except (TwilioException, ValueError, KeyError, TypeError):
-            return from_fault(Fault.BROKEN_REPLY)  # a 2xx that is not what the API promises
+        except _NOT_AS_PROMISED:
+            return from_fault(Fault.BROKEN_REPLY)
         return accepted(str(message.sid)) if message.sid else from_fault(Fault.BROKEN_REPLY)
 
     def _fields(self, out: SmsOut) -> dict[str, Any]:
@@ -102,6 +104,11 @@ class TwilioProvider:
             "body": out.text,
             "validity_period": max(1, min(seconds, _LONGEST_VALIDITY)),
         }
+        if out.template is not None:
+            # Twilio's Content API: the registered text takes the place of the body.
+            del fields["body"]
+            fields["content_sid"] = out.template.id
+            fields["content_variables"] = json.dumps(out.template.parameters, ensure_ascii=False)
         sender = self._settings.sender
         fields["messaging_service_sid" if sender.startswith("MG") else "from_"] = sender
         if self._settings.status_callback:
@@ -115,7 +122,7 @@ class TwilioProvider:
         is empty while a message is queued."""
         try:
             found = await self._client.messages.list_async(to=to, limit=50)
-        except (TransportError, _Refused, TwilioException, ValueError, KeyError, TypeError):
+        except (TransportError, _Refused, *_NOT_AS_PROMISED):
             return None
         return [
             Sighting(

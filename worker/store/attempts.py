@@ -58,6 +58,47 @@ def unknowns(conn: Connection, channel: Channel, ids: Sequence[int]) -> list[Unk
     ]
 
 
+def still_unknown(conn: Connection, one: Unknown) -> bool:
+    """Is the message still unknown after the same attempt? If so it is locked."""
+    found = conn.execute(
+        select(messages.c.id)
+        .where(
+            messages.c.id == one.parcel.id,
+            messages.c.attempts == one.parcel.attempts,
+            messages.c.state == MessageState.UNKNOWN,
+        )
+        .with_for_update()
+    )
+    return found.first() is not None
+
+
+def has_open_twin(conn: Connection, one: Unknown) -> bool:
+    """Is another attempt with the same text to the same address in its call?"""
+    found = conn.execute(
+        select(attempts.c.id)
+        .join(messages, messages.c.id == attempts.c.message_id)
+        .where(
+            attempts.c.address == one.address,
+            attempts.c.digest == one.digest,
+            attempts.c.id != one.attempt,
+            attempts.c.outcome.is_(None),
+            messages.c.state == MessageState.SENDING,
+        )
+        .limit(1)
+    )
+    return found.first() is not None
+
+
+def started_since(conn: Connection, address: str, since: datetime) -> list[datetime]:
+    """When attempts to ``address`` were started after ``since``, earliest first."""
+    rows = conn.execute(
+        select(attempts.c.started_at)
+        .where(attempts.c.address == address, attempts.c.started_at > since)
+        .order_by(attempts.c.started_at)
+    )
+    return list(rows.scalars())
+
+
 def adopted(conn: Connection, provider_ids: Sequence[str]) -> set[str]:
     """Those of ``provider_ids`` that belong to an attempt already."""
     found = conn.execute(

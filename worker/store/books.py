@@ -44,6 +44,27 @@ def add_holders(conn: Connection, rows: Sequence[Mapping[str, Any]]) -> list[int
     return _insert(conn, holders, rows)
 
 
+def holder_like(conn: Connection, book_id: int, person: Mapping[str, Any], now: datetime) -> int:
+    """The id of the book's holder who is just like ``person``, made if there is none.
+
+    ``language`` and ``time_zone`` that are ``None`` are the book's.
+    """
+    book = conn.execute(select(books).where(books.c.id == book_id)).one()
+    values = {
+        **person,
+        "language": person["language"] or book.language,
+        "time_zone": person["time_zone"] or book.time_zone,
+    }
+    same = [holders.c[name].is_not_distinct_from(value) for name, value in values.items()]
+    found = conn.execute(
+        select(holders.c.id).where(holders.c.book_id == book_id, *same).limit(1)
+    ).scalar()
+    if found is not None:
+        return int(found)
+    row = {**values, "book_id": book_id, "created_at": now, "updated_at": now}
+    return add_holders(conn, [row])[0]
+
+
 def add_cards(conn: Connection, rows: Sequence[Mapping[str, Any]]) -> list[int]:
     """Insert cards; returns their ids in order."""
     return _insert(conn, cards, rows)

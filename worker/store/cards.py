@@ -91,6 +91,10 @@ def _card(row: Row[Any]) -> Card:
         state=CardState(row.state),
         time_zone=row.time_zone,
         watched_since=row.watched_since,
+        paused=row.paused,
+        renewed_at=row.renewed_at,
+        former_plan_end=row.former_plan_end,
+        former_last_topup=row.former_last_topup,
     )
 
 
@@ -106,6 +110,23 @@ def lock(conn: Connection, ids: Sequence[int]) -> list[Watched]:
         .with_for_update(of=cards, skip_locked=True)
     )
     return [to_watched(row) for row in rows]
+
+
+def hold(conn: Connection, card_id: int) -> Watched | None:
+    """Load one card and lock it, waiting for whoever has it."""
+    row = conn.execute(
+        watched_columns().where(cards.c.id == card_id).with_for_update(of=cards)
+    ).one_or_none()
+    return to_watched(row) if row else None
+
+
+def change(conn: Connection, card_id: int, values: Mapping[str, object], now: datetime) -> None:
+    """Set columns of a card, and have it checked at the next tick."""
+    conn.execute(
+        update(cards)
+        .where(cards.c.id == card_id)
+        .values(**values, next_check_at=AT_ONCE, updated_at=now)
+    )
 
 
 def load(conn: Connection, ids: Iterable[int]) -> dict[int, Watched]:

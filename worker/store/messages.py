@@ -184,6 +184,17 @@ def _parcel(row: Any, items: tuple[Item, ...]) -> Parcel:
     )
 
 
+def still_sending(conn: Connection, counts: Mapping[int, int]) -> set[int]:
+    """Those of the messages that are ``sending`` with this count of attempts, locked."""
+    rows = conn.execute(
+        select(messages.c.id, messages.c.attempts)
+        .where(messages.c.id.in_(counts), messages.c.state == MessageState.SENDING)
+        .order_by(messages.c.id)
+        .with_for_update()
+    )
+    return {row.id for row in rows if row.attempts == counts[row.id]}
+
+
 def set_states(
     conn: Connection,
     rows: Sequence[Mapping[str, Any]],

@@ -10,8 +10,11 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from worker.core.cards import Channel
 from worker.core.deadlines import DeadlineKind
-from worker.core.reminders import RENEWED, Known, Planned, ReminderKey, ReminderState
+from worker.core.life import LifeNotice
+from worker.core.reminders import REVIVABLE, Known, Planned, ReminderKey, ReminderState
 from worker.store.tables import reminders
+
+_DEADLINES = frozenset(DeadlineKind)
 
 
 def known(conn: Connection, card_ids: Sequence[int], since: date) -> dict[int, list[Known]]:
@@ -31,9 +34,9 @@ def known(conn: Connection, card_ids: Sequence[int], since: date) -> dict[int, l
 
 def key_of(row: Row[Any]) -> ReminderKey:
     """The identity in a row of ``reminders``."""
-    return ReminderKey(
-        DeadlineKind(row.deadline), row.deadline_on, row.window, Channel(row.channel)
-    )
+    deadline = row.deadline
+    subject = DeadlineKind(deadline) if deadline in _DEADLINES else LifeNotice(deadline)
+    return ReminderKey(subject, row.deadline_on, row.window, Channel(row.channel))
 
 
 def as_row(card_id: int, planned: Planned, message_id: int | None, now: datetime) -> dict[str, Any]:
@@ -69,7 +72,8 @@ def insert_new(conn: Connection, rows: Sequence[Mapping[str, Any]]) -> list[int 
     statement = statement.on_conflict_do_update(
         index_elements=["card_id", "deadline", "deadline_on", "window", "channel"],
         set_={name: statement.excluded[name] for name in again},
-        where=(reminders.c.state == ReminderState.SUPERSEDED) & (reminders.c.reason == RENEWED),
+        where=(reminders.c.state == ReminderState.SUPERSEDED)
+        & or_(*(reminders.c.reason == reason for reason in sorted(REVIVABLE))),
     )
     inserted = conn.execute(statement.returning(reminders.c.message_id), list(rows))
     return [row.message_id for row in inserted]
@@ -101,6 +105,21 @@ def end_of_messages(
             .where(reminders.c.message_id.in_(wanted), reminders.c.state == ReminderState.PENDING)
             .values(state=state, reason=reason, ended_at=now)
         )
+
+
+def waiting_of(
+    conn: Connection, card_id: int, notices: Iterable[LifeNotice], *, deadlines: bool
+) -> list[int]:
+    """Ids of a card's waiting reminders about ``notices``, and about its deadlines if wanted."""
+    subjects = [*notices, *(DeadlineKind if deadlines else ())]
+    rows = conn.execute(
+        select(reminders.c.id).where(
+            reminders.c.card_id == card_id,
+            reminders.c.state == ReminderState.PENDING,
+            reminders.c.deadline.in_(subjects),
+        )
+    )
+    return list(rows.scalars())
 
 
 def move(conn: Connection, ids: Iterable[int], message_id: int) -> None:

@@ -2,6 +2,7 @@
 
 from sqlalchemy import (
     JSON,
+    Boolean,
     Column,
     Date,
     ForeignKey,
@@ -14,6 +15,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     Uuid,
+    false,
 )
 
 from worker.store.types import Instant, RowId
@@ -74,6 +76,12 @@ cards = Table(
     Column("state", String(20), nullable=False),
     Column("time_zone", String(64), nullable=False),
     Column("note", Text),
+    Column("paused", Boolean, nullable=False, server_default=false()),
+    # A renewal that waits to be confirmed, and what holds again if it had no effect.
+    Column("renewed_at", Instant),
+    Column("receipt_ref", String(100)),
+    Column("former_plan_end", Date),
+    Column("former_last_topup", Date),
     # Since when the present deadlines are known: nothing before it was ever owed.
     Column("watched_since", Instant, nullable=False),
     # The next instant at which a check can have a new result; a claim moves it by a lease.
@@ -154,6 +162,8 @@ attempts = Table(
     Column("outcome", String(20)),
     Column("code", String(100)),
     Column("provider_id", String(100), unique=True),
+    # For routes with a daily cap.
+    Index("ix_attempts_address_started_at", "address", "started_at"),
 )
 
 receipts = Table(

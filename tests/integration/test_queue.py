@@ -1,0 +1,259 @@
+"""The queue: a hint carries ids, a worker does the work, and losing a hint loses nothing."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import dramatiq
+import pytest
+import redis
+from dramatiq.asyncio import get_event_loop_thread
+from dramatiq.brokers.redis import RedisBroker
+from helpers import EMAIL, NOW, PHONE, TODAY, World, causes, until
+from pydantic import SecretStr
+from sandbox_helpers import set_faults
+from structlog.testing import capture_logs
+
+from worker.actors import Hints
+from worker.app import App
+from worker.broker import open_broker, require_queue
+from worker.clock import file_clock, set_file_clock
+from worker.core.cards import Channel
+from worker.core.reminders import MessageState, ReminderState
+from worker.embedded import EmbeddedServer
+from worker.errors import UnreachableError
+from worker.scheduler import tick
+from worker.store.tables import cards, messages, reminders
+
+QUEUES = ("checks", "sms", "email", "reconcile")
+SMS = Channel.SMS
+
+
+@pytest.fixture
+def app(world: World) -> App:
+    """The real app on the world's database and sandbox, at the world's time."""
+    assert world.clock is not None
+    set_file_clock(world.clock, NOW)
+    return world.app(file_clock(world.clock))
+
+
+@pytest.fixture
+def broker(queue: str) -> Iterator[RedisBroker]:
+    found = open_broker(queue)
+    yield found
+    found.close()
+
+
+@contextmanager
+def working(broker: RedisBroker, app: App) -> Iterator[None]:
+    """A real worker in this process."""
+    worker = dramatiq.Worker(broker, worker_timeout=50, worker_threads=4)
+    worker.start()
+    try:
+        yield
+    finally:
+        if loop := get_event_loop_thread():
+            loop.run_coroutine(app.transport.close())
+        worker.stop(timeout=10_000)
+
+
+def waiting(broker: RedisBroker) -> list[dict[str, Any]]:
+    """The messages in all queues, as they stand in Redis."""
+    found: list[dict[str, Any]] = []
+    for name in QUEUES:
+        raw = broker.client.hgetall(f"vigencia:{name}.msgs")
+        found += [json.loads(value) for value in raw.values()]
+    return found
+
+
+def states(world: World) -> list[str]:
+    return [row.state for row in world.rows(messages)]
+
+
+def test_a_tick_leads_to_sent_messages_through_a_real_queue(
+    world: World, app: App, broker: RedisBroker
+) -> None:
+    for number in range(4):
+        world.cards(5, world.holder(contact_phone=f"+5198765432{number}"))
+    hints = Hints(broker, app)
+    with working(broker, app):
+        tick(app, NOW, hints)
+        assert until(lambda: states(world) == [MessageState.SENT] * 8)
+        tick(app, NOW, hints)
+    assert len(world.accepted()) == 8
+    assert {row.state for row in world.rows(reminders)} == {ReminderState.SENT}
+
+
+def test_a_hint_that_comes_many_times_sends_once(
+    world: World, app: App, broker: RedisBroker
+) -> None:
+    world.cards(20, world.holder(contact_phone=None, email=None))
+    ids = [row.id for row in world.rows(cards)]
+    hints = Hints(broker, app)
+    for _ in range(5):
+        hints.check_cards(ids)
+    with working(broker, app):
+        assert until(lambda: states(world) == [MessageState.SENT] * 20)
+        for _ in range(5):
+            hints.send(SMS, [row.id for row in world.rows(messages)])
+        assert until(lambda: waiting(broker) == [])
+    assert len(world.accepted()) == 20
+
+
+def test_an_unknown_is_settled_through_the_queue(
+    world: World, app: App, broker: RedisBroker
+) -> None:
+    set_faults(world.sandbox, {"channel": "sms", "kind": "error_after", "times": 1})
+    world.card(plan_end=TODAY)
+    world.check()
+    world.send()
+    parked = world.message(SMS).wake_at
+    assert world.clock is not None
+    set_file_clock(world.clock, parked)
+    with working(broker, app):
+        tick(app, parked, Hints(broker, app))
+        assert until(lambda: world.message(SMS).state == MessageState.SENT)
+    assert len(world.accepted()) == 1
+
+
+def test_a_queue_message_carries_nothing_but_ids(
+    world: World, app: App, broker: RedisBroker
+) -> None:
+    world.card()
+    world.check()
+    hints = Hints(broker, app)
+    hints.check_cards([1, 2])
+    hints.send(SMS, [3])
+    hints.send(Channel.EMAIL, [4, 5])
+    hints.reconcile([6])
+    found = {message["queue_name"]: message for message in waiting(broker)}
+    assert {name: message["args"] for name, message in found.items()} == {
+        "checks": [[1, 2]],
+        "sms": [[3]],
+        "email": [[4, 5]],
+        "reconcile": [[6]],
+    }
+    assert [message["kwargs"] for message in found.values()] == [{}] * 4
+    told = json.dumps(list(found.values()))
+    for secret in (PHONE, EMAIL, "Rosa", world.engine.url.render_as_string(hide_password=False)):
+        assert secret not in told
+
+
+def test_a_flushed_queue_loses_nothing(world: World, app: App, broker: RedisBroker) -> None:
+    world.cards(3)
+    hints = Hints(broker, app)
+    tick(app, NOW, hints)
+    assert len(waiting(broker)) == 1
+    broker.client.flushdb()
+    lease = timedelta(seconds=app.settings.scheduler.check_lease_seconds)
+    assert world.clock is not None
+    set_file_clock(world.clock, NOW + lease)
+    with working(broker, app):
+        tick(app, NOW + lease, hints)
+        assert until(lambda: states(world) == [MessageState.SENT] * 2)
+
+
+def test_work_that_fails_unexpectedly_is_tried_again(
+    world: World, app: App, broker: RedisBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.card()
+    real, broken = Hints._check_cards, iter([True])
+
+    def fragile(self: Hints, ids: list[int]) -> None:
+        if next(broken, False):
+            raise RuntimeError("unexpected")
+        real(self, ids)
+
+    monkeypatch.setattr(Hints, "_check_cards", fragile)
+    hints = Hints(broker, app)
+    with working(broker, app):
+        hints.check_cards([row.id for row in world.rows(cards)])
+        assert until(lambda: states(world) == [MessageState.SENT] * 2)
+
+
+def test_a_queue_that_is_gone_is_alarmed_and_the_work_stays_due(
+    world: World, app: App, tmp_path: Path
+) -> None:
+    with EmbeddedServer(tmp_path / "queue") as server:
+        broker = open_broker(server.url)
+        hints = Hints(broker, app)
+        hints.check_cards([])
+    world.card()
+    with capture_logs() as logs:
+        found = tick(app, NOW, hints)
+        hints.send(SMS, [1])
+        hints.reconcile([1])
+    assert found.cards == 1
+    assert causes(logs) == ["queue_unreachable"] * 3
+    lease = timedelta(seconds=app.settings.scheduler.check_lease_seconds)
+    assert len(_told(app, NOW + lease)) == 1
+
+
+def test_a_queue_that_is_full_is_alarmed_and_not_raised(
+    world: World, app: App, tmp_path: Path
+) -> None:
+    with EmbeddedServer(tmp_path / "queue") as server:
+        broker = open_broker(server.url)
+        broker.client.config_set("maxmemory", "1")
+        with capture_logs() as logs:
+            Hints(broker, app).check_cards([1])
+    assert causes(logs) == ["queue_unreachable"]
+
+
+def test_a_queue_that_died_between_check_and_send_loses_no_message(
+    world: World, app: App, tmp_path: Path
+) -> None:
+    with EmbeddedServer(tmp_path / "queue") as server:
+        hints = Hints(open_broker(server.url), app)
+    world.card()
+    with capture_logs() as logs:
+        hints._check_cards([row.id for row in world.rows(cards)])
+    assert causes(logs) == ["queue_unreachable"] * 2
+    hint = timedelta(seconds=app.settings.scheduler.hint_seconds)
+    assert states(world) == [MessageState.PENDING] * 2
+    assert sum(map(len, world.wake(NOW + hint).send.values())) == 2
+
+
+def _told(app: App, now: datetime) -> list[int]:
+    told: list[int] = []
+
+    class Hearing:
+        def check_cards(self, ids: Any) -> None:
+            told.extend(ids)
+
+        def send(self, channel: Channel, ids: Any) -> None:
+            raise AssertionError
+
+        def reconcile(self, ids: Any) -> None:
+            raise AssertionError
+
+    tick(app, now, Hearing())
+    return told
+
+
+WRONG = {
+    "redis://127.0.0.1:1/0": "does not answer",
+    "unix:///nowhere/queue.sock": "does not answer",
+    "http://127.0.0.1": "is not a Redis address",
+}
+
+
+@pytest.mark.parametrize("url", WRONG)
+def test_a_queue_that_cannot_be_used_is_named_before_work_begins(url: str) -> None:
+    with pytest.raises(UnreachableError, match=WRONG[url]) as refused:
+        require_queue(SecretStr(url))
+    assert refused.value.hint
+
+
+def test_without_an_address_the_next_step_is_told() -> None:
+    with pytest.raises(UnreachableError, match="REDIS_URL is not set") as refused:
+        require_queue(None)
+    assert "vigencia up" in refused.value.hint
+
+
+def test_a_queue_that_answers_is_taken(queue: str) -> None:
+    assert require_queue(SecretStr(queue)) == queue
+    assert redis.Redis.from_url(queue).dbsize() == 0

@@ -1,0 +1,468 @@
+"""The unknown: what the provider took is found and kept, what it did not take is sent once."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import threading
+import uuid
+from collections import Counter
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from helpers import (
+    NOW,
+    PHONE,
+    TODAY,
+    Carrier,
+    Listing,
+    Out,
+    World,
+    always,
+    causes,
+    until,
+)
+from sandbox_helpers import set_faults
+from structlog.testing import capture_logs
+
+from worker.clock import set_file_clock
+from worker.core.cards import Channel
+from worker.core.outcomes import Outcome, OutcomeKind, accepted
+from worker.core.reminders import MessageState, ReminderState
+from worker.delivery.prepare import digest
+from worker.providers.base import Sighting
+from worker.store import attempts as attempt_store
+from worker.store.engine import writing
+from worker.store.tables import attempts, messages, suppressions
+
+SMS, MAIL = Channel.SMS, Channel.EMAIL
+PENDING, SENT, MISSED = ReminderState.PENDING, ReminderState.SENT, ReminderState.MISSED
+UNKNOWN = {MessageState.UNKNOWN: 1}
+LATER = NOW + timedelta(minutes=3)
+ENDS_TODAY: dict[str, Any] = {"plan_end": TODAY}  # one SMS, and no other notice
+
+
+def unknown(world: World, **fault: Any) -> None:
+    """One SMS whose call met ``fault``."""
+    set_faults(world.sandbox, {"channel": "sms", "times": 1, **fault})
+    world.card(**ENDS_TODAY)
+    world.check()
+    assert world.send() == UNKNOWN
+
+
+AFTER: list[dict[str, Any]] = [
+    {"kind": "error_after"},
+    {"kind": "timeout_after", "hold_s": 2},
+    {"kind": "reset_after"},
+    {"kind": "truncated_after"},
+    {"kind": "html_after", "status": 200},
+]
+BEFORE: list[dict[str, Any]] = [
+    {"kind": "error_before"},
+    {"kind": "timeout_before", "hold_s": 2},
+    {"kind": "reset_before"},
+    {"kind": "html_before"},
+]
+
+
+@pytest.mark.parametrize("fault", AFTER, ids=lambda fault: str(fault["kind"]))
+def test_what_the_provider_took_is_adopted_and_never_sent_again(
+    world: World, fault: dict[str, Any]
+) -> None:
+    unknown(world, **fault)
+    assert world.send(LATER) == {}, "an unknown was sent again"
+    assert world.reconcile(LATER) == {MessageState.SENT: 1}
+    message = world.message(SMS)
+    [attempt] = world.rows(attempts)
+    [theirs] = world.accepted()
+    assert (message.state, message.wake_at, message.attempts) == (MessageState.SENT, None, 1)
+    assert message.provider_id == attempt.provider_id == theirs["id"]
+    assert (attempt.outcome, attempt.ended_at) == (OutcomeKind.ACCEPTED, LATER)
+    assert world.told() == [("sms", SENT, None)]
+    assert world.reconcile(LATER + timedelta(hours=1)) == {}
+    assert world.send(LATER + timedelta(hours=1)) == {}
+    assert len(world.accepted()) == 1
+
+
+@pytest.mark.parametrize("fault", BEFORE, ids=lambda fault: str(fault["kind"]))
+def test_what_the_provider_never_took_is_sent_exactly_once(
+    world: World, fault: dict[str, Any]
+) -> None:
+    unknown(world, **fault)
+    assert world.reconcile(LATER) == {MessageState.RETRYABLE: 1}
+    message = world.message(SMS)
+    assert (message.next_attempt_at, message.reason) == (LATER, "reconciled:not_found")
+    assert world.told() == [("sms", PENDING, None)]
+    assert world.send(LATER) == {MessageState.SENT: 1}
+    assert world.reconcile(LATER) == {}
+    assert [m["to"] for m in world.accepted()] == [PHONE]
+    first, second = world.rows(attempts)
+    assert (first.outcome, second.outcome) == (OutcomeKind.NOT_SENT, OutcomeKind.ACCEPTED)
+    assert world.message(SMS).attempts == 2
+
+
+def test_an_unknown_rests_before_the_provider_is_asked(world: World) -> None:
+    unknown(world, kind="error_after")
+    parked = world.message(SMS).wake_at
+    assert parked >= NOW + world.retry.park
+    assert len(world.wake(parked - timedelta(seconds=1))) == 0
+    woken = world.wake(parked)
+    assert (woken.reconcile, woken.send, woken.expired) == ([world.message(SMS).id], {}, [])
+    assert len(world.wake(parked)) == 0, "found again before its hint ran out"
+
+
+def test_a_dead_workers_message_is_settled_after_its_lease(world: World) -> None:
+    assert world.clock is not None
+    set_file_clock(world.clock, NOW)
+    set_faults(world.sandbox, {"channel": "sms", "kind": "timeout_after", "times": 1, "hold_s": 3})
+    world.card(**ENDS_TODAY)
+    world.check()
+    url = world.engine.url.render_as_string(hide_password=False)
+    command = [sys.executable, "-c", _WORKER, url, world.sandbox, str(world.message(SMS).id)]
+    child = subprocess.Popen(command, env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)})
+    try:
+        assert until(world.accepted), "the worker never called"
+        child.send_signal(signal.SIGKILL)
+    finally:
+        child.kill()
+        child.wait()
+    message = world.message(SMS)
+    [attempt] = world.rows(attempts)
+    assert (message.state, message.attempts) == (MessageState.SENDING, 1)
+    assert (attempt.outcome, attempt.ended_at) == (None, None)
+
+    lease_over = message.wake_at
+    assert lease_over == NOW + timedelta(seconds=120)
+    assert len(world.wake(lease_over - timedelta(seconds=1))) == 0
+    assert world.wake(lease_over).expired == [message.id]
+    message = world.message(SMS)
+    assert (message.state, message.reason) == (MessageState.UNKNOWN, "lease_expired")
+    assert world.send(lease_over) == {}
+    assert world.wake(message.wake_at).reconcile == [message.id]
+    assert world.reconcile(message.wake_at) == {MessageState.SENT: 1}
+    assert world.told() == [("sms", SENT, None)]
+    assert len(world.accepted()) == 1
+
+
+_WORKER = """
+import sys
+from helpers import NOW, World
+from worker.content.render import Content
+from worker.core.cards import Channel
+from worker.paths import shipped
+from worker.rules import load_rules
+from worker.store.engine import open_engine
+url, sandbox, message = sys.argv[1:]
+world = World(open_engine(url), sandbox, None, load_rules(shipped("config")),
+              Content.load(shipped("templates")), read_timeout=20)
+world.send(NOW, Channel.SMS, ids=[int(message)])
+"""
+
+
+def test_two_equal_texts_to_one_number_each_adopt_their_own(world: World) -> None:
+    set_faults(world.sandbox, {"channel": "sms", "kind": "error_after", "times": 2})
+    for _ in range(2):  # two holders with one phone, and cards whose numbers end alike
+        world.card(world.holder(), msisdn="+51900001234", **ENDS_TODAY)
+    world.check()
+    assert world.send() == {MessageState.UNKNOWN: 2}
+    [first, second] = world.accepted()
+    assert first["digest"] == second["digest"]
+    assert world.reconcile(LATER) == {MessageState.SENT: 2}
+    adopted = {row.provider_id for row in world.rows(messages)}
+    assert adopted == {first["id"], second["id"]}
+    assert {row.provider_id for row in world.rows(attempts)} == adopted
+
+
+def test_of_two_equal_texts_the_one_that_was_never_taken_is_sent_once(world: World) -> None:
+    set_faults(
+        world.sandbox,
+        {"channel": "sms", "kind": "error_before", "times": 1},
+        {"channel": "sms", "kind": "error_after", "times": 1},
+    )
+    for _ in range(2):
+        world.card(world.holder(), msisdn="+51900001234", **ENDS_TODAY)
+    world.check()
+    assert world.send() == {MessageState.UNKNOWN: 2}
+    assert world.reconcile(LATER) == {MessageState.SENT: 1, MessageState.RETRYABLE: 1}
+    assert world.send(LATER) == {MessageState.SENT: 1}
+    assert len(world.accepted()) == 2
+    assert len({row.provider_id for row in world.rows(messages)}) == 2
+
+
+def test_another_text_or_an_older_one_to_the_same_number_is_not_ours(world: World) -> None:
+    unknown(world, kind="error_before")
+    message = world.message(SMS)
+    others = [
+        Sighting("SM1", "another text", NOW, "delivered", None),
+        Sighting("SM2", str(message.body), NOW - timedelta(days=1), "delivered", None),
+    ]
+    assert world.reconcile(LATER, sms=Listing(others)) == {MessageState.RETRYABLE: 1}
+
+
+def test_a_providers_clock_may_be_some_seconds_behind(world: World) -> None:
+    unknown(world, kind="error_before")
+    body = str(world.message(SMS).body)
+    seen = Sighting("SM1", body, NOW - timedelta(seconds=3), "sent", None)
+    assert world.reconcile(LATER, sms=Listing([seen])) == {MessageState.SENT: 1}
+
+
+LIST_FAULTS: list[dict[str, Any]] = [
+    {"kind": "error_before"},
+    {"kind": "reset_before"},
+    {"kind": "rate_limit"},
+    {"kind": "html_before", "status": 200},
+    {"kind": "code", "code": 20003, "status": 401},
+]
+
+
+@pytest.mark.parametrize("fault", LIST_FAULTS, ids=lambda fault: str(fault["kind"]))
+def test_without_the_list_an_unknown_stays_unknown(world: World, fault: dict[str, Any]) -> None:
+    unknown(world, kind="error_after")
+    set_faults(world.sandbox, {"channel": "sms", "on": "list", "rate": 1, **fault})
+    assert world.reconcile(LATER) == UNKNOWN
+    set_faults(world.sandbox)
+    message = world.message(SMS)
+    assert message.state == MessageState.UNKNOWN
+    assert LATER < message.wake_at <= message.useful_until
+    assert world.told() == [("sms", PENDING, None)]
+    assert world.send(message.wake_at) == {}
+    assert world.reconcile(message.wake_at) == {MessageState.SENT: 1}
+    assert len(world.accepted()) == 1
+
+
+def test_without_the_list_until_the_end_the_notice_is_missed_with_an_alarm(world: World) -> None:
+    unknown(world, kind="error_after")
+    end = world.message(SMS).useful_until
+    with capture_logs() as logs:
+        assert world.reconcile(end, sms=Listing(None)) == {MessageState.FAILED: 1}
+    assert causes(logs) == ["reminder_missed"]
+    assert world.told() == [("sms", MISSED, "unknown_outcome")]
+    assert world.message(SMS).wake_at is None
+
+
+def test_what_was_never_taken_is_missed_once_it_is_too_late(world: World) -> None:
+    unknown(world, kind="error_before")
+    end = world.message(SMS).useful_until
+    with capture_logs() as logs:
+        assert world.reconcile(end) == {MessageState.FAILED: 1}
+    assert causes(logs) == ["reminder_missed"]
+    assert world.told() == [("sms", MISSED, "not_sent_in_time")]
+
+
+def test_an_unknown_email_is_never_sent_again_and_ends_missed_with_an_alarm(world: World) -> None:
+    set_faults(
+        world.sandbox, {"channel": "email", "kind": "timeout_before", "rate": 1, "hold_s": 1}
+    )
+    world.card()
+    world.check()
+    assert world.send(channel=MAIL) == UNKNOWN
+    message = world.message(MAIL)
+    calls = world.calls()
+    now = message.wake_at
+    looks = 0
+    with capture_logs() as logs:
+        while (message := world.message(MAIL)).wake_at is not None:
+            assert message.state == MessageState.UNKNOWN
+            assert ("email", PENDING, None) in world.told()
+            assert world.send(now, MAIL) == {}
+            world.reconcile(now)
+            looks += 1
+            now = world.message(MAIL).wake_at or now + timedelta(days=1)
+            assert looks < 200
+    assert world.calls() == calls, "somebody was called for an email nobody can ask about"
+    assert looks > 2
+    assert (message.state, message.reason) == (MessageState.FAILED, "unknown_outcome")
+    assert ("email", MISSED, "unknown_outcome") in world.told()
+    assert causes(logs) == ["reminder_missed"]
+
+
+def test_a_number_that_proved_dead_afterwards_is_suppressed_and_email_takes_over(
+    world: World,
+) -> None:
+    unknown(world, kind="error_after")
+    failed = Sighting("SM1", str(world.message(SMS).body), NOW, "undelivered", 30005)
+    assert world.reconcile(LATER, sms=Listing([failed])) == {MessageState.FAILED: 1}
+    [row] = world.rows(suppressions)
+    assert (row.address, row.reason) == (PHONE, "twilio:30005")
+    [attempt] = world.rows(attempts)
+    assert (attempt.outcome, attempt.provider_id) == (OutcomeKind.RECIPIENT_DEAD, "SM1")
+    assert world.message(SMS).attempts == 1
+    assert world.send(LATER) == {MessageState.SENT: 1}
+    assert [m["channel"] for m in world.accepted()] == ["sms", "email"]
+    assert world.told() == [
+        ("sms", ReminderState.SUPPRESSED, "twilio:30005"),
+        ("email", SENT, None),
+    ]
+
+
+def test_a_handset_that_was_off_is_tried_once_more_hours_later(world: World) -> None:
+    unknown(world, kind="error_after")
+    failed = Sighting("SM1", str(world.message(SMS).body), NOW, "failed", 30003)
+    assert world.reconcile(LATER, sms=Listing([failed])) == {MessageState.RETRYABLE: 1}
+    message = world.message(SMS)
+    assert message.next_attempt_at >= LATER + timedelta(hours=4)
+    assert message.attempts == 1
+    assert world.told() == [("sms", PENDING, None)]
+
+
+def test_an_account_that_was_suspended_meanwhile_holds_and_counts_nothing(world: World) -> None:
+    unknown(world, kind="error_after")
+    failed = Sighting("SM1", str(world.message(SMS).body), NOW, "failed", 30002)
+    assert world.reconcile(LATER, sms=Listing([failed])) == {MessageState.HELD: 1}
+    assert world.message(SMS).attempts == 0
+    assert world.send(LATER + world.retry.hold) == {MessageState.SENT: 1}
+    assert world.message(SMS).attempts == 1
+
+
+def test_what_was_lost_behind_the_provider_is_not_sent_again(world: World) -> None:
+    unknown(world, kind="error_after")
+    lost = Sighting("SM1", str(world.message(SMS).body), NOW, "undelivered", 30008)
+    assert world.reconcile(LATER, sms=Listing([lost])) == {MessageState.SENT: 1}
+
+
+LATE = {
+    "dead": Outcome(OutcomeKind.RECIPIENT_DEAD, "twilio:21610"),
+    "refused": Outcome(OutcomeKind.MESSAGE_DEAD, "twilio:21617"),
+    "ours": Outcome(OutcomeKind.CONFIG_FAULT, "twilio:20003"),
+    "busy": Outcome(OutcomeKind.TRANSIENT, "twilio:20429"),
+    "unknown": Outcome(OutcomeKind.AMBIGUOUS, "timeout"),
+}
+
+
+@pytest.mark.parametrize("late", LATE)
+def test_a_process_that_lost_its_lease_cannot_undo_what_was_settled(
+    world: World, late: str
+) -> None:
+    """While its call hangs, the lease runs out, the message is found unsent, and sent anew."""
+    world.card(**ENDS_TODAY)
+    world.check()
+    second = always(Outcome(OutcomeKind.ACCEPTED, "accepted"))
+
+    async def hang(out: Out) -> Outcome:
+        await asyncio.to_thread(_take_over, world, second)
+        return LATE[late]
+
+    with capture_logs() as logs:
+        world.send(providers={SMS: Carrier(hang)}, channel=SMS)
+    assert len(second.calls) == 1
+    message = world.message(SMS)
+    assert (message.state, message.attempts) == (MessageState.SENT, 2)
+    assert message.wake_at is None
+    assert world.told() == [("sms", SENT, None)]
+    assert "reminder_missed" not in causes(logs)
+    assert world.rows(suppressions) == []
+    assert len(world.rows(messages)) == 1
+
+
+@pytest.mark.parametrize("late", LATE)
+def test_a_late_outcome_leaves_a_message_alone_that_another_process_is_sending(
+    world: World, late: str
+) -> None:
+    in_call, go_on = threading.Event(), threading.Event()
+
+    async def second(out: Out) -> Outcome:
+        in_call.set()
+        await asyncio.to_thread(go_on.wait, 10)
+        return accepted("SM2")
+
+    other = threading.Thread(target=_take_over, args=(world, Carrier(second)))
+
+    async def first(out: Out) -> Outcome:
+        other.start()
+        assert await asyncio.to_thread(in_call.wait, 10)
+        return LATE[late]
+
+    world.card(**ENDS_TODAY)
+    world.check()
+    world.send(providers={SMS: Carrier(first)}, channel=SMS)
+    try:
+        message = world.message(SMS)
+        assert (message.state, message.attempts) == (MessageState.SENDING, 2)
+        assert world.told() == [("sms", PENDING, None)]
+        assert world.rows(suppressions) == []
+    finally:
+        go_on.set()
+        other.join()
+    assert world.message(SMS).state == MessageState.SENT
+    assert world.told() == [("sms", SENT, None)]
+
+
+def _take_over(world: World, carrier: Carrier) -> None:
+    over = NOW + timedelta(seconds=120)
+    assert len(world.wake(over).expired) == 1
+    parked = world.message(SMS).wake_at
+    assert world.reconcile(parked, sms=Listing([])) == {MessageState.RETRYABLE: 1}
+    assert world.send(parked, SMS, providers={SMS: carrier}) == {MessageState.SENT: 1}
+
+
+def test_that_it_was_sent_is_kept_even_when_it_comes_late(world: World) -> None:
+    world.card(**ENDS_TODAY)
+    world.check()
+
+    async def hang(out: Out) -> Outcome:
+        await asyncio.to_thread(world.wake, NOW + timedelta(seconds=120))
+        return accepted("SM1")
+
+    world.send(providers={SMS: Carrier(hang)}, channel=SMS)
+    message = world.message(SMS)
+    assert (message.state, message.provider_id, message.wake_at) == (MessageState.SENT, "SM1", None)
+    assert world.told() == [("sms", SENT, None)]
+    assert world.reconcile(LATER, sms=Listing([])) == {}
+
+
+def test_one_message_settled_by_many_at_once_is_settled_once(world: World) -> None:
+    """Every hint is repeated sooner or later, so two processes may ask about one message."""
+    unknown(world, kind="error_after")
+    one = world.message(SMS)
+    seen = Sighting("SM1", str(one.body), NOW, "sent", None)
+    barrier = threading.Barrier(4)
+
+    class Slow(Listing):
+        async def find(self, to: str) -> list[Sighting] | None:
+            await asyncio.to_thread(barrier.wait, 10)
+            return self.sightings
+
+    found: list[Counter[str]] = []
+    threads = [
+        threading.Thread(
+            target=lambda: found.append(world.reconcile(LATER, ids=[one.id], sms=Slow([seen])))
+        )
+        for _ in range(4)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    [attempt] = world.rows(attempts)
+    assert (attempt.outcome, attempt.provider_id) == (OutcomeKind.ACCEPTED, "SM1")
+    assert world.message(SMS).provider_id == "SM1"
+    assert world.told() == [("sms", SENT, None)]
+
+
+def test_only_the_latest_attempt_of_a_message_is_asked_about(world: World) -> None:
+    unknown(world, kind="error_before")
+    world.reconcile(LATER)
+    set_faults(world.sandbox, {"channel": "sms", "kind": "error_after", "times": 1})
+    assert world.send(LATER) == UNKNOWN
+    assert world.reconcile(LATER + timedelta(minutes=3)) == {MessageState.SENT: 1}
+    first, second = world.rows(attempts)
+    assert (first.provider_id, first.outcome) == (None, OutcomeKind.NOT_SENT)
+    assert second.provider_id == world.message(SMS).provider_id
+
+
+def test_a_provider_id_belongs_to_one_attempt(world: World) -> None:
+    unknown(world, kind="error_after")
+    message = world.message(SMS)
+    with writing(world.engine) as conn:
+        row = {"id": uuid.uuid4(), "message_id": message.id, "address": PHONE, "started_at": NOW}
+        attempt_store.add(conn, [{**row, "digest": digest("x")}])
+        attempt_store.end(conn, [_ended(row["id"], "SM1", NOW)])
+    with writing(world.engine) as conn:
+        assert attempt_store.adopted(conn, ["SM1", "SM2"]) == {"SM1"}
+
+
+def _ended(attempt: Any, provider: str, at: datetime) -> dict[str, object]:
+    outcome = {"outcome": OutcomeKind.ACCEPTED, "code": "accepted", "provider_id": provider}
+    return {"attempt": attempt, **outcome, "ended_at": at}

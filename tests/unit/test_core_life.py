@@ -1,0 +1,250 @@
+"""What happens to a card, and what becomes true and untrue by it."""
+
+from dataclasses import replace
+from datetime import date, timedelta
+from typing import Any
+
+import pytest
+from core_helpers import RULES, T, a_card, a_holder, at, balance, remembered
+from hypothesis import given
+from hypothesis import strategies as st
+
+from worker.core.cards import Card, CardState, Channel
+from worker.core.deadlines import DeadlineKind
+from worker.core.life import (
+    EFFECTIVE_WITHIN,
+    Effect,
+    Happening,
+    ImpossibleError,
+    LifeEvent,
+    LifeNotice,
+    happen,
+    renewal_lapses_at,
+)
+from worker.core.recheck import Item, recheck
+from worker.core.reminders import Known, Planned, ReminderKey, ReminderState
+from worker.core.windows import evaluate
+
+NOW = at("2026-06-10 10:00")
+TODAY = date(2026, 6, 10)
+NEW_END = date(2026, 7, 12)
+
+
+def renew(card: Card, **told: Any) -> tuple[Card, Effect]:
+    """``card`` after a renewal, with what the renewal did."""
+    effect = happen(card, Happening(LifeEvent.RENEWED, **{"plan_end": NEW_END, **told}), NOW)
+    return after(card, effect), effect
+
+
+def after(card: Card, effect: Effect) -> Card:
+    """``card`` with the changes that it has fields for."""
+    own = {k: v for k, v in effect.changes.items() if k in Card.__slots__}
+    return replace(card, **own)  # type: ignore[arg-type]
+
+
+def decide(card: Card, when: str, known: tuple[Known, ...] = ()) -> Any:
+    """What the card owes."""
+    pack, policy = RULES.pack(card.operator), RULES.policies[card.kind]
+    return evaluate(card, a_holder(), pack, policy, at(when), known)
+
+
+def test_a_renewal_moves_the_deadlines_and_ends_every_older_notice() -> None:
+    card, effect = renew(a_card(plan_days=30), balance=balance("12.50"), receipt_ref="R-1")
+    assert (card.plan_end, card.last_topup, card.balance) == (NEW_END, TODAY, balance("12.50"))
+    assert effect.changes["receipt_ref"] == "R-1"
+    assert (effect.notice, effect.on) == (LifeNotice.RENEWAL_RECORDED, TODAY)
+    assert effect.ends_deadlines
+    assert effect.ends == frozenset(LifeNotice)
+    assert (card.former_plan_end, card.watched_since) == (T, NOW)
+
+
+def test_an_unconfirmed_renewal_pauses_the_windows_for_24_hours() -> None:
+    card, _ = renew(a_card())
+    decision = decide(card, "2026-06-11 09:59")
+    assert decision.planned == ()
+    assert decision.next_check_at == renewal_lapses_at(card) == NOW + EFFECTIVE_WITHIN
+    assert not decision.lapsed
+    assert decide(card, "2026-06-11 10:00").lapsed
+
+
+def test_a_confirmed_renewal_is_watched_by_its_new_end() -> None:
+    card, _ = renew(a_card(plan_days=30))
+    confirmed = after(card, happen(card, Happening(LifeEvent.CONFIRMED), NOW))
+    assert renewal_lapses_at(confirmed) is None
+    assert confirmed.plan_end == NEW_END
+    assert [p.key.window for p in decide(confirmed, "2026-07-05 09:00").planned] == [
+        "plan_end-7d",
+        "plan_end-7d",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("event", "notice"),
+    [
+        (LifeEvent.RENEWAL_NOT_EFFECTIVE, LifeNotice.RENEWAL_NOT_EFFECTIVE),
+        (LifeEvent.RENEWAL_FAILED, LifeNotice.RENEWAL_FAILED),
+    ],
+)
+def test_a_renewal_without_effect_brings_the_former_deadlines_and_their_windows_back(
+    event: LifeEvent, notice: LifeNotice
+) -> None:
+    before = a_card(last_topup=date(2026, 5, 13))
+    card, effect = renew(before)
+    later = NOW + EFFECTIVE_WITHIN
+    undone = happen(card, Happening(event), later)
+    back = after(card, undone)
+    assert (back.plan_end, back.last_topup) == (T, before.last_topup)
+    assert undone.notice is notice
+    assert renewal_lapses_at(back) is None
+    key = ReminderKey(DeadlineKind.PLAN_END, T, "plan_end-1d", Channel.SMS)
+    ended = Known(1, key, ReminderState.SUPERSEDED, NOW, effect.reason)
+    planned = decide(back, "2026-06-11 12:00", (ended,)).planned
+    assert [(p.key.window, p.key.channel) for p in planned] == [
+        ("plan_end-1d", Channel.SMS),
+        ("plan_end-1d", Channel.EMAIL),
+    ]
+
+
+def test_a_failure_without_a_recorded_renewal_keeps_the_deadlines() -> None:
+    card = a_card()
+    assert after(card, happen(card, Happening(LifeEvent.RENEWAL_FAILED), NOW)).plan_end == T
+
+
+def test_two_renewals_in_a_row_go_back_to_what_held_before_both() -> None:
+    once, _ = renew(a_card())
+    twice, _ = renew(once, plan_end=date(2026, 8, 1))
+    undone = happen(twice, Happening(LifeEvent.RENEWAL_NOT_EFFECTIVE), NOW)
+    assert undone.changes["plan_end"] == T
+
+
+def test_low_balance_is_told_once_until_the_next_top_up() -> None:
+    card = a_card(last_topup=date(2026, 5, 13))
+    first = happen(card, Happening(LifeEvent.LOW_BALANCE, balance=balance("2")), NOW)
+    again = happen(card, Happening(LifeEvent.LOW_BALANCE), NOW + timedelta(days=2))
+    assert (first.notice, first.on) == (again.notice, again.on)
+    assert first.changes == {"balance": balance("2")}
+    topped, _ = renew(card)
+    assert happen(topped, Happening(LifeEvent.LOW_BALANCE), NOW).on != first.on
+
+
+def test_a_recycled_number_is_final() -> None:
+    card = a_card()
+    effect = happen(card, Happening(LifeEvent.RECYCLED), NOW)
+    assert effect.ends_deadlines
+    assert effect.ends == frozenset(LifeNotice)
+    gone = after(card, effect)
+    assert decide(gone, "2026-06-11 09:00").planned == ()
+    for event in LifeEvent:
+        with pytest.raises(ImpossibleError, match="never contacted again"):
+            happen(gone, Happening(event, plan_end=NEW_END, holder_id=9), NOW)
+
+
+def test_a_paused_card_is_silent_and_a_resumed_one_owes_what_is_open() -> None:
+    card = a_card()
+    effect = happen(card, Happening(LifeEvent.PAUSED), NOW)
+    paused = after(card, effect)
+    assert effect.ends_deadlines
+    assert decide(paused, "2026-06-11 09:00").planned == ()
+    assert decide(paused, "2026-06-11 09:00").next_check_at is None
+    back = after(paused, happen(paused, Happening(LifeEvent.RESUMED), at("2026-06-11 11:00")))
+    windows = {(p.key.window, p.state) for p in decide(back, "2026-06-11 12:00").planned}
+    assert windows == {("plan_end-1d", ReminderState.PENDING)}
+
+
+def test_a_new_holder_ends_everything_that_waits_for_the_former() -> None:
+    effect = happen(a_card(), Happening(LifeEvent.REASSIGNED, holder_id=2), NOW)
+    assert effect.changes["holder_id"] == 2
+    assert effect.ends_deadlines
+    assert effect.ends == frozenset(LifeNotice)
+
+
+@pytest.mark.parametrize(
+    ("card", "what", "says"),
+    [
+        (a_card(), Happening(LifeEvent.CONFIRMED), "no renewal"),
+        (a_card(), Happening(LifeEvent.RENEWED), "tell its new end"),
+        (a_card(), Happening(LifeEvent.RENEWED, plan_end=date(2026, 6, 9)), "passed already"),
+        (
+            a_card(plan_end=None),
+            Happening(LifeEvent.RENEWED, last_topup=date(2026, 6, 11)),
+            "in the future",
+        ),
+        (a_card(state=CardState.SUSPENDED), Happening(LifeEvent.SUSPENDED), "suspended already"),
+        (a_card(), Happening(LifeEvent.RESUMED), "not paused"),
+        (a_card(paused=True), Happening(LifeEvent.PAUSED), "paused already"),
+        (a_card(), Happening(LifeEvent.REASSIGNED, holder_id=1), "this holder already"),
+    ],
+)
+def test_what_cannot_happen_is_refused_with_the_reason(
+    card: Card, what: Happening, says: str
+) -> None:
+    with pytest.raises(ImpossibleError, match=says):
+        happen(card, what, NOW)
+
+
+def test_a_renewal_brings_a_suspended_card_back() -> None:
+    card, _ = renew(a_card(state=CardState.SUSPENDED))
+    assert card.state is CardState.ACTIVE
+
+
+def test_news_of_an_event_never_takes_the_place_of_a_warning() -> None:
+    key = ReminderKey(LifeNotice.SUSPENDED, TODAY, "event", Channel.SMS)
+    news = Known(1, key, ReminderState.SENT, at("2026-06-11 09:00"))
+    planned = decide(a_card(), "2026-06-11 09:30", (news,)).planned
+    assert ("plan_end-1d", Channel.SMS, ReminderState.PENDING) in {
+        (p.key.window, p.key.channel, p.state) for p in planned
+    }
+
+
+def _recheck(card: Card, notice: LifeNotice) -> Any:
+    key = ReminderKey(notice, TODAY, "event", Channel.EMAIL)
+    item = Item(1, key, NOW, NOW + timedelta(days=3), card)
+    return recheck(
+        [item], a_holder(), Channel.EMAIL, NOW, RULES.hours, RULES.ladder, lambda _: None
+    )
+
+
+def test_a_recycled_card_is_still_told_of_that_and_of_nothing_else() -> None:
+    gone = a_card(state=CardState.RECYCLED)
+    assert _recheck(gone, LifeNotice.RECYCLED).keep
+    [end] = _recheck(gone, LifeNotice.LOW_BALANCE).ended
+    assert (end.state, end.reason) == (ReminderState.SUPERSEDED, "recycled")
+
+
+def test_a_notice_of_a_paused_card_is_not_sent() -> None:
+    key = ReminderKey(DeadlineKind.PLAN_END, T, "plan_end-1d", Channel.EMAIL)
+    item = Item(1, key, NOW, NOW + timedelta(days=3), a_card(paused=True))
+    verdict = recheck(
+        [item], a_holder(), Channel.EMAIL, NOW, RULES.hours, RULES.ladder, lambda _: None
+    )
+    assert [end.reason for end in verdict.ended] == ["paused"]
+
+
+def test_every_notice_has_its_channels_in_the_configuration() -> None:
+    assert set(RULES.events) == set(LifeNotice)
+    assert RULES.events[LifeNotice.RECYCLED] == (Channel.EMAIL,)
+
+
+@given(st.integers(0, 60), st.integers(0, 59))
+def test_renewing_at_any_moment_ends_every_older_reminder(days: int, minutes: int) -> None:
+    """Whatever was planned before, after the renewal nothing of it is kept by the last look."""
+    when = at("2026-05-01 09:00") + timedelta(days=days, minutes=minutes)
+    card = a_card(plan_days=60, watched_since=at("2026-05-01 00:00"))
+    pack, policy = RULES.pack("claro"), RULES.policies[card.kind]
+    planned: list[Planned] = [
+        p
+        for p in evaluate(card, a_holder(), pack, policy, when).planned
+        if p.state is ReminderState.PENDING
+    ]
+    what = Happening(LifeEvent.RENEWED, plan_end=date(2026, 9, 1))
+    renewed = after(card, happen(card, what, when))
+    known = [remembered(p, n) for n, p in enumerate(planned)]
+    assert set(evaluate(renewed, a_holder(), pack, policy, when, known).stale) == {
+        k.id for k in known
+    }
+    for n, p in enumerate(planned):
+        item = Item(n, p.key, p.due_at, p.useful_until, renewed)
+        verdict = recheck(
+            [item], a_holder(), p.key.channel, when, RULES.hours, RULES.ladder, lambda _: None
+        )
+        assert not verdict.keep

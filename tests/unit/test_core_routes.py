@@ -1,0 +1,109 @@
+"""What an SMS looks like on its way to a number."""
+
+from typing import Any
+
+import pytest
+from core_helpers import CONFIG, a_card, a_holder
+
+from worker.core.cards import Channel, Language
+from worker.core.routes import Registered, Route, Routes, parse_routes
+from worker.core.windows import sms_language, ways
+from worker.paths import read_toml
+
+REAL = parse_routes(read_toml(CONFIG / "routes.toml"))[0]
+PERU = Route("+51", frozenset({Language.ES_PE, Language.EN}), Language.ES_PE)
+
+
+def test_the_shipped_routes_are_right() -> None:
+    assert parse_routes(read_toml(CONFIG / "routes.toml"))[1] == []
+
+
+@pytest.mark.parametrize(
+    ("number", "reads", "gets"),
+    [
+        ("+51987654321", Language.ZH_HANS, Language.ES_PE),
+        ("+51987654321", Language.ZH_HANT, Language.ES_PE),
+        ("+51987654321", Language.EN, Language.EN),
+        ("+8613800138000", Language.ZH_HANS, Language.ZH_HANS),
+        ("+8613800138000", Language.ES_PE, Language.ZH_HANS),
+        ("+14155550100", Language.ZH_HANS, Language.ZH_HANS),
+        ("+34600000000", Language.ES_PE, Language.ES_PE),
+    ],
+)
+def test_an_sms_goes_in_a_language_that_arrives(
+    number: str, reads: Language, gets: Language
+) -> None:
+    assert REAL.route(number).language_for(reads) is gets
+
+
+def test_china_has_at_most_two_attempts_a_day_and_nobody_else_a_limit() -> None:
+    assert REAL.route("+8613800138000").per_day == 2
+    assert REAL.route("+51987654321").per_day is None
+
+
+def test_the_longest_prefix_counts() -> None:
+    lima = Route("+511", frozenset(Language))
+    routes = Routes((lima, PERU))
+    assert routes.route("+51112345678") is lima
+    assert routes.route("+51987654321") is PERU
+    assert routes.route("+4915112345678").language_for(Language.ZH_HANS) is Language.ZH_HANS
+
+
+def test_an_sms_in_another_language_has_the_email_beside_it() -> None:
+    holder = a_holder(contact_phone="+51987654321", language=Language.ZH_HANS)
+    routes = Routes((PERU,))
+    assert sms_language(a_card(), holder, routes) is Language.ES_PE
+    both = [(Channel.SMS, False), (Channel.EMAIL, False)]
+    assert list(ways(a_card(), holder, (Channel.SMS,), routes)) == both
+    reader = a_holder(contact_phone="+51987654321", language=Language.ES_PE)
+    assert list(ways(a_card(), reader, (Channel.SMS,), routes)) == both[:1]
+    alone = a_holder(contact_phone="+51987654321", language=Language.ZH_HANS, email=None)
+    assert list(ways(a_card(), alone, (Channel.SMS,), routes)) == both[:1]
+
+
+def test_a_registered_text_is_read_with_its_parameters() -> None:
+    entry = {
+        "prefix": "+86",
+        "languages": ["zh-Hans"],
+        "templates": {"plan_ended": {"zh-Hans": {"id": "HX1", "parameters": ["tail", "date"]}}},
+    }
+    routes, errors = parse_routes({"route": [entry]})
+    assert errors == []
+    found = routes.routes[0].templates["plan_ended", Language.ZH_HANS]
+    assert found == Registered("HX1", ("tail", "date"))
+
+
+@pytest.mark.parametrize(
+    ("entry", "says"),
+    [
+        ({"prefix": "51", "languages": ["en"]}, "route 51.prefix"),
+        ({"prefix": "+51"}, "route +51.languages"),
+        ({"prefix": "+51", "languages": ["fr"]}, "route +51.languages"),
+        ({"prefix": "+51", "languages": ["en"], "fallback": "es-PE"}, "route +51.fallback"),
+        ({"prefix": "+51", "languages": ["en"], "per_day": 0}, "route +51.per_day"),
+        ({"prefix": "+51", "languages": ["en"], "per_day": True}, "route +51.per_day"),
+        ({"prefix": "+51", "languages": ["en"], "colour": 1}, "route +51.colour"),
+        (
+            {"prefix": "+51", "languages": ["en"], "templates": {"e": {"en": {"id": 3}}}},
+            "route +51.templates.e.en",
+        ),
+        (
+            {
+                "prefix": "+51",
+                "languages": ["en"],
+                "templates": {"e": {"en": {"id": "H", "parameters": ["price"]}}},
+            },
+            "route +51.templates.e.en.parameters",
+        ),
+    ],
+)
+def test_every_mistake_is_told_with_its_key(entry: dict[str, Any], says: str) -> None:
+    _, errors = parse_routes({"route": [entry]})
+    assert [error for error in errors if error.startswith(says)]
+
+
+def test_all_mistakes_are_told_at_once() -> None:
+    _, errors = parse_routes({"rout": 1, "route": [{"prefix": "x"}, {"languages": []}]})
+    assert len(errors) >= 4
+    twice = {"prefix": "+1", "languages": ["en"]}
+    assert parse_routes({"route": [twice, twice]})[1] == ["route +1: there 2 times"]

@@ -1,0 +1,186 @@
+"""`vigencia cards renew`, `suspend`, … : tell Vigencia what happened to a card."""
+
+from collections.abc import Callable
+from datetime import date, datetime
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+import click
+
+from worker.app import App, build_ready
+from worker.cli.output import Instant, as_json_option, print_json
+from worker.core.cards import Language
+from worker.core.life import Effect, Happening, LifeEvent
+from worker.errors import VigenciaError
+from worker.store import views
+from worker.store.engine import reading
+
+now_option = click.option("--now", type=Instant(), help="When it happened (default: now).")
+
+
+class Day(click.ParamType[date]):
+    """A date such as 2026-06-05."""
+
+    name = "date"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> date:
+        """Parse it."""
+        try:
+            return value if isinstance(value, date) else date.fromisoformat(value)
+        except ValueError:
+            self.fail(f"{value!r} is not a date; write 2026-06-05", param, ctx)
+
+
+class Amount(click.ParamType[Decimal]):
+    """An amount of soles such as 12.50."""
+
+    name = "amount"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Decimal:
+        """Parse it."""
+        try:
+            amount = Decimal(value)
+        except InvalidOperation:
+            self.fail(f"{value!r} is not an amount; write 12.50", param, ctx)
+        if not amount.is_finite() or not 0 <= amount < 10**8:
+            self.fail(f"{value!r} is not an amount of money on a card", param, ctx)
+        return amount
+
+
+@click.command()
+@click.argument("card")
+@click.option("--plan-end", type=Day(), help="The plan's new last day.")
+@click.option("--topup", "last_topup", type=Day(), help="The day of the top-up (default: today).")
+@click.option("--balance", type=Amount(), help="The balance after it, in soles.")
+@click.option("--receipt", "receipt_ref", help="What names the receipt.")
+@now_option
+@as_json_option
+def renew(card: str, now: datetime | None, as_json: bool, **told: Any) -> None:
+    """CARD was renewed: its deadlines move, older reminders end, the holder gets the checklist.
+
+    Confirm within 24 hours that it took effect (`vigencia cards confirm`); if nobody does, the
+    holder is told, and the former deadlines hold again.
+    """
+    _record(card, Happening(LifeEvent.RENEWED, **told), now, as_json)
+
+
+@click.command()
+@click.argument("card")
+@click.option("--data", is_flag=True, help="Its data is low, not its balance.")
+@click.option("--balance", type=Amount(), help="What is left, in soles.")
+@now_option
+@as_json_option
+def low(
+    card: str, data: bool, balance: Decimal | None, now: datetime | None, as_json: bool
+) -> None:
+    """CARD is low on balance or data: the holder is told once until the next top-up."""
+    event = LifeEvent.LOW_DATA if data else LifeEvent.LOW_BALANCE
+    _record(card, Happening(event, balance=balance), now, as_json)
+
+
+@click.command()
+@click.argument("card")
+@click.option("--resolved", is_flag=True, help="The registration is in order again.")
+@now_option
+@as_json_option
+def registration(card: str, resolved: bool, now: datetime | None, as_json: bool) -> None:
+    """The operator doubts in whose name CARD is registered: the holder is told to put it right."""
+    event = LifeEvent.REGISTRATION_RESOLVED if resolved else LifeEvent.REGISTRATION_NOTICE
+    _record(card, Happening(event), now, as_json)
+
+
+@click.command()
+@click.argument("card")
+@click.option("--name", required=True, help="The new holder.")
+@click.option("--email", help="The new holder's email address.")
+@click.option("--phone", "contact_phone", help="A phone with + and country code.")
+@click.option("--language", type=click.Choice(list(Language)), help="Default: the book's.")
+@click.option("--time-zone", help="Default: the phone's country's, else the book's.")
+@now_option
+@as_json_option
+def reassign(card: str, now: datetime | None, as_json: bool, **person: Any) -> None:
+    """CARD belongs to somebody else now: all that waits for the former holder ends."""
+    app = build_ready()
+    effect = app.life.reassign(_find(app, card), _checked(person), now or app.now())
+    _tell(card, effect, as_json)
+
+
+def _checked(person: dict[str, Any]) -> dict[str, Any]:
+    from worker.cardbook.values import (
+        ValueProblem,
+        parse_contact_phone,
+        parse_email,
+        parse_time_zone,
+    )
+    from worker.cardbook.zones import zone_of
+
+    try:
+        if person["email"]:
+            person["email"] = parse_email(person["email"])
+        if person["contact_phone"]:
+            person["contact_phone"] = parse_contact_phone(person["contact_phone"], None)
+        if person["time_zone"]:
+            person["time_zone"] = parse_time_zone(person["time_zone"], {})
+        elif person["contact_phone"]:
+            person["time_zone"] = zone_of(person["contact_phone"])
+    except ValueProblem as problem:
+        raise VigenciaError(problem.message, problem.hint) from None
+    return person
+
+
+def _simple(name: str, event: LifeEvent, text: str) -> click.Command:
+    """A command for an event of which there is nothing more to tell."""
+
+    def command(card: str, now: datetime | None, as_json: bool) -> None:
+        _record(card, Happening(event), now, as_json)
+
+    decorated: Callable[..., Any] = as_json_option(now_option(click.argument("card")(command)))
+    return click.command(name=name, help=text)(decorated)
+
+
+LIFE_COMMANDS: tuple[click.Command, ...] = (
+    renew,
+    _simple("confirm", LifeEvent.CONFIRMED, "The renewal of CARD took effect."),
+    _simple(
+        "fail",
+        LifeEvent.RENEWAL_FAILED,
+        "The renewal of CARD failed: the holder gets the steps, the former deadlines hold again.",
+    ),
+    low,
+    _simple(
+        "suspend",
+        LifeEvent.SUSPENDED,
+        "The operator cut CARD off: the holder is told, by SMS only to another phone.",
+    ),
+    _simple(
+        "recycle",
+        LifeEvent.RECYCLED,
+        "The number of CARD was taken back: it is never contacted again, the holder is told.",
+    ),
+    registration,
+    reassign,
+    _simple("pause", LifeEvent.PAUSED, "Send nothing for CARD until it is resumed."),
+    _simple("resume", LifeEvent.RESUMED, "Watch CARD again after a pause."),
+)
+
+
+def _record(card: str, what: Happening, now: datetime | None, as_json: bool) -> None:
+    app = build_ready()
+    _tell(card, app.life.record(_find(app, card), what, now or app.now()), as_json)
+
+
+def _find(app: App, card: str) -> int:
+    with reading(app.engine) as conn:
+        found = views.show_card(conn, card)
+    if found is None:
+        raise VigenciaError("There is no such card.", "List them with: vigencia cards list")
+    return int(found["id"])
+
+
+def _tell(card: str, effect: Effect, as_json: bool) -> None:
+    changes = {name: value for name, value in effect.changes.items() if name != "holder_id"}
+    if as_json:
+        print_json({"event": effect.reason, "notice": effect.notice, "changes": changes})
+        return
+    told = f" The holder is told: {effect.notice}." if effect.notice else ""
+    click.echo(f"Recorded: {effect.reason}.{told} Next: vigencia cards show {card}")

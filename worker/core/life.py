@@ -1,0 +1,245 @@
+"""Life events: what happens to a card between two deadlines, and what each of them changes.
+
+Pure: a card and a happening go in; the changes, the notice owed and what has become untrue come
+out. Source of the events: what operators, holders and card keepers report of Peruvian cards.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from enum import StrEnum
+
+from worker.core.cards import Card, CardState
+from worker.core.hours import local_day
+
+# A top-up may take this long to show; after that the operator has to be asked.
+EFFECTIVE_WITHIN = timedelta(hours=24)
+
+
+class LifeEvent(StrEnum):
+    """What is entered, or found out by the clock (``RENEWAL_NOT_EFFECTIVE``)."""
+
+    RENEWED = "renewed"
+    CONFIRMED = "confirmed"
+    RENEWAL_NOT_EFFECTIVE = "renewal_not_effective"
+    RENEWAL_FAILED = "renewal_failed"
+    LOW_BALANCE = "low_balance"
+    LOW_DATA = "low_data"
+    SUSPENDED = "suspended"
+    RECYCLED = "recycled"
+    REASSIGNED = "reassigned"
+    REGISTRATION_NOTICE = "registration_notice"
+    REGISTRATION_RESOLVED = "registration_resolved"
+    PAUSED = "paused"
+    RESUMED = "resumed"
+
+
+class LifeNotice(StrEnum):
+    """What a holder is told of an event; each has its texts."""
+
+    RENEWAL_RECORDED = "renewal_recorded"
+    RENEWAL_NOT_EFFECTIVE = "renewal_not_effective"
+    RENEWAL_FAILED = "renewal_failed"
+    LOW_BALANCE = "low_balance"
+    LOW_DATA = "low_data"
+    SUSPENDED = "suspended"
+    RECYCLED = "recycled"
+    REGISTRATION_NOTICE = "registration_notice"
+
+
+class ImpossibleError(Exception):
+    """The event cannot happen to a card in its present state; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Happening:
+    """An event with what was told of it; dates are days in the card's time zone."""
+
+    event: LifeEvent
+    plan_end: date | None = None
+    last_topup: date | None = None
+    balance: Decimal | None = None
+    receipt_ref: str | None = None
+    holder_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """``changes``: columns of the card. ``notice`` is owed once for the day or cycle ``on``.
+
+    ``ends``: the notices that are no longer true, ``None`` for none, with the ``reason``;
+    ``ends_deadlines``: all waiting reminders of deadlines end too.
+    """
+
+    changes: Mapping[str, object]
+    reason: str
+    notice: LifeNotice | None = None
+    on: date | None = None
+    ends: frozenset[LifeNotice] = field(default=frozenset())
+    ends_deadlines: bool = False
+
+
+_RENEWAL = frozenset(
+    {
+        LifeNotice.RENEWAL_RECORDED,
+        LifeNotice.RENEWAL_NOT_EFFECTIVE,
+        LifeNotice.RENEWAL_FAILED,
+    }
+)
+_EMPTY = frozenset({LifeNotice.LOW_BALANCE, LifeNotice.LOW_DATA})
+_ALL = frozenset(LifeNotice)
+
+
+def happen(card: Card, what: Happening, now: datetime) -> Effect:
+    """What ``what`` does to ``card`` at ``now``. Raises ``ImpossibleError``."""
+    if card.state in (CardState.RECYCLED, CardState.CLOSED):
+        raise ImpossibleError(f"the card is {card.state}: its number is never contacted again")
+    return _EFFECTS[what.event](card, what, now)
+
+
+def renewal_lapses_at(card: Card) -> datetime | None:
+    """When a renewal that nobody confirmed counts as not effective."""
+    return None if card.renewed_at is None else card.renewed_at + EFFECTIVE_WITHIN
+
+
+def _today(card: Card, now: datetime) -> date:
+    return local_day(now, card.time_zone)
+
+
+def _renewed(card: Card, what: Happening, now: datetime) -> Effect:
+    today = _today(card, now)
+    topup = what.last_topup or today
+    if topup > today:
+        raise ImpossibleError(f"the top-up {topup} lies in the future")
+    if what.plan_end is not None and what.plan_end < today:
+        raise ImpossibleError(f"the new plan end {what.plan_end} has passed already")
+    if what.plan_end is None and card.plan_end is not None:
+        raise ImpossibleError("the card has a plan that ends: tell its new end")
+    first = card.renewed_at is None
+    changes: dict[str, object] = {
+        "plan_end": what.plan_end,
+        "last_topup": topup,
+        "state": CardState.ACTIVE,
+        "renewed_at": now,
+        "receipt_ref": what.receipt_ref,
+        # What holds again if the renewal turns out to have had no effect.
+        "former_plan_end": card.plan_end if first else card.former_plan_end,
+        "former_last_topup": card.last_topup if first else card.former_last_topup,
+        "watched_since": now,
+    }
+    if what.balance is not None:
+        changes["balance"] = what.balance
+    return Effect(
+        changes, "renewed", LifeNotice.RENEWAL_RECORDED, today, ends=_ALL, ends_deadlines=True
+    )
+
+
+def _confirmed(card: Card, what: Happening, now: datetime) -> Effect:
+    if card.renewed_at is None:
+        raise ImpossibleError("there is no renewal that waits to be confirmed")
+    ends = frozenset({LifeNotice.RENEWAL_NOT_EFFECTIVE})
+    return Effect(_settled(now), "confirmed", ends=ends)
+
+
+def _undone(notice: LifeNotice) -> Callable[[Card, Happening, datetime], Effect]:
+    """A renewal without effect: the former deadlines hold, and their windows resume."""
+
+    def effect(card: Card, what: Happening, now: datetime) -> Effect:
+        changes: dict[str, object] = _settled(now)
+        if card.renewed_at is not None:
+            changes["plan_end"] = card.former_plan_end
+            changes["last_topup"] = card.former_last_topup
+        on = _today(card, now)
+        return Effect(changes, notice, notice, on, ends=_RENEWAL, ends_deadlines=True)
+
+    return effect
+
+
+def _settled(now: datetime) -> dict[str, object]:
+    return {
+        "renewed_at": None,
+        "former_plan_end": None,
+        "former_last_topup": None,
+        "watched_since": now,
+    }
+
+
+def _low(notice: LifeNotice) -> Callable[[Card, Happening, datetime], Effect]:
+    """Once a cycle: the day that names the notice is that of the last top-up."""
+
+    def effect(card: Card, what: Happening, now: datetime) -> Effect:
+        changes = {} if what.balance is None else {"balance": what.balance}
+        cycle = card.last_topup or card.plan_end or _today(card, now)
+        return Effect(changes, notice, notice, cycle)
+
+    return effect
+
+
+def _suspended(card: Card, what: Happening, now: datetime) -> Effect:
+    if card.state is CardState.SUSPENDED:
+        raise ImpossibleError("the card is suspended already")
+    return Effect(
+        {"state": CardState.SUSPENDED},
+        "suspended",
+        LifeNotice.SUSPENDED,
+        _today(card, now),
+        ends=_EMPTY,
+    )
+
+
+def _recycled(card: Card, what: Happening, now: datetime) -> Effect:
+    return Effect(
+        {"state": CardState.RECYCLED},
+        "recycled",
+        LifeNotice.RECYCLED,
+        _today(card, now),
+        ends=_ALL,
+        ends_deadlines=True,
+    )
+
+
+def _reassigned(card: Card, what: Happening, now: datetime) -> Effect:
+    if what.holder_id is None or what.holder_id == card.holder_id:
+        raise ImpossibleError("the card has this holder already")
+    changes = {"holder_id": what.holder_id, **_settled(now)}
+    return Effect(changes, "reassigned", ends=_ALL, ends_deadlines=True)
+
+
+def _registration(card: Card, what: Happening, now: datetime) -> Effect:
+    notice = LifeNotice.REGISTRATION_NOTICE
+    return Effect({}, notice, notice, _today(card, now))
+
+
+def _registration_resolved(card: Card, what: Happening, now: datetime) -> Effect:
+    ends = frozenset({LifeNotice.REGISTRATION_NOTICE})
+    return Effect({}, "registration_resolved", ends=ends)
+
+
+def _paused(card: Card, what: Happening, now: datetime) -> Effect:
+    if card.paused:
+        raise ImpossibleError("the card is paused already")
+    return Effect({"paused": True}, "paused", ends=_ALL, ends_deadlines=True)
+
+
+def _resumed(card: Card, what: Happening, now: datetime) -> Effect:
+    if not card.paused:
+        raise ImpossibleError("the card is not paused")
+    return Effect({"paused": False, "watched_since": now}, "resumed")
+
+
+_EFFECTS: Mapping[LifeEvent, Callable[[Card, Happening, datetime], Effect]] = {
+    LifeEvent.RENEWED: _renewed,
+    LifeEvent.CONFIRMED: _confirmed,
+    LifeEvent.RENEWAL_NOT_EFFECTIVE: _undone(LifeNotice.RENEWAL_NOT_EFFECTIVE),
+    LifeEvent.RENEWAL_FAILED: _undone(LifeNotice.RENEWAL_FAILED),
+    LifeEvent.LOW_BALANCE: _low(LifeNotice.LOW_BALANCE),
+    LifeEvent.LOW_DATA: _low(LifeNotice.LOW_DATA),
+    LifeEvent.SUSPENDED: _suspended,
+    LifeEvent.RECYCLED: _recycled,
+    LifeEvent.REASSIGNED: _reassigned,
+    LifeEvent.REGISTRATION_NOTICE: _registration,
+    LifeEvent.REGISTRATION_RESOLVED: _registration_resolved,
+    LifeEvent.PAUSED: _paused,
+    LifeEvent.RESUMED: _resumed,
+}

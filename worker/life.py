@@ -1,0 +1,115 @@
+"""Use case: something happened to a card. Write it, end what is no longer true, tell the holder."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Engine
+
+from worker.core.cards import CardState, Channel
+from worker.core.life import Effect, Happening, ImpossibleError, LifeEvent, LifeNotice, happen
+from worker.core.reminders import Planned, ReminderKey, ReminderState
+from worker.core.rules import Rules
+from worker.core.windows import ways
+from worker.errors import VigenciaError
+from worker.store import books, suppressions
+from worker.store import cards as card_store
+from worker.store import messages as message_store
+from worker.store import reminders as ledger
+from worker.store.cards import Watched
+from worker.store.engine import writing
+from worker.store.messages import NewMessage
+
+# What happened comes before what will: an event's notice is the most urgent of its card.
+_URGENCY = (-1, 0)
+# No hint: the scheduler finds the message at its next tick.
+_AT_ONCE = timedelta()
+
+
+@dataclass(frozen=True, slots=True)
+class Life:
+    """Records life events; each in one transaction with all that follows from it."""
+
+    engine: Engine
+    rules: Rules
+
+    def record(self, card_id: int, what: Happening, now: datetime) -> Effect:
+        """Let ``what`` happen to the card; its deadlines are checked again at the next tick.
+
+        Raises ``VigenciaError`` if it cannot happen to the card as it is now.
+        """
+        with writing(self.engine) as conn:
+            return self._record(conn, card_id, what, now)
+
+    def reassign(self, card_id: int, person: Mapping[str, Any], now: datetime) -> Effect:
+        """Give the card to another holder (``name language time_zone contact_phone email``; what
+        is ``None`` is taken from the book), in the same way."""
+        with writing(self.engine) as conn:
+            watched = _lock(conn, card_id)
+            holder_id = books.holder_like(conn, watched.card.book_id, person, now)
+            what = Happening(LifeEvent.REASSIGNED, holder_id=holder_id)
+            return self._record(conn, card_id, what, now)
+
+    def _record(self, conn: Connection, card_id: int, what: Happening, now: datetime) -> Effect:
+        watched = _lock(conn, card_id)
+        try:
+            effect = happen(watched.card, what, now)
+        except ImpossibleError as error:
+            raise VigenciaError(
+                f"Card {card_id}: {error}.", f"Look at it with: vigencia cards show {card_id}"
+            ) from None
+        apply(conn, self.rules, watched, effect, now)
+        return effect
+
+
+def apply(
+    conn: Connection, rules: Rules, watched: Watched, effect: Effect, now: datetime
+) -> list[int]:
+    """Write ``effect``; returns the ids of the messages that tell of it. The card is locked."""
+    card = watched.card
+    ended = ledger.waiting_of(conn, card.id, effect.ends, deadlines=effect.ends_deadlines)
+    ledger.end(conn, ended, ReminderState.SUPERSEDED, effect.reason, now)
+    card_store.change(conn, card.id, effect.changes, now)
+    if effect.changes.get("state") is CardState.RECYCLED and card.msisdn:
+        suppressions.add(conn, Channel.SMS, {card.msisdn: "recycled"}, now)
+    fields = {"fields": sorted(effect.changes)}
+    card_store.add_events(
+        conn, [{"card_id": card.id, "at": now, "event": effect.reason, "detail": fields}]
+    )
+    if effect.notice is None or effect.on is None:
+        return []
+    after = card_store.load(conn, [card.id])[card.id]
+    return _tell(conn, rules, after, effect.notice, effect.on, now)
+
+
+def _tell(
+    conn: Connection, rules: Rules, told: Watched, notice: LifeNotice, on: date, now: datetime
+) -> list[int]:
+    """Owe ``notice`` for the day or cycle ``on`` over its channels, once; returns message ids."""
+    card, holder = told.card, told.holder
+    due_at = rules.hours.next_open(now, holder.time_zone)
+    until = due_at + timedelta(days=rules.policies[card.kind].useful_days)
+    messages: list[int] = []
+    for channel, unreachable in ways(card, holder, rules.events[notice], rules.routes):
+        key = ReminderKey(notice, on, "event", channel)
+        if unreachable:
+            state, reason = ReminderState.SUPPRESSED, "no_address"
+            planned = Planned(key, now, until, _URGENCY, state, reason)
+            ledger.insert_new(conn, [ledger.as_row(card.id, planned, None, now)])
+            continue
+        new = NewMessage(card.book_id, holder.id, channel, due_at, until)
+        [message_id] = message_store.create(conn, [new], now, _AT_ONCE)
+        planned = Planned(key, due_at, until, _URGENCY)
+        if ledger.insert_new(conn, [ledger.as_row(card.id, planned, message_id, now)]):
+            messages.append(message_id)
+        else:
+            message_store.drop(conn, message_id)
+    return messages
+
+
+def _lock(conn: Connection, card_id: int) -> Watched:
+    watched = card_store.hold(conn, card_id)
+    if watched is None:
+        raise VigenciaError(f"There is no card {card_id}.", "List them with: vigencia cards list")
+    return watched

@@ -28,6 +28,7 @@ class Hints:
         self._send = {
             Channel.SMS: _actor(broker, self._send_sms, "send_sms", "sms"),
             Channel.EMAIL: _actor(broker, self._send_email, "send_email", "email"),
+            Channel.GUARDIAN: _actor(broker, self._send_guardian, "send_guardian", "email"),
         }
         self._settle = _actor(broker, self._reconcile, "reconcile", "reconcile")
 
@@ -60,6 +61,9 @@ class Hints:
 
     async def _send_email(self, ids: list[int]) -> None:
         await self._app.delivery.run(Channel.EMAIL, ids, self._app.now())
+
+    async def _send_guardian(self, ids: list[int]) -> None:
+        await self._app.delivery.run(Channel.GUARDIAN, ids, self._app.now())
 
     async def _reconcile(self, ids: list[int]) -> None:
         await self._app.reconciliation.run(ids, self._app.now())

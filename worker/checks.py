@@ -16,6 +16,7 @@ from worker.core.reminders import RENEWED, Planned, ReminderState
 from worker.core.rules import Rules
 from worker.core.windows import REMEMBERED, Decision, address_of
 from worker.life import apply
+from worker.store import books as book_store
 from worker.store import cards as card_store
 from worker.store import messages as message_store
 from worker.store import reminders as ledger
@@ -94,6 +95,7 @@ class Checks:
         """One message for each holder, channel, address and day; and the rows of all reminders."""
         rows: list[dict[str, Any]] = []
         groups: dict[tuple[Any, ...], list[tuple[Watched, Planned]]] = defaultdict(list)
+        guardians: dict[int, int] = {}
         for watched, decision in decided:
             for planned in decision.planned:
                 if planned.state is not ReminderState.PENDING:
@@ -102,20 +104,26 @@ class Checks:
                 channel, holder = planned.key.channel, watched.holder
                 address = address_of(watched.card, holder, channel)
                 day = local_day(planned.due_at, holder.time_zone)
-                groups[holder.id, channel, address, day].append((watched, planned))
-        new = [_message(members) for members in groups.values()]
+                reader = holder.id
+                if channel is Channel.GUARDIAN:  # one digest for all holders of the book
+                    book = watched.card.book_id
+                    if book not in guardians:
+                        guardians[book] = book_store.guardian_of(conn, book, now)
+                    reader = guardians[book]
+                groups[reader, channel, address, day].append((watched, planned))
+        new = [_message(reader, members) for (reader, *_), members in groups.items()]
         ids = message_store.create(conn, new, now, self.hint)
         for message_id, members in zip(ids, groups.values(), strict=True):
             rows += [ledger.as_row(w.card.id, planned, message_id, now) for w, planned in members]
         return rows, dict(zip(ids, new, strict=True))
 
 
-def _message(members: Sequence[tuple[Watched, Planned]]) -> NewMessage:
-    """A message is due with its first reminder and useful as long as its last."""
+def _message(reader: int, members: Sequence[tuple[Watched, Planned]]) -> NewMessage:
+    """A message to ``reader``: due with its first reminder, useful as long as its last."""
     watched, planned = members[0]
     return NewMessage(
         book_id=watched.card.book_id,
-        holder_id=watched.holder.id,
+        holder_id=reader,
         channel=planned.key.channel,
         due_at=min(p.due_at for _, p in members),
         useful_until=max(p.useful_until for _, p in members),

@@ -55,7 +55,8 @@ class Gateways:
         if self.twilio:
             found[Channel.SMS] = TwilioProvider(self.twilio, transport)
         if self.sendgrid:
-            found[Channel.EMAIL] = SendGridProvider(self.sendgrid, transport, now)
+            email = SendGridProvider(self.sendgrid, transport, now)
+            found |= {Channel.EMAIL: email, Channel.GUARDIAN: email}
         return found
 
 

@@ -14,8 +14,9 @@ from worker.core.cards import Channel
 from worker.core.outcomes import Outcome, OutcomeKind, accepted, from_twilio
 from worker.core.reminders import MessageState, ReminderState
 from worker.core.retry import RetryPolicy
-from worker.delivery.prepare import Ready, digest
+from worker.delivery.prepare import Ready
 from worker.delivery.record import Ended, record, sent
+from worker.delivery.rendering import digest
 from worker.providers.base import Searchable, Sighting, SmsOut
 from worker.store import attempts as attempt_store
 from worker.store import messages as message_store
@@ -58,8 +59,9 @@ class Reconciliation:
         # One after the other: of two equal texts to one number each must find its own.
         for one, sightings in await asyncio.gather(*(ask(one) for one in texts)):
             states[await asyncio.to_thread(self._settle, one, sightings, now)] += 1
-        for one in await asyncio.to_thread(self._unknown, Channel.EMAIL, ids):
-            states[await asyncio.to_thread(self._settle, one, None, now)] += 1
+        for channel in (Channel.EMAIL, Channel.GUARDIAN):
+            for one in await asyncio.to_thread(self._unknown, channel, ids):
+                states[await asyncio.to_thread(self._settle, one, None, now)] += 1
         return states
 
     def _unknown(self, channel: Channel, ids: Sequence[int]) -> list[Unknown]:

@@ -20,12 +20,14 @@ from worker.checks import Checked, Checks
 from worker.clock import Clock, set_file_clock
 from worker.content.render import Content
 from worker.core.cards import CARD_TIME_ZONE, CardState, Channel, Kind
+from worker.core.life import Effect, Happening, LifeEvent
 from worker.core.outcomes import Outcome, OutcomeKind, accepted
 from worker.core.retry import RetryPolicy
 from worker.core.rules import Rules
 from worker.delivery import Delivery
 from worker.delivery.prepare import Preparation
 from worker.gateways import choose
+from worker.life import Life
 from worker.providers.base import EmailOut, Provider, Sighting, SmsOut
 from worker.providers.sendgrid import SendGridProvider, SendGridSettings
 from worker.providers.transport import Transport
@@ -235,6 +237,10 @@ class World:
             set_file_clock(self.clock, now)
         return asyncio.run(run())
 
+    def live(self, card: int, event: LifeEvent, now: datetime = NOW, **told: Any) -> Effect:
+        """Let ``event`` happen to a card."""
+        return Life(self.engine, self.rules).record(card, Happening(event, **told), now)
+
     def wake(self, now: datetime) -> Woken:
         with writing(self.engine) as conn:
             return message_store.wake(conn, now, 5_000, HINT, self.retry.park)
@@ -294,9 +300,11 @@ class World:
         self, transport: Transport, now: datetime, url: str | None
     ) -> dict[Channel, Provider[Any]]:
         mail = SendGridSettings(API_KEY, SENDER_ADDRESS, url or self.sandbox)
+        email = SendGridProvider(mail, transport, lambda: now)
         return {
             Channel.SMS: self._twilio(transport, url),
-            Channel.EMAIL: SendGridProvider(mail, transport, lambda: now),
+            Channel.EMAIL: email,
+            Channel.GUARDIAN: email,
         }
 
 

@@ -31,7 +31,7 @@ from worker.clock import set_file_clock
 from worker.core.cards import Channel
 from worker.core.outcomes import Outcome, OutcomeKind, accepted
 from worker.core.reminders import MessageState, ReminderState
-from worker.delivery.prepare import digest
+from worker.delivery.rendering import digest
 from worker.providers.base import Sighting
 from worker.store import attempts as attempt_store
 from worker.store.engine import writing

@@ -495,3 +495,37 @@ def test_what_is_known_is_not_planned_again_whatever_became_of_it() -> None:
 def test_both_channels_of_a_window_are_planned_together() -> None:
     decision = check("2026-06-05 09:00", watched_since=at("2026-06-05 09:00"))
     assert tuple(p.key.channel.value for p in decision.planned) == BOTH
+
+
+class TestGuardian:
+    """The keeper of the card book is told where a holder cannot be."""
+
+    KEEPER = "keeper@example.com"
+
+    def test_a_holder_out_of_reach_is_told_through_the_guardian(self) -> None:
+        card = a_card(msisdn=None, guardian_email=self.KEEPER)
+        holder = a_holder(contact_phone=None, email=None)
+        pack, policy = RULES.pack("claro"), RULES.policies[Kind.DATA]
+        card = replace(card, watched_since=at("2026-06-05 08:00"))
+        decision = evaluate(card, holder, pack, policy, at("2026-06-05 09:00"))
+        assert all_told(decision) == [
+            ("plan_end-7d", "sms", "suppressed"),
+            ("plan_end-7d", "email", "suppressed"),
+            ("plan_end-7d", "guardian", "pending"),
+        ]
+
+    def test_a_holder_who_can_be_reached_is_not_talked_about(self) -> None:
+        card = a_card(guardian_email=self.KEEPER)
+        pack, policy = RULES.pack("claro"), RULES.policies[Kind.DATA]
+        decision = evaluate(card, a_holder(), pack, policy, at("2026-06-05 09:00"))
+        pending = [p for p in decision.planned if p.state is ReminderState.PENDING]
+        assert {p.key.channel for p in pending} == {Channel.SMS, Channel.EMAIL}
+
+    def test_the_day_before_a_number_is_lost_the_guardian_is_told_too(self) -> None:
+        card = a_card(kind=Kind.RETENTION, plan_end=None, last_topup=date(2025, 11, 14))
+        pack, policy = RULES.pack("movistar"), RULES.policies[Kind.RETENTION]
+        for keeper, channels in ((self.KEEPER, 3), (None, 2)):
+            watched = replace(card, guardian_email=keeper)
+            decision = evaluate(watched, a_holder(), pack, policy, at("2026-06-11 09:00"))
+            told_now = [p for p in decision.planned if p.key.window == "line_loss-1d"]
+            assert len(told_now) == channels

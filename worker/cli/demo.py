@@ -114,7 +114,12 @@ def _import(app: Any, file: Path, shift: timedelta, now: datetime) -> None:
         for row in book.rows
     )
     own = app.settings.book
-    wanted = {"signature": own.signature, "language": own.language, "time_zone": own.time_zone}
+    wanted = {
+        "signature": own.signature,
+        "language": own.language,
+        "time_zone": own.time_zone,
+        "guardian_email": "guardian@example.com",
+    }
     import_book(app.engine, replace(book, rows=rows), "demo", wanted, now, apply=True)
 
 

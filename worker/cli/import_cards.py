@@ -27,6 +27,7 @@ _SHOWN_PROBLEMS = 50
 @click.option("--signature", help="How the book's messages are signed (kept with the book).")
 @click.option("--language", type=click.Choice(list(Language)), help="The book's default language.")
 @click.option("--time-zone", help="The book's default time zone, such as America/Lima.")
+@click.option("--guardian-email", help="Who keeps the book: told of holders out of reach.")
 @click.option("--encoding", help="Encoding of a text file, if it cannot be told.")
 @click.option("--date-order", type=click.Choice(["dmy", "mdy"]), help="How 05/06/2026 is read.")
 @click.option("--card-column", type=click.Choice(["msisdn", "iccid", "imsi"]),
@@ -64,7 +65,17 @@ def _book_values(settings: Settings, options: dict[str, Any]) -> dict[str, Any]:
         "set_signature": options.pop("signature"),
         "set_language": options.pop("language"),
         "set_time_zone": _zone(options.pop("time_zone")),
+        "set_guardian_email": _email(options.pop("guardian_email")),
     }
+
+
+def _email(address: str | None) -> str | None:
+    from worker.cardbook.values import ValueProblem, parse_email
+
+    try:
+        return parse_email(address) if address else None
+    except ValueProblem as problem:
+        raise click.BadParameter(problem.message, param_hint="--guardian-email") from None
 
 
 def _zone(name: str | None) -> str | None:

@@ -5,8 +5,9 @@ from dataclasses import replace
 from datetime import datetime
 
 from worker.content.dates import deadline_words, short_date
+from worker.content.events import LOW
 from worker.content.letter import Letter, Notice, OperatorGuide
-from worker.core.cards import Holder, Language
+from worker.core.cards import Channel, Holder, Language
 from worker.core.deadlines import GRAVITY, DeadlineKind
 from worker.core.hours import local_day
 from worker.core.life import LifeNotice
@@ -14,7 +15,8 @@ from worker.core.operators import OperatorPack, Way
 from worker.core.recheck import Item
 from worker.core.routes import Filled, Registered
 from worker.core.rules import Rules
-from worker.core.wording import days_left, event_for
+from worker.core.windows import address_of
+from worker.core.wording import GUARDIAN_EVENT, days_left, event_for
 
 
 def compose(
@@ -40,6 +42,34 @@ def compose(
         notices=tuple(notices),
         guides=tuple(_guide(rules.pack(code)) for code in operators),
     )
+
+
+def alert(
+    items: Sequence[Item], guardian: Holder, signature: str, rules: Rules, now: datetime
+) -> Letter:
+    """What the keeper of the book is told at ``now``: cards whose holders may not know."""
+    letter = compose(items, guardian, signature, rules, now)
+    about = {item.id: item for item in items}
+    notices = [
+        replace(
+            _notice(item, guardian, rules, now),
+            event=GUARDIAN_EVENT,
+            holder=item.told.name if item.told else None,
+            why=_why(item, rules),
+        )
+        for item in about.values()
+    ]
+    return replace(letter, notices=tuple(sorted(notices, key=_urgency)))
+
+
+def _why(item: Item, rules: Rules) -> str:
+    """Why the guardian is told, by the words the templates have for it."""
+    holder, channels = item.told, (Channel.SMS, Channel.EMAIL)
+    if holder and not any(address_of(item.card, holder, channel) for channel in channels):
+        return "no_address"
+    windows = rules.policies[item.card.kind].windows
+    wanted = {w.name for w in windows if Channel.GUARDIAN in w.channels}
+    return "last_day" if item.key.window in wanted else "suppressed"
 
 
 def fill(registered: Registered, letter: Letter) -> Filled:
@@ -68,9 +98,12 @@ def _urgency(notice: Notice) -> tuple[bool, int, int]:
 
 
 def _notice(item: Item, holder: Holder, rules: Rules, now: datetime) -> Notice:
-    card, subject = item.card, item.key.deadline
+    card, subject, ends_on = item.card, item.key.deadline, item.card.plan_end
     if isinstance(subject, LifeNotice):
         on, event = item.key.on, subject.value
+        # "Valid until" a day that is over would be untrue.
+        if event in LOW and ends_on and ends_on < local_day(now, card.time_zone):
+            ends_on = None
         # West of the card the event's day may still be tomorrow's: it has happened all the same.
         days = min((on - local_day(now, holder.time_zone)).days, 0)
     else:
@@ -87,7 +120,7 @@ def _notice(item: Item, holder: Holder, rules: Rules, now: datetime) -> Notice:
         deadline_on=on,
         deadline_at=deadline_words(on, card.time_zone, holder.language),
         days=days,
-        ends_on=card.plan_end,
+        ends_on=ends_on,
         balance=None if card.balance is None else f"S/ {card.balance:.2f}",
     )
 

@@ -29,10 +29,11 @@ class Channel(StrEnum):
 
     SMS = "sms"
     EMAIL = "email"
+    GUARDIAN = "guardian"  # an email to the keeper of the card book, about holders
 
     @property
     def other(self) -> "Channel":
-        """The channel that takes over when this one cannot be used."""
+        """The channel that takes over when a holder cannot be reached on this one."""
         return Channel.EMAIL if self is Channel.SMS else Channel.SMS
 
 
@@ -65,7 +66,7 @@ class Card:
     ``plan_days`` is the plan's length, ``None`` where the card book does not tell it.
     ``watched_since`` is when we learned of the present deadlines: what fell before was never owed.
     ``renewed_at``: a renewal was recorded then and nobody has confirmed it yet; ``former_…`` is
-    what holds again if it turns out to have had no effect.
+    what holds again if it turns out to have had no effect. ``guardian_email``: who keeps the book.
     """
 
     id: int
@@ -87,6 +88,7 @@ class Card:
     renewed_at: datetime | None = None
     former_plan_end: date | None = None
     former_last_topup: date | None = None
+    guardian_email: str | None = None
 
 
 # Peruvian operators count days in Lima (UTC-5, no daylight saving time).

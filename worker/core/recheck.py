@@ -14,13 +14,15 @@ from worker.core.windows import address_of
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """A waiting reminder inside a message, with its card as it is now."""
+    """A waiting reminder inside a message, with its card as it is now. ``told`` is the card's
+    holder, whom a message to the guardian is about."""
 
     id: int
     key: ReminderKey
     due_at: datetime
     useful_until: datetime
     card: Card
+    told: Holder | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +67,7 @@ def recheck(
     address: str | None = None
     for item in items:
         own = address_of(item.card, holder, channel)
-        if item.card.holder_id != holder.id:
+        if item.card.holder_id != holder.id and channel is not Channel.GUARDIAN:
             rerouted.append(item)
         elif end := _end(item, own, now, opens, ladder_of, suppressed):
             ended.append(end)
@@ -108,8 +110,7 @@ def _end(
         return End(item, ReminderState.MISSED, "too_late")
     if opens >= item.useful_until:
         return End(item, ReminderState.MISSED, "quiet_hours")
-    if address is None:
-        return End(item, ReminderState.SUPPRESSED, "no_address", fall_back=True)
-    if reason := suppressed(address):
-        return End(item, ReminderState.SUPPRESSED, reason, fall_back=True)
+    if reason := "no_address" if address is None else suppressed(address):
+        to_holder = item.key.channel is not Channel.GUARDIAN
+        return End(item, ReminderState.SUPPRESSED, reason, fall_back=to_holder)
     return None

@@ -126,6 +126,8 @@ def reachable(card: Card, holder: Holder, channel: Channel) -> bool:
 def address_of(card: Card, holder: Holder, channel: Channel) -> str | None:
     """Where to reach the holder: the contact phone before the card's own number, and that one
     only while the card is in service."""
+    if channel is Channel.GUARDIAN:
+        return card.guardian_email
     if channel is Channel.EMAIL:
         return holder.email
     own = card.msisdn if card.state is CardState.ACTIVE else None
@@ -139,7 +141,7 @@ def _passed(card: Card, span: Span, now: datetime) -> bool:
 
 def _missed(span: Span, taken: Collection[ReminderKey]) -> Iterator[Planned]:
     for channel in span.window.channels:
-        if span.key(channel) not in taken:
+        if span.key(channel) not in taken and channel is not Channel.GUARDIAN:
             yield _planned(span, channel, span.at, ReminderState.MISSED, "not_checked_in_time")
 
 
@@ -199,10 +201,15 @@ def ways(
     card: Card, holder: Holder, channels: tuple[Channel, ...], routes: Routes
 ) -> Iterator[tuple[Channel, bool]]:
     """The wanted channels, each with whether it is out of reach, and the one that steps in: for
-    one that is out of reach, or beside an SMS that cannot go in the holder's own language."""
-    for channel in channels:
+    one that is out of reach, or beside an SMS that cannot go in the holder's own language. Where
+    the holder is out of reach altogether, the guardian is told."""
+    to_holder = [channel for channel in channels if channel is not Channel.GUARDIAN]
+    for channel in to_holder:
         yield channel, not reachable(card, holder, channel)
-    for channel in channels:
+    nobody = not any(reachable(card, holder, c) for c in (Channel.SMS, Channel.EMAIL))
+    if (nobody or Channel.GUARDIAN in channels) and reachable(card, holder, Channel.GUARDIAN):
+        yield Channel.GUARDIAN, False
+    for channel in to_holder:
         steps_in = channel.other
         wanted = not reachable(card, holder, channel) or (
             channel is Channel.SMS and sms_language(card, holder, routes) is not holder.language

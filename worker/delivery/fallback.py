@@ -7,9 +7,11 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
+from worker.core.cards import Channel
 from worker.core.recheck import Item
 from worker.core.reminders import Planned
 from worker.core.windows import address_of
+from worker.store import books
 from worker.store import messages as message_store
 from worker.store import reminders as ledger
 from worker.store.messages import NewMessage, Parcel
@@ -19,17 +21,39 @@ _AT_ONCE = timedelta()
 
 
 def fall_back(conn: Connection, parcel: Parcel, items: Sequence[Item], now: datetime) -> None:
-    """Owe the notices of ``items`` on the other channel, unless they are owed there already or
-    the holder has no address for it."""
+    """Owe the notices of ``items`` on the other channel, unless they are owed there already; tell
+    the guardian of those that have come to nothing on both."""
     other = parcel.channel.other
-    items = [item for item in items if address_of(item.card, parcel.holder, other)]
+    there = [item for item in items if address_of(item.card, parcel.holder, other)]
+    _owe(conn, parcel, parcel.holder.id, other, there, now)
+    dead = ledger.without_hope(conn, [(item.card.id, item.key) for item in items])
+    lost = [
+        item
+        for item in items
+        if (item.card.id, replace(item.key, channel=Channel.GUARDIAN)) in dead
+        and item.card.guardian_email
+    ]
+    if lost:
+        guardian = books.guardian_of(conn, parcel.book_id, now)
+        _owe(conn, parcel, guardian, Channel.GUARDIAN, lost, now)
+
+
+def _owe(
+    conn: Connection,
+    parcel: Parcel,
+    reader: int,
+    channel: Channel,
+    items: Sequence[Item],
+    now: datetime,
+) -> None:
+    """One message to ``reader`` over ``channel``, with those of ``items`` not owed there yet."""
     if not items:
         return
     until = max(item.useful_until for item in items)
-    new = NewMessage(parcel.book_id, parcel.holder.id, other, now, until)
+    new = NewMessage(parcel.book_id, reader, channel, now, until)
     [message_id] = message_store.create(conn, [new], now, _AT_ONCE)
     rows = [
-        ledger.as_row(item.card.id, _on_other_channel(item, now), message_id, now) for item in items
+        ledger.as_row(item.card.id, _over(item, channel, now), message_id, now) for item in items
     ]
     if not ledger.insert_new(conn, rows):
         message_store.drop(conn, message_id)
@@ -48,6 +72,6 @@ def reroute(conn: Connection, parcel: Parcel, items: Sequence[Item], now: dateti
         ledger.move(conn, [item.id for item in members], message_id)
 
 
-def _on_other_channel(item: Item, now: datetime) -> Planned:
-    key = replace(item.key, channel=item.key.channel.other)
+def _over(item: Item, channel: Channel, now: datetime) -> Planned:
+    key = replace(item.key, channel=channel)
     return Planned(key, now, item.useful_until, urgency=(0, 0))

@@ -1,24 +1,20 @@
 """Before the call: claim, look once more, render, and commit the attempts. One transaction."""
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
-from uuid import uuid4
 
 import structlog
 from sqlalchemy import Connection, Engine
 
-from worker.content.compose import compose, fill
 from worker.content.render import Content
 from worker.core.cards import Channel
 from worker.core.recheck import Item, Verdict, recheck
 from worker.core.reminders import MessageState, ReminderState
 from worker.core.rules import Rules
-from worker.core.segments import measure
 from worker.core.windows import address_of
 from worker.delivery.fallback import fall_back, reroute
+from worker.delivery.rendering import contents, digest_of, render
 from worker.errors import ConfigError
 from worker.providers.base import EmailOut, SmsOut
 from worker.store import attempts as attempt_store
@@ -85,7 +81,8 @@ class Preparation:
         }
         if channel not in self.channels:
             return dict.fromkeys(addresses, "channel_off")
-        return suppressions.reasons(conn, channel, addresses)
+        by_email = Channel.EMAIL if channel is Channel.GUARDIAN else channel
+        return suppressions.reasons(conn, by_email, addresses)
 
     def _apply(
         self, conn: Connection, parcel: Parcel, verdict: Verdict, now: datetime
@@ -105,10 +102,10 @@ class Preparation:
             _settle(conn, parcel, MessageState.PENDING, "quiet_hours", verdict.postpone)
             return None
         if free_at := self._free_at(conn, parcel.channel, verdict.address, now):
-            _settle(conn, parcel, MessageState.PENDING, "daily_cap", free_at)
+            self._cap(conn, parcel, verdict.keep, free_at, now)
             return None
         try:
-            out = self._render(parcel, verdict.keep, verdict.address, now)
+            out = render(self.content, self.rules, parcel, verdict.keep, verdict.address, now)
         except ConfigError as error:
             # Ours to mend, so it waits for that; the next look ends what became useless meanwhile.
             log.exception("alarm", cause="template_failed", message=parcel.id, hint=error.hint)
@@ -127,22 +124,23 @@ class Preparation:
         tried = attempt_store.started_since(conn, address, now - day)
         return tried[-per_day] + day if len(tried) >= per_day else None
 
-    def _render(
-        self, parcel: Parcel, items: Sequence[Item], address: str, now: datetime
-    ) -> SmsOut | EmailOut:
-        holder, sign, rules = parcel.holder, parcel.signature, self.rules
-        if parcel.channel is Channel.SMS:
-            route = rules.routes.route(address)
-            language = route.language_for(holder.language)
-            letter = compose(items, holder, sign, rules, now, language)
-            text = self.content.sms(letter).text
-            registered = route.templates.get((letter.notices[0].event, language))
-            filled = fill(registered, letter) if registered else None
-            useful = max(item.useful_until for item in items) - now
-            return SmsOut(uuid4(), address, text, useful, filled)
-        letter = compose(items, holder, sign, rules, now)
-        email = self.content.email(letter)
-        return EmailOut(uuid4(), address, parcel.signature, email.subject, email.text, email.html)
+    def _cap(
+        self,
+        conn: Connection,
+        parcel: Parcel,
+        items: Sequence[Item],
+        free_at: datetime,
+        now: datetime,
+    ) -> None:
+        """Wait until the number may be tried again; what cannot wait goes the other way."""
+        urgent = [item for item in items if item.useful_until <= free_at]
+        ids = [item.id for item in urgent]
+        ledger.end(conn, ids, ReminderState.SUPPRESSED, "daily_cap", now)
+        fall_back(conn, parcel, urgent, now)
+        if len(urgent) < len(items):
+            _settle(conn, parcel, MessageState.PENDING, "daily_cap", free_at)
+        else:
+            _settle(conn, parcel, MessageState.CANCELLED, "daily_cap")
 
     def _commit_attempts(self, conn: Connection, ready: Sequence[Ready], now: datetime) -> None:
         attempt_store.add(
@@ -152,34 +150,13 @@ class Preparation:
                     "id": one.out.attempt,
                     "message_id": one.parcel.id,
                     "address": one.out.to,
-                    "digest": _digest_of(one.out),
+                    "digest": digest_of(one.out),
                     "started_at": now,
                 }
                 for one in ready
             ],
         )
-        message_store.set_contents(conn, [_contents(one) for one in ready])
-
-
-def digest(text: str) -> str:
-    """What an attempt keeps of its text, to be found again in a provider's list."""
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _digest_of(out: SmsOut | EmailOut) -> str:
-    """Of a registered text the provider's list shows its own rendering: any text may be ours."""
-    registered = isinstance(out, SmsOut) and out.template is not None
-    return "" if registered else digest(out.text)
-
-
-def _contents(one: Ready) -> dict[str, Any]:
-    sms = isinstance(one.out, SmsOut)
-    return {
-        "message": one.parcel.id,
-        "subject": None if isinstance(one.out, SmsOut) else one.out.subject,
-        "body": one.out.text,
-        "segments": measure(one.out.text).segments if sms else None,
-    }
+        message_store.set_contents(conn, [contents(one.parcel.id, one.out) for one in ready])
 
 
 def _settle(

@@ -9,6 +9,7 @@ from typing import Any
 import structlog
 from sqlalchemy import Connection
 
+from worker.core.cards import Channel
 from worker.core.outcomes import Outcome, OutcomeKind
 from worker.core.reminders import MessageState, ReminderState
 from worker.core.retry import Next, RetryPolicy, after_attempt
@@ -86,9 +87,11 @@ def _failed(conn: Connection, one: Ended, following: Next) -> None:
     parcel, items = one.ready.parcel, one.ready.items
     ids = [item.id for item in items]
     if one.outcome.kind is OutcomeKind.RECIPIENT_DEAD:
-        suppressions.add(conn, parcel.channel, {one.ready.out.to: one.outcome.code}, one.at)
+        by_email = Channel.EMAIL if parcel.channel is Channel.GUARDIAN else parcel.channel
+        suppressions.add(conn, by_email, {one.ready.out.to: one.outcome.code}, one.at)
         ledger.end(conn, ids, ReminderState.SUPPRESSED, one.outcome.code, one.at)
-        fall_back(conn, parcel, items, one.at)
+        if parcel.channel is not Channel.GUARDIAN:
+            fall_back(conn, parcel, items, one.at)
         return
     log.error("alarm", cause="reminder_missed", reason=following.reason, message=parcel.id)
     ledger.end(conn, ids, ReminderState.MISSED, following.reason, one.at)

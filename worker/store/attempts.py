@@ -6,9 +6,10 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, or_, select, update
 
 from worker.core.cards import Channel
+from worker.core.outcomes import OutcomeKind
 from worker.core.reminders import MessageState
 from worker.store.messages import Parcel, load
 from worker.store.tables import attempts, messages
@@ -90,10 +91,16 @@ def has_open_twin(conn: Connection, one: Unknown) -> bool:
 
 
 def started_since(conn: Connection, address: str, since: datetime) -> list[datetime]:
-    """When attempts to ``address`` were started after ``since``, earliest first."""
+    """When attempts to ``address`` that may have arrived were started after ``since``, earliest
+    first; one the provider never took does not count."""
+    arrived = (OutcomeKind.ACCEPTED, OutcomeKind.AMBIGUOUS)
     rows = conn.execute(
         select(attempts.c.started_at)
-        .where(attempts.c.address == address, attempts.c.started_at > since)
+        .where(
+            attempts.c.address == address,
+            attempts.c.started_at > since,
+            or_(attempts.c.outcome.is_(None), attempts.c.outcome.in_(arrived)),
+        )
         .order_by(attempts.c.started_at)
     )
     return list(rows.scalars())

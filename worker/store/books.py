@@ -65,6 +65,19 @@ def holder_like(conn: Connection, book_id: int, person: Mapping[str, Any], now: 
     return add_holders(conn, [row])[0]
 
 
+def guardian_of(conn: Connection, book_id: int, now: datetime) -> int:
+    """The id of the holder who stands for the book's guardian, as messages need one."""
+    book = conn.execute(select(books).where(books.c.id == book_id)).one()
+    person = {
+        "name": book.name,
+        "language": book.language,
+        "time_zone": book.time_zone,
+        "contact_phone": None,
+        "email": book.guardian_email,
+    }
+    return holder_like(conn, book_id, person, now)
+
+
 def add_cards(conn: Connection, rows: Sequence[Mapping[str, Any]]) -> list[int]:
     """Insert cards; returns their ids in order."""
     return _insert(conn, cards, rows)

@@ -55,6 +55,7 @@ def watched_columns() -> Select[Any]:
             holders.c.contact_phone,
             holders.c.email,
             books.c.signature,
+            books.c.guardian_email,
         )
         .join(holders, holders.c.id == cards.c.holder_id)
         .join(books, books.c.id == cards.c.book_id)
@@ -95,6 +96,7 @@ def _card(row: Row[Any]) -> Card:
         renewed_at=row.renewed_at,
         former_plan_end=row.former_plan_end,
         former_last_topup=row.former_last_topup,
+        guardian_email=row.guardian_email,
     )
 
 

@@ -154,8 +154,8 @@ def load(conn: Connection, ids: Sequence[int]) -> list[Parcel]:
     watched = card_store.load(conn, {row.card_id for row in waiting})
     items: dict[int, list[Item]] = defaultdict(list)
     for row in waiting:
-        card = watched[row.card_id].card
-        item = Item(row.id, key_of(row), row.due_at, row.useful_until, card)
+        one = watched[row.card_id]
+        item = Item(row.id, key_of(row), row.due_at, row.useful_until, one.card, told=one.holder)
         items[row.message_id].append(item)
     rows = conn.execute(
         select(messages, holders.c.name, holders.c.language, holders.c.time_zone)

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
 
@@ -120,6 +121,24 @@ def waiting_of(
         )
     )
     return list(rows.scalars())
+
+
+def without_hope(
+    conn: Connection, asked: Sequence[tuple[int, ReminderKey]]
+) -> set[tuple[int, ReminderKey]]:
+    """Those of ``asked`` (card, key) that reach the holder on no channel: nothing of the same
+    window waits, was sent, or was overtaken. Returned with the guardian's channel in the key."""
+    guardian = {(card, replace(key, channel=Channel.GUARDIAN)) for card, key in asked}
+    rows = conn.execute(
+        select(reminders).where(reminders.c.card_id.in_({card for card, _ in asked}))
+    )
+    dead = (ReminderState.SUPPRESSED, ReminderState.MISSED)
+    alive = {
+        (row.card_id, replace(key_of(row), channel=Channel.GUARDIAN))
+        for row in rows
+        if row.state not in dead
+    }
+    return guardian - alive
 
 
 def move(conn: Connection, ids: Iterable[int], message_id: int) -> None:

@@ -134,7 +134,7 @@ reminders = Table(
     metadata,
     Column("id", RowId, primary_key=True),
     Column("card_id", ForeignKey("cards.id"), nullable=False),
-    Column("deadline", String(20), nullable=False),
+    Column("deadline", String(40), nullable=False),
     Column("deadline_on", Date, nullable=False),
     Column("window", String(40), nullable=False),
     Column("channel", String(10), nullable=False),

@@ -171,7 +171,7 @@ def upgrade() -> None:
         "reminders",
         sa.Column("id", RowId, nullable=False),
         sa.Column("card_id", RowId, nullable=False),
-        sa.Column("deadline", sa.String(length=20), nullable=False),
+        sa.Column("deadline", sa.String(length=40), nullable=False),
         sa.Column("deadline_on", sa.Date(), nullable=False),
         sa.Column("window", sa.String(length=40), nullable=False),
         sa.Column("channel", sa.String(length=10), nullable=False),

@@ -62,6 +62,10 @@ class Checks:
                     continue
                 if decision.lapsed:
                     one, decision = self._lapse(conn, one, now)
+                if decision.closes:
+                    what = Happening(LifeEvent.CLOSED)
+                    apply(conn, self.rules, one, happen(one.card, what, now), now)
+                    book_store.erase_if_done(conn, one.holder.id, now)
                 decided.append((one, decision))
             return self._write(conn, decided, now)
 

@@ -12,7 +12,7 @@ from worker.core.outcomes import Outcome, OutcomeKind
 from worker.core.reminders import MessageState, ReminderState
 from worker.errors import VigenciaError
 from worker.life import Life
-from worker.store.tables import books, cards, messages, reminders, suppressions
+from worker.store.tables import books, cards, holders, messages, reminders, suppressions
 
 DAY = timedelta(days=1)
 NEW_END = TODAY + timedelta(days=35)
@@ -235,6 +235,55 @@ def test_without_a_guardian_nobody_else_is_told_and_nothing_breaks(world: World)
         world.send(providers={Channel.SMS: dead, Channel.EMAIL: dead})
     assert {row.channel for row in world.rows(messages)} == {"sms", "email"}
     assert "template_failed" not in causes(logs)
+
+
+def _lost(world: World, holder: int) -> int:
+    """A retention card whose line is lost today."""
+    return world.card(
+        holder,
+        kind=Kind.RETENTION,
+        operator="movistar",
+        plan=None,
+        plan_days=None,
+        plan_end=None,
+        last_topup=TODAY - timedelta(days=210),
+        note="a note",
+    )
+
+
+def test_90_days_after_the_line_was_lost_the_card_is_closed_and_its_holder_forgotten(
+    world: World,
+) -> None:
+    holder = world.holder()
+    _lost(world, holder)
+    world.check()
+    world.check(NOW + 89 * DAY)
+    assert world.rows(cards)[0].state == CardState.ACTIVE
+    world.check(NOW + 90 * DAY)
+    [card], [person] = world.rows(cards), world.rows(holders)
+    assert (card.state, card.note, card.next_check_at) == (CardState.CLOSED, None, None)
+    assert (person.name, person.contact_phone, person.email) == ("", None, None)
+    assert (card.id, "closed") in world.events()
+    assert not [r for r in world.rows(reminders) if r.state == ReminderState.PENDING]
+
+
+def test_a_card_that_comes_with_a_top_up_of_long_ago_is_not_closed(world: World) -> None:
+    holder = world.holder()
+    _lost(world, holder)
+    world.change(cards, last_topup=TODAY - timedelta(days=400))
+    world.check()
+    assert world.rows(cards)[0].state == CardState.ACTIVE
+    assert world.rows(holders)[0].email == EMAIL
+
+
+def test_a_holder_with_another_card_is_not_forgotten(world: World) -> None:
+    holder = world.holder()
+    lost = _lost(world, holder)
+    world.card(holder, plan_end=TODAY + timedelta(days=200))
+    world.check(NOW + 90 * DAY)
+    states = {row.id: row.state for row in world.rows(cards)}
+    assert states[lost] == CardState.CLOSED
+    assert world.rows(holders)[0].email == EMAIL
 
 
 def test_a_renewed_card_that_was_suspended_is_active_again(world: World) -> None:

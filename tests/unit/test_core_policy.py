@@ -22,7 +22,7 @@ PROMISED = {
     ),
     Kind.RETENTION: (
         {-30: E, -7: SE, -1: SE},
-        {-60: E, -30: SE, -15: SE, -7: SE, -3: S, -1: SE | {Channel.GUARDIAN}, 1: E},
+        {-60: E, -30: SE, -15: SE, -7: SE, -3: S, -1: SE | {Channel.GUARDIAN}, 1: E, 90: set()},
     ),
     Kind.FOUR_G: (
         {-7: SE, -3: E, -1: SE, 0: S, 1: SE, 7: E},

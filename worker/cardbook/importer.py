@@ -139,9 +139,14 @@ def _changed(
     card: Row[Any], values: dict[str, Any], different: Sequence[str], now: datetime
 ) -> dict[str, Any]:
     moved = any(field in _DEADLINE_FIELDS for field in different)
+    # A renewal that comes late proves that the line lives. A recycled number stays recycled.
+    reopened = moved and card.state == CardState.CLOSED
     return {
         "row_id": card.id,
         **values,
+        "state": CardState.ACTIVE if reopened else card.state,
+        # What the book says now is what holds, whatever was recorded and not confirmed.
+        "renewed_at": None if moved else card.renewed_at,
         "watched_since": now if moved else card.watched_since,
         "next_check_at": AT_ONCE,
         "updated_at": now,

@@ -18,7 +18,7 @@ EFFECTIVE_WITHIN = timedelta(hours=24)
 
 
 class LifeEvent(StrEnum):
-    """What is entered, or found out by the clock (``RENEWAL_NOT_EFFECTIVE``)."""
+    """What is entered, or found out by the clock (``RENEWAL_NOT_EFFECTIVE``, ``CLOSED``)."""
 
     RENEWED = "renewed"
     CONFIRMED = "confirmed"
@@ -33,6 +33,7 @@ class LifeEvent(StrEnum):
     REGISTRATION_RESOLVED = "registration_resolved"
     PAUSED = "paused"
     RESUMED = "resumed"
+    CLOSED = "closed"
 
 
 class LifeNotice(StrEnum):
@@ -228,6 +229,12 @@ def _resumed(card: Card, what: Happening, now: datetime) -> Effect:
     return Effect({"paused": False, "watched_since": now}, "resumed")
 
 
+def _closed(card: Card, what: Happening, now: datetime) -> Effect:
+    """The number has gone to somebody else: nothing more is owed, and little needs to be kept."""
+    changes = {"state": CardState.CLOSED, "imsi": None, "note": None, "receipt_ref": None}
+    return Effect(changes, "closed", ends=_ALL, ends_deadlines=True)
+
+
 _EFFECTS: Mapping[LifeEvent, Callable[[Card, Happening, datetime], Effect]] = {
     LifeEvent.RENEWED: _renewed,
     LifeEvent.CONFIRMED: _confirmed,
@@ -242,4 +249,5 @@ _EFFECTS: Mapping[LifeEvent, Callable[[Card, Happening, datetime], Effect]] = {
     LifeEvent.REGISTRATION_RESOLVED: _registration_resolved,
     LifeEvent.PAUSED: _paused,
     LifeEvent.RESUMED: _resumed,
+    LifeEvent.CLOSED: _closed,
 }

@@ -17,12 +17,14 @@ _WINDOW = re.compile(r"(?P<deadline>[a-z_]+)(?P<offset>[+-]\d{1,3})d")
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """``offset`` days from a deadline's day (negative before it), and the channels to use."""
+    """``offset`` days from a deadline's day (negative before it), and the channels to use; one
+    that ``closes`` has none: the card is closed then."""
 
     name: str
     deadline: DeadlineKind
     offset: int
     channels: tuple[Channel, ...]
+    closes: bool = False
 
     @property
     def urgency(self) -> tuple[int, int]:
@@ -121,6 +123,8 @@ def _window(kind: Kind, name: str, value: Any, errors: list[str]) -> Window | No
     if deadline not in EVENTS:
         errors.append(f"{where}: no text tells of this deadline; there are {', '.join(EVENTS)}")
         return None
+    if value == "close" and offset > 0:
+        return Window(name, DeadlineKind(deadline), offset, (), closes=True)
     channels = _channels(value)
     if channels is None:
         errors.append(f'{where}: {value!r} is not a list of channels; write "sms, email"')

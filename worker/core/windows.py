@@ -40,12 +40,15 @@ class Span:
 class Decision:
     """``planned``: reminders to write. ``stale``: ids of waiting reminders whose deadline is gone.
     ``next_check_at``: the next instant at which the answer can change, ``None`` for never.
-    ``lapsed``: nobody confirmed the last renewal in time; nothing else is decided before that."""
+    ``lapsed``: nobody confirmed the last renewal in time; nothing else is decided before that.
+    ``closes``: the card came to its end while it was watched; of one that comes with a top-up of
+    long ago, the book is more likely to be out of date."""
 
     planned: tuple[Planned, ...]
     stale: tuple[int, ...]
     next_check_at: datetime | None
     lapsed: bool = False
+    closes: bool = False
 
 
 def evaluate(
@@ -77,6 +80,8 @@ def evaluate(
     if lapses_at:
         return Decision((), stale, lapses_at)
     every = spans(card, holder, steps, policy)
+    if any(span.window.closes and card.watched_since <= span.at <= now for span in every):
+        return Decision((), stale, None, closes=True)
     taken = _taken(known)
     missed = [p for span in every if _passed(card, span, now) for p in _missed(span, taken)]
     open_now = [span for span in every if span.at <= now < span.until]

@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
+from worker.core.cards import CardState
 from worker.store.tables import books, cards, holders
 
 
@@ -63,6 +64,20 @@ def holder_like(conn: Connection, book_id: int, person: Mapping[str, Any], now: 
         return int(found)
     row = {**values, "book_id": book_id, "created_at": now, "updated_at": now}
     return add_holders(conn, [row])[0]
+
+
+def erase_if_done(conn: Connection, holder_id: int, now: datetime) -> None:
+    """Forget who a holder is once all their cards are at their end; the proof of each notice stays
+    with its attempts."""
+    open_cards = select(cards.c.id).where(
+        cards.c.holder_id == holder_id,
+        cards.c.state.not_in((CardState.CLOSED, CardState.RECYCLED)),
+    )
+    conn.execute(
+        update(holders)
+        .where(holders.c.id == holder_id, ~open_cards.exists())
+        .values(name="", contact_phone=None, email=None, updated_at=now)
+    )
 
 
 def guardian_of(conn: Connection, book_id: int, now: datetime) -> int:

@@ -101,7 +101,7 @@ def _rules(app: App) -> Iterator[Finding]:
 
 
 def _pack(pack: OperatorPack, today: date) -> Iterator[Finding]:
-    facts = [fact for rung in pack.rungs.values() for fact in rung] + list(pack.contacts.values())
+    facts = list(pack.facts())
     stale = [fact for fact in facts if today - fact.checked_on > _STALE]
     if stale:
         oldest = min(fact.checked_on for fact in stale)

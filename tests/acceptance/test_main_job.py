@@ -84,6 +84,30 @@ def test_once_tells_the_right_people_on_the_right_day(
     assert not [number for number in received["sms"] if number.startswith("+86")]
 
 
+def test_a_life_event_is_told_and_listed_by_plain_words(
+    vigencia: Program, sandbox: SandboxProcess
+) -> None:
+    ran = vigencia.run("cards", "import", _EXAMPLES / "cardbook-en.tsv", "--book", "b", "--apply",
+                       "--language", "zh-Hans", "--guardian-email", "keeper@example.com")  # fmt: skip
+    assert ran.code == 0, ran.told
+    renewed = vigencia.run("cards", "renew", "952316374", "--plan-end", "2026-10-03",
+                           "--now", _NOW, "--json")  # fmt: skip
+    assert renewed.json["notice"] == "renewal_recorded"
+    vigencia.run("once", "--now", _NOW, VIGENCIA_SANDBOX__URL=sandbox.url)
+    shown = vigencia.run("cards", "show", "952316374", "--json").json
+    told = [(r["deadline"], r["channel"], r["state"]) for r in shown["reminders"]]
+    assert ("renewal_recorded", "sms", "pending") in told, "it is 23:00 where this holder lives"
+    assert [e["event"] for e in shown["events"]] == ["imported", "renewed"]
+    sent = vigencia.run("messages", "list", "--state", "sent", "--json").json
+    assert sent
+    assert {m["state"] for m in sent} == {"sent"}
+    again = vigencia.run("cards", "confirm", "952316374", "--json")
+    assert again.json["event"] == "confirmed"
+    refused = vigencia.run("cards", "confirm", "952316374")
+    assert refused.code == 1
+    assert "no renewal that waits" in refused.told
+
+
 def test_nobody_in_shanghai_waits_longer_than_the_morning(
     vigencia: Program, sandbox: SandboxProcess
 ) -> None:

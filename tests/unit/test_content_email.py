@@ -3,24 +3,22 @@
 import re
 from dataclasses import replace
 from datetime import date
-from functools import cache
 from html import unescape
 from html.parser import HTMLParser
 from itertools import product
-from pathlib import Path
 
 import pytest
+from content_helpers import HOLDER_EVENTS, content
 
 from worker.content.dates import full_date, long_date
 from worker.content.filters import KIND_NAMES
 from worker.content.letter import Letter, OperatorGuide
-from worker.content.render import Content
-from worker.content.samples import sample_letter, sample_notice
+from worker.content.samples import REASONS, bare, rich_letter, sample_letter, sample_notice
 from worker.core.cards import Kind, Language
-from worker.core.wording import ALL_EVENTS
+from worker.core.deadlines import DeadlineKind
+from worker.core.wording import DEADLINE_EVENTS, GUARDIAN_EVENT, LIFE_EVENTS
 
-TEMPLATES = Path(__file__).parents[2] / "templates"
-everywhere = pytest.mark.parametrize(("event", "language"), list(product(ALL_EVENTS, Language)))
+everywhere = pytest.mark.parametrize(("event", "language"), list(product(HOLDER_EVENTS, Language)))
 CLAIM = {
     Language.ZH_HANS: "怎样找回号码",
     Language.ZH_HANT: "如何找回門號",
@@ -39,11 +37,6 @@ REPLY = {
     Language.ES_PE: "responda a este mensaje",
     Language.EN: "reply to this message",
 }
-
-
-@cache
-def content() -> Content:
-    return Content.load(TEMPLATES)
 
 
 def several(event: str, language: Language) -> Letter:
@@ -93,10 +86,15 @@ def test_text_and_html_tell_of_every_card(event: str, language: Language) -> Non
         for notice in letter.notices:
             assert f"{notice.operator} ...{notice.tail}" in text
             assert KIND_NAMES[language][notice.kind] in text
-            assert long_date(notice.deadline_on, language) in text
             assert notice.plan is None or notice.plan in text
-        assert full_date(letter.notices[0].deadline_on, language) in text
-        assert letter.notices[0].deadline_at in text
+            told = notice.deadline_on if not notice.event.startswith("low_") else notice.ends_on
+            assert told is not None
+            assert long_date(told, language) in text
+        first = letter.notices[0]
+        assert (full_date(first.deadline_on, language) in text) is not event.startswith("low_")
+        if first.ends_on and event != "suspended":
+            assert long_date(first.ends_on, language) in text
+        assert (first.deadline_at in text) is (event in DEADLINE_EVENTS)
         assert letter.holder_name in text
         assert "None" not in text
         assert "{{" not in text
@@ -175,6 +173,128 @@ def test_only_a_lost_line_is_told_how_to_claim_it_and_only_others_how_to_top_up(
     both = content().email(several("line_lost", language)).text
     assert CLAIM[language] in both
     assert TOPUP[language] in both
+
+
+SECTIONS = {
+    "claim": ("line_lost",),
+    "unbind": ("recycled",),
+    "check": ("renewal_recorded",),
+    "ask": ("renewal_not_effective",),
+    "retry": ("renewal_failed",),
+    "registration": ("registration_notice",),
+}
+HEADINGS = {
+    "claim": (
+        "怎样找回号码",
+        "如何找回門號",
+        "Cómo reclamar un número",
+        "How to claim a number back",
+    ),
+    "unbind": (
+        "需要换绑的账号",
+        "需要換綁的帳號",
+        "Dónde cambiar el número",
+        "Where to replace the",
+    ),
+    "check": ("续费后检查清单", "續費後檢查清單", "Qué revisar después", "What to check after"),
+    "ask": (
+        "联系运营商时",
+        "聯絡電信業者時",
+        "Cuando se comunique con",
+        "When you contact the operator",
+    ),
+    "retry": (
+        "续费没有成功怎么办",
+        "續費沒有成功怎麼辦",
+        "Si la recarga no se hizo",
+        "If a top-up failed",
+    ),
+    "registration": (
+        "核对实名登记",
+        "核對實名登記",
+        "Cómo verificar el registro",
+        "How to check the reg",
+    ),
+}
+
+
+@everywhere
+def test_each_event_gets_the_steps_that_are_its_own(event: str, language: Language) -> None:
+    email = content().email(sample_letter(event, language))
+    for text in (email.text, words(email.html)):
+        for section, events in SECTIONS.items():
+            heading = HEADINGS[section][list(Language).index(language)]
+            assert (heading in text.partition("==")[2] + text) is (event in events), section
+
+
+@pytest.mark.parametrize("language", Language)
+def test_nobody_is_told_to_pay_where_paying_is_wrong(language: Language) -> None:
+    """Twice for one top-up, or for a number that is somebody else's."""
+    for event in LIFE_EVENTS:
+        pays = event in ("low_balance", "low_data", "suspended", "renewal_failed")
+        email = content().email(sample_letter(event, language))
+        for text in (email.text, words(email.html)):
+            assert (TOPUP[language] in text) is pays, event
+
+
+@pytest.mark.parametrize(("event", "language"), list(product(LIFE_EVENTS, Language)))
+def test_a_life_event_says_what_is_known_and_no_more(event: str, language: Language) -> None:
+    letter = sample_letter(event, language)
+    rich = content().email(letter)
+    poor = content().email(replace(letter, notices=(bare(letter.notices[0]),)))
+    for text in (rich.text, words(rich.html)):
+        assert ("R-20260612" in text) is event.startswith("renewal_")
+        assert ("S/ 2.00" in text) is (event == "low_balance")
+    for text in (poor.subject, poor.text, words(poor.html)):
+        assert not re.search(r"None|R-20260612|S/|2026年6月(?!12)|, \.|\(\)|，。", text)
+
+
+@pytest.mark.parametrize("language", Language)
+@pytest.mark.parametrize("others", [0, 3])
+def test_the_keeper_of_a_book_reads_of_every_card_who_when_and_why(
+    language: Language, others: int
+) -> None:
+    letter = sample_letter(GUARDIAN_EVENT, language, others=others)
+    notices = tuple(replace(n, holder=f"Holder {i}") for i, n in enumerate(letter.notices))
+    email = content().email(replace(letter, notices=notices))
+    assert bool(re.search(r"\d", email.subject)) is (others > 0 or language.startswith("zh"))
+    for text in (email.text, words(email.html)):
+        for n in notices:
+            assert f"{n.operator} ...{n.tail}" in text
+            assert n.holder is not None
+            assert n.holder in text
+            assert long_date(n.deadline_on, language) in text
+        assert TOPUP[language] not in text
+        assert "example.com/stop" not in text
+        assert re.search(r"回复本邮件|回覆本信|responda a este|reply to this", text)
+
+
+@pytest.mark.parametrize("language", Language)
+def test_each_reason_and_each_loss_has_its_own_words(language: Language) -> None:
+    alone = sample_letter(GUARDIAN_EVENT, language)
+    told = {
+        content().email(replace(alone, notices=(replace(alone.notices[0], why=why),))).text
+        for why in REASONS
+    }
+    assert len(told) == len(REASONS)
+    losses = {
+        content().email(replace(alone, notices=(replace(alone.notices[0], deadline=loss),))).text
+        for loss in (*DeadlineKind, *LIFE_EVENTS)
+    }
+    assert len(losses) == len(DeadlineKind) + len(LIFE_EVENTS)
+
+
+@pytest.mark.parametrize("language", Language)
+def test_a_pack_names_sites_and_counters_after_the_words_of_their_way(language: Language) -> None:
+    letter = rich_letter("plan_end_near", language, ())
+    guide = replace(letter.guides[0], online=("Site <1>", "Site 2"), in_person=("Shop",), abroad=())
+    email = content().email(replace(letter, guides=(guide, OperatorGuide("Bitel"))))
+    colon, between, stop = ("：", "；", "。") if language.startswith("zh") else (": ", "; ", ".")
+    for text in (email.text, words(email.html)):
+        assert f"Claro{colon}Site <1>{between}Site 2{stop}" in text
+        assert f"Claro{colon}Shop{stop}" in text
+        assert f"Bitel{colon}" not in text
+    assert "Site <1>" not in email.html
 
 
 @pytest.mark.parametrize("language", Language)

@@ -5,18 +5,27 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from content_helpers import TEMPLATES, content
 
 from worker.content.render import Content
 from worker.content.samples import sample_letter
 from worker.core.cards import Language
 from worker.errors import ConfigError
 
-TEMPLATES = Path(__file__).parents[2] / "templates"
+# The events these tests speak of: to load all of them for each test takes long.
+EVENTS = (
+    *("plan_end_far", "plan_end_near", "plan_end_today", "plan_ended"),
+    *("line_loss_far", "line_loss_tomorrow", "line_lost"),
+)
 
 
 @pytest.fixture
-def templates(tmp_path: Path) -> Path:
-    return Path(shutil.copytree(TEMPLATES, tmp_path / "templates"))
+def templates(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    for module in ("sources", "samples"):
+        monkeypatch.setattr(f"worker.content.{module}.ALL_EVENTS", EVENTS)
+    for folder in ("shared", *EVENTS):
+        shutil.copytree(TEMPLATES / folder, tmp_path / "templates" / folder)
+    return tmp_path / "templates"
 
 
 def refused(directory: Path) -> str:
@@ -167,8 +176,7 @@ def test_a_text_that_comes_out_empty_is_refused(templates: Path) -> None:
 def test_an_event_without_a_text_is_a_clear_error() -> None:
     letter = sample_letter("plan_ended", Language.EN)
     odd = replace(letter, notices=(replace(letter.notices[0], event="party"),))
-    content = Content.load(TEMPLATES)
-    for render in (content.sms, content.email):
+    for render in (content().sms, content().email):
         with pytest.raises(ConfigError, match=r"party/en/\w+\.txt\.j2: there is no such template"):
             render(odd)
 
@@ -176,4 +184,4 @@ def test_an_event_without_a_text_is_a_clear_error() -> None:
 def test_a_letter_without_a_notice_is_refused() -> None:
     letter = replace(sample_letter("plan_ended", Language.EN), notices=())
     with pytest.raises(ValueError, match="without a notice"):
-        Content.load(TEMPLATES).sms(letter)
+        content().sms(letter)

@@ -3,20 +3,17 @@
 import re
 from dataclasses import replace
 from datetime import date
-from functools import cache
 from itertools import product
-from pathlib import Path
 
 import pytest
+from content_helpers import HOLDER_EVENTS, content
 
 from worker.content.letter import Letter
-from worker.content.render import Content
-from worker.content.samples import sample_letter, sample_notice
+from worker.content.samples import bare, sample_letter, sample_notice
 from worker.core.cards import Kind, Language
 from worker.core.segments import measure
-from worker.core.wording import ALL_EVENTS
+from worker.core.wording import LIFE_EVENTS
 
-TEMPLATES = Path(__file__).parents[2] / "templates"
 # All days left that each event may have to word.
 DAYS = {
     "plan_end_far": range(8, 31),
@@ -28,6 +25,7 @@ DAYS = {
     "line_loss_near": range(2, 16),
     "line_loss_tomorrow": [0, 1],
     "line_lost": range(-30, 0),
+    **dict.fromkeys(LIFE_EVENTS, range(-1, 1)),
 }
 OUT = {
     Language.ZH_HANS: "退订回TD",
@@ -47,19 +45,18 @@ MORE = {
     Language.ES_PE: "Otros {} chips por atender",
     Language.EN: "{} more SIMs need attention",
 }
-everywhere = pytest.mark.parametrize(("event", "language"), list(product(ALL_EVENTS, Language)))
-
-
-@cache
-def content() -> Content:
-    return Content.load(TEMPLATES)
+everywhere = pytest.mark.parametrize(("event", "language"), list(product(HOLDER_EVENTS, Language)))
 
 
 def letter(event: str, language: Language, *, days: int | None = None, others: int = 0) -> Letter:
     """The longest letter of its event: Movistar, and a date of two digits each."""
+    day = date(2026, 12, 31)
+    notice = sample_notice(event, language, operator="Movistar", days=days)
     notice = replace(
-        sample_notice(event, language, operator="Movistar", days=days),
-        deadline_on=date(2026, 12, 31),
+        notice,
+        deadline_on=day,
+        ends_on=day if notice.ends_on else None,
+        balance="S/ 99.99" if notice.balance else None,
     )
     return replace(sample_letter(event, language), notices=(notice,) * (others + 1))
 
@@ -75,9 +72,22 @@ def test_an_sms_is_one_segment_in_the_worst_case(
         assert sms.segments.segments == 1, f"{sms.segments.units} units: {sms.text}"
 
 
+@pytest.mark.parametrize(("event", "language"), list(product(LIFE_EVENTS, Language)))
+@pytest.mark.parametrize("others", [0, 99])
+def test_what_is_not_known_is_not_said(event: str, language: Language, others: int) -> None:
+    full = letter(event, language, others=others)
+    poor = replace(full, notices=tuple(map(bare, full.notices)))
+    sms = content().sms(poor)
+    assert sms.segments.segments == 1
+    assert "None" not in sms.text
+    assert "S/" not in sms.text
+    assert (DATES[language] in sms.text) is (event not in ("low_balance", "low_data"))
+    assert not re.search(r"  | [,;)]|[,;(]\.| \.(?!\.)|，。|\(\)|\( ", sms.text)
+
+
 @pytest.mark.parametrize(
     ("event", "language", "others"),
-    list(product(ALL_EVENTS, (Language.ES_PE, Language.EN), (0, 1, 99))),
+    list(product(HOLDER_EVENTS, (Language.ES_PE, Language.EN), (0, 1, 99))),
 )
 def test_spanish_and_english_stay_in_gsm_7(event: str, language: Language, others: int) -> None:
     assert content().sms(letter(event, language, others=others)).segments.encoding == "GSM-7"
@@ -105,7 +115,7 @@ def test_an_sms_names_the_other_cards_only_when_there_are_some(
     assert MORE[language].format(7) in content().sms(letter(event, language, others=7)).text
 
 
-@pytest.mark.parametrize("event", ALL_EVENTS)
+@pytest.mark.parametrize("event", HOLDER_EVENTS)
 def test_one_other_card_is_not_worded_as_several(event: str) -> None:
     spanish = content().sms(letter(event, Language.ES_PE, others=1)).text
     english = content().sms(letter(event, Language.EN, others=1)).text
@@ -119,6 +129,7 @@ def test_an_sms_shows_no_price_no_full_number_no_link_and_no_leftover_of_a_templ
 ) -> None:
     for others in (0, 5):
         text = content().sms(letter(event, language, others=others)).text
+        text = text.replace("S/ 99.99", "some") if event == "low_balance" else text
         assert not re.search(r"S/|\$|€|PEN|http|www|\d{6,}|[{}]|  ", text)
 
 
@@ -180,3 +191,64 @@ def test_hostile_values_stay_text_on_one_line() -> None:
     text = content().sms(replace(plain, notices=(notice,), signature="S\nX")).text
     assert text.startswith("S X: 7 days left on your A B {{ 7*7 }} <b>& SIM ending 5678")
     assert text.isprintable()
+
+
+@pytest.mark.parametrize("language", Language)
+def test_a_renewal_tells_the_new_end_and_not_the_day_it_was_entered(language: Language) -> None:
+    plain = letter("renewal_recorded", language)
+    notice = replace(plain.notices[0], deadline_on=date(2026, 3, 1))
+    text = content().sms(replace(plain, notices=(notice,))).text
+    assert DATES[language] in text
+    assert not re.search(r"3月1日|01/03|1 Mar", text)
+
+
+@pytest.mark.parametrize("event", ["low_balance", "low_data"])
+@pytest.mark.parametrize("language", Language)
+def test_a_card_that_runs_low_is_told_its_end_and_no_other_day(
+    event: str, language: Language
+) -> None:
+    plain = letter(event, language)
+    notice = replace(plain.notices[0], deadline_on=date(2026, 3, 1), days=-90)
+    email = content().email(replace(plain, notices=(notice,)))
+    for text in (content().sms(replace(plain, notices=(notice,))).text, email.text, email.html):
+        assert not re.search(r"3月1日|01/03|1 Mar|1 de marzo|90", text.replace("1.390625", ""))
+
+
+@pytest.mark.parametrize("language", Language)
+def test_a_suspended_card_is_sent_to_a_store_with_the_passport(language: Language) -> None:
+    for others in (0, 99):
+        text = content().sms(letter("suspended", language, others=others)).text
+        assert re.search(r"营业厅|門市|tienda|store", text)
+        assert re.search(r"护照|護照|pasaporte|passport", text)
+
+
+@pytest.mark.parametrize("language", Language)
+def test_the_balance_is_told_as_it_is(language: Language) -> None:
+    for others in (0, 99):
+        assert "S/ 99.99" in content().sms(letter("low_balance", language, others=others)).text
+
+
+@everywhere
+def test_a_travel_esim_is_not_called_an_esim_sim(event: str, language: Language) -> None:
+    """Cards of ``other.toml``: the operator's name is "eSIM", and stands where a name would."""
+    for others in (0, 1):
+        plain = letter(event, language, others=others)
+        notices = tuple(replace(n, operator="eSIM", kind=Kind.ESIM) for n in plain.notices)
+        sms = content().sms(replace(plain, notices=notices))
+        email = content().email(replace(plain, notices=notices))
+        assert sms.segments.segments == 1
+        for text in (sms.text, email.subject, email.text.partition("...")[0]):
+            assert "eSIM" in text
+            assert not re.search(r"eSIM (?:e?SIM|data|4G|流量卡)|eSIM[^.，:：]*\(eSIM\)", text)
+
+
+def test_how_a_travel_esim_reads() -> None:
+    def read(language: Language) -> str:
+        plain = letter("plan_end_tomorrow", language)
+        notice = replace(plain.notices[0], operator="eSIM", kind=Kind.ESIM)
+        return content().sms(replace(plain, notices=(notice,))).text
+
+    assert "】eSIM卡(尾号5678)明天" in read(Language.ZH_HANS)
+    assert "】eSIM卡(尾號5678)明天" in read(Language.ZH_HANT)
+    assert ": su chip eSIM ...5678 vence " in read(Language.ES_PE)
+    assert ": your eSIM ending 5678 expires " in read(Language.EN)

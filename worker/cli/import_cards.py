@@ -11,8 +11,7 @@ from worker.cardbook.importer import Result, import_book
 from worker.cardbook.options import ReadOptions
 from worker.cardbook.parse import read_cardbook
 from worker.cardbook.rows import Problem
-from worker.cli.output import as_json_option, print_json
-from worker.core.cards import Language
+from worker.cli.output import LANGUAGES, as_json_option, print_json
 from worker.paths import config_dir
 from worker.rules import load_vocabulary
 from worker.settings import Settings
@@ -25,7 +24,7 @@ _SHOWN_PROBLEMS = 50
 @click.option("--book", required=True, help="The card book this file belongs to.")
 @click.option("--apply", "apply_", is_flag=True, help="Write. Without it nothing is changed.")
 @click.option("--signature", help="How the book's messages are signed (kept with the book).")
-@click.option("--language", type=click.Choice(list(Language)), help="The book's default language.")
+@click.option("--language", type=click.Choice(LANGUAGES), help="The book's default language.")
 @click.option("--time-zone", help="The book's default time zone, such as America/Lima.")
 @click.option("--guardian-email", help="Who keeps the book: told of holders out of reach.")
 @click.option("--encoding", help="Encoding of a text file, if it cannot be told.")

@@ -8,8 +8,7 @@ from typing import Any
 import click
 
 from worker.app import App, build_ready
-from worker.cli.output import Instant, as_json_option, print_json
-from worker.core.cards import Language
+from worker.cli.output import LANGUAGES, Instant, as_json_option, print_json
 from worker.core.life import Effect, Happening, LifeEvent
 from worker.errors import VigenciaError
 from worker.store import views
@@ -94,7 +93,7 @@ def registration(card: str, resolved: bool, now: datetime | None, as_json: bool)
 @click.option("--name", required=True, help="The new holder.")
 @click.option("--email", help="The new holder's email address.")
 @click.option("--phone", "contact_phone", help="A phone with + and country code.")
-@click.option("--language", type=click.Choice(list(Language)), help="Default: the book's.")
+@click.option("--language", type=click.Choice(LANGUAGES), help="Default: the book's.")
 @click.option("--time-zone", help="Default: the phone's country's, else the book's.")
 @now_option
 @as_json_option

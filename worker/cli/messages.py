@@ -11,13 +11,20 @@ from worker.store import views
 from worker.store.engine import reading
 
 
+_STATES = [state.value for state in MessageState]
+
+
 @click.group()
 def messages() -> None:
     """Show messages and how they ended."""
 
 
 @messages.command(name="list")
-@click.option("--state", type=click.Choice(list(MessageState)), help="Only those in this state.")
+@click.option(
+    "--state",
+    type=click.Choice([state.value for state in MessageState]),
+    help="Only those in this state.",
+)
 @click.option("--book", help="Only this card book.")
 @click.option("--limit", type=click.IntRange(1), default=100, show_default=True)
 @as_json_option

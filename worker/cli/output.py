@@ -9,9 +9,15 @@ from typing import Any
 
 import click
 
+from worker.core.cards import Language
+
 as_json_option = click.option(
     "--json", "as_json", is_flag=True, help="Print one JSON document on stdout."
 )
+
+
+# As plain words: of an enum click would offer the names (ZH_HANS), not the values (zh-Hans).
+LANGUAGES = [language.value for language in Language]
 
 
 class Instant(click.ParamType[datetime]):

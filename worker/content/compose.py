@@ -16,7 +16,7 @@ from worker.core.recheck import Item
 from worker.core.routes import Filled, Registered
 from worker.core.rules import Rules
 from worker.core.windows import address_of
-from worker.core.wording import GUARDIAN_EVENT, days_left, event_for
+from worker.core.wording import GUARDIAN_EVENT, LIFE_EVENTS, days_left, event_for
 
 
 def compose(
@@ -75,12 +75,15 @@ def _why(item: Item, rules: Rules) -> str:
 def fill(registered: Registered, letter: Letter) -> Filled:
     """The parameters of a registered text, numbered from 1 as providers want them."""
     first = letter.notices[0]
+    # Of an event the day that counts is the plan's end, where it is known.
+    of_event = first.event in LIFE_EVENTS and first.ends_on is not None
+    date = first.ends_on if of_event and first.ends_on else first.deadline_on
     values = {
         "signature": letter.signature,
         "operator": first.operator,
         "tail": first.tail,
         "days": str(first.days),
-        "date": short_date(first.deadline_on, letter.language),
+        "date": short_date(date, letter.language),
         "others": str(len(letter.notices) - 1),
     }
     named = enumerate(registered.parameters, 1)

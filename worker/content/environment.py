@@ -12,10 +12,11 @@ from jinja2.environment import TemplateModule
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.utils import missing
 
+from worker.content.errors import TemplateError
+from worker.content.events import TESTS
 from worker.content.filters import filters, is_weblink
 from worker.content.letter import Notice, OperatorGuide
 from worker.content.sources import Sources
-from worker.errors import ConfigError
 
 TEXT_LAYOUT: Final = "shared/layout.txt.j2"
 HTML_LAYOUT: Final = "shared/layout.mjml.j2"
@@ -64,22 +65,21 @@ def build(sources: Sources, *, html: bool) -> Sandbox:
         cache_size=-1,
     )
     environment.filters.update(filters(html))
-    environment.tests["weblink"] = is_weblink
+    environment.tests.update({"weblink": is_weblink, **TESTS})
     # A letter's words extend this, and so serve the plain text and the HTML alike.
     environment.globals["layout"] = HTML_LAYOUT if html else TEXT_LAYOUT
     return environment
 
 
-def explain(error: Exception, name: str, known: Mapping[str, object]) -> ConfigError:
+def explain(error: Exception, name: str, known: Mapping[str, object]) -> TemplateError:
     """Say where in the templates ``known`` the rendering of ``name`` went wrong, and how."""
     file, line = _position(error, name, known)
-    where = f"{file}, line {line}" if line else file
     if isinstance(error, TemplateNotFound):
         missing = error.message if str(error.name) in str(error.message) else error.name
-        return ConfigError(f"{where}: there is no template {missing}")
+        return TemplateError(file, line, f"there is no template {missing}")
     what = str(getattr(error, "message", None) or error) or type(error).__name__
     hint = f"a template sees {', '.join(VARIABLES)}; templates/README.md tells what is in them"
-    return ConfigError(f"{where}: {what}", hint)
+    return TemplateError(file, line, what, hint)
 
 
 def _position(error: Exception, name: str, known: Mapping[str, object]) -> tuple[str, int | None]:

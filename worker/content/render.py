@@ -9,11 +9,18 @@ from typing import Any, Final
 from jinja2 import Environment, Template
 
 from worker.content.environment import build, explain
+from worker.content.errors import TemplateError
+from worker.content.events import parts_of
 from worker.content.letter import Letter
 from worker.content.samples import sample_letters
-from worker.content.sources import PARTS, Sources, compile_mjml, read_sources, template_name
+from worker.content.sources import (
+    Sources,
+    compile_mjml,
+    read_sources,
+    template_name,
+    template_names,
+)
 from worker.content.tidy import one_line, variables
-from worker.core.cards import Language
 from worker.core.segments import Segments, measure
 from worker.core.wording import ALL_EVENTS
 from worker.errors import ConfigError
@@ -52,19 +59,30 @@ class Content:
         Raises ``ConfigError`` with file and line for a missing file, a mistake of syntax, a
         variable that no letter has, or anything the sandbox forbids.
         """
-        sources = read_sources(directory)
-        text = build(sources, html=False)
-        html = build(compile_mjml(sources, text), html=True)
-        templates = {
-            name: _compile(html if part == "email.mjml" else text, name, sources)
-            for event in ALL_EVENTS
-            for language in Language
-            for part in PARTS
-            for name in (template_name(event, language, part),)
-        }
-        content = cls(templates, sources)
+        content, errors = cls.collect(directory)
+        for error in errors:
+            raise error
         content.try_out(sample_letters())
         return content
+
+    @classmethod
+    def collect(cls, directory: Path) -> "tuple[Content, list[TemplateError]]":
+        """Compile all that can be compiled; returns that, and every error."""
+        sources, errors = read_sources(directory)
+        text = build(sources, html=False)
+        converted, wrong = compile_mjml(sources, text)
+        html = build(converted, html=True)
+        errors += wrong
+        broken = {error.file for error in errors}
+        templates = {}
+        for name in template_names():
+            if name in sources and name not in broken:
+                try:
+                    environment = html if name.endswith(".mjml.j2") else text
+                    templates[name] = _compile(environment, name, sources)
+                except TemplateError as error:
+                    errors.append(error)
+        return cls(templates, sources), errors
 
     def sms(self, letter: Letter) -> Sms:
         """Render the SMS for ``letter``; raises ``ConfigError`` if its template cannot."""
@@ -82,13 +100,21 @@ class Content:
         )
 
     def try_out(self, letters: Iterable[Letter]) -> None:
-        """Render ``letters`` over both channels; raises ``ConfigError`` for an empty result too."""
+        """Render ``letters`` in all parts; raises ``ConfigError`` for an empty result too."""
         for letter in letters:
+            event = letter.notices[0].event
             email = self.email(letter)
-            for part, text in (("sms.txt", self.sms(letter).text), ("subject.txt", email.subject)):
+            texts = {"subject.txt": email.subject}
+            if "sms.txt" in parts_of(event):
+                texts["sms.txt"] = self.sms(letter).text
+            for part, text in texts.items():
                 if not text:
-                    name = template_name(letter.notices[0].event, letter.language, part)
-                    raise ConfigError(f"{name}: comes out empty")
+                    name = template_name(event, letter.language, part)
+                    raise TemplateError(name, None, "comes out empty")
+
+    def part(self, letter: Letter, part: str) -> str:
+        """Render one template of ``letter``, such as ``email.txt``, and nothing else."""
+        return self._render(letter, part, variables(letter))
 
     def _render(self, letter: Letter, part: str, values: Mapping[str, Any]) -> str:
         name = template_name(letter.notices[0].event, letter.language, part)

@@ -9,7 +9,7 @@ from worker.content.dates import deadline_words
 from worker.content.letter import Letter, Notice, OperatorGuide
 from worker.core.cards import Kind, Language
 from worker.core.deadlines import DeadlineKind
-from worker.core.wording import ALL_EVENTS
+from worker.core.wording import ALL_EVENTS, GUARDIAN_EVENT, LIFE_EVENTS
 
 SAMPLE_DAYS: Final = {
     "plan_end_far": 30,
@@ -21,8 +21,20 @@ SAMPLE_DAYS: Final = {
     "line_loss_near": 15,
     "line_loss_tomorrow": 1,
     "line_lost": -1,
+    **dict.fromkeys(LIFE_EVENTS, 0),
+    GUARDIAN_EVENT: 1,
 }
-_TODAY: Final = date(2026, 6, 12)
+REASONS: Final = ("no_address", "suppressed", "silent", "last_day")
+TODAY: Final = date(2026, 6, 12)
+# The plan's end in days from the sample's today, where an event speaks of it.
+_ENDS: Final = {
+    "renewal_recorded": 30,
+    "renewal_not_effective": 2,
+    "renewal_failed": 2,
+    "low_balance": 8,
+    "low_data": 8,
+    "suspended": -3,
+}
 _NAMES: Final = {
     Language.ZH_HANS: "王小明",
     Language.ZH_HANT: "陳怡君",
@@ -43,34 +55,56 @@ def sample_notice(
 ) -> Notice:
     """One notice of ``event``, as many ``days`` before its deadline as is usual for it."""
     left = SAMPLE_DAYS[event] if days is None else days
-    day = _TODAY + timedelta(days=left)
+    day = TODAY + timedelta(days=left)
+    ends = _ENDS.get(event)
+    guardian = event == GUARDIAN_EVENT
     return Notice(
         event=event,
         operator=operator,
         tail=tail,
         kind=kind,
         plan=plan,
-        deadline=DeadlineKind.LINE_LOSS if event.startswith("line_") else DeadlineKind.PLAN_END,
+        deadline=_deadline(event),
         deadline_on=day,
         deadline_at=deadline_words(day, "America/Lima", language),
         days=left,
+        ends_on=None if ends is None else TODAY + timedelta(days=ends),
+        balance="S/ 2.00" if event == "low_balance" else None,
+        receipt_ref="R-20260612" if event.startswith("renewal_") else None,
+        holder=_NAMES[language] if guardian else None,
+        why=REASONS[0] if guardian else None,
     )
+
+
+def bare(notice: Notice) -> Notice:
+    """The same without all that may be unknown."""
+    return replace(notice, plan=None, ends_on=None, balance=None, receipt_ref=None)
+
+
+def _deadline(event: str) -> str:
+    if event in LIFE_EVENTS:
+        return event
+    far = event.startswith("line_") or event == GUARDIAN_EVENT
+    return DeadlineKind.LINE_LOSS if far else DeadlineKind.PLAN_END
 
 
 def sample_letter(event: str, language: Language, *, others: int = 0) -> Letter:
     """A letter about a card with ``event`` and ``others`` more cards with more time left."""
     kinds = tuple(Kind)
+    further = GUARDIAN_EVENT if event == GUARDIAN_EVENT else "plan_end_far"
     more = (
         sample_notice(
-            "plan_end_far",
+            further,
             language,
             operator="Movistar",
             tail=f"{index:04}",
             kind=kinds[index % len(kinds)],
-            days=SAMPLE_DAYS["plan_end_far"] + index,
+            days=SAMPLE_DAYS[further] + index,
         )
         for index in range(1, others + 1)
     )
+    if further == GUARDIAN_EVENT:
+        more = (replace(n, why=REASONS[i % len(REASONS)]) for i, n in enumerate(more, 1))
     return Letter(
         language=language,
         signature="Vigencia",
@@ -85,14 +119,26 @@ def sample_letter(event: str, language: Language, *, others: int = 0) -> Letter:
 
 
 def sample_letters() -> Iterator[Letter]:
-    """For every event and language letters rich and bare, so that no branch is spared."""
+    """For every event and language letters rich and bare, so that no branch is spared; what cards
+    of all events show together stands in the shared layout, and is tried once a language."""
+    events = tuple(event for event in ALL_EVENTS if event != GUARDIAN_EVENT)
     for event in ALL_EVENTS:
         for language in Language:
             yield sample_letter(event, language, others=1)
-            yield replace(
-                sample_letter(event, language),
-                notices=tuple(sample_notice(each, language) for each in (event, *ALL_EVENTS)),
-            )
+            if event in (events[0], GUARDIAN_EVENT):
+                yield rich_letter(event, language, events)
             last = 0 if event == "line_loss_tomorrow" else None
-            bare = sample_notice(event, language, plan=None, kind=Kind.ESIM, days=last)
-            yield Letter(language, "Vigencia", "", (bare,))
+            poor = bare(sample_notice(event, language, kind=Kind.ESIM, days=last))
+            yield Letter(language, "Vigencia", "", (poor,))
+
+
+def rich_letter(event: str, language: Language, further: tuple[str, ...]) -> Letter:
+    """A letter of ``event`` with a card of each of the ``further`` events, and all that packs can
+    tell; one to the keeper of a card book has a card for each reason."""
+    if event == GUARDIAN_EVENT:
+        notices = tuple(replace(sample_notice(event, language), why=why) for why in REASONS)
+    else:
+        notices = tuple(sample_notice(each, language) for each in (event, *further))
+    letter = sample_letter(event, language)
+    guide = replace(letter.guides[0], app="App", online=("A", "B"), in_person=("C",), abroad=("D",))
+    return replace(letter, notices=notices, guides=(guide,))

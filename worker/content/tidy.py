@@ -49,6 +49,11 @@ def _notice(notice: Notice) -> Notice:
         deadline_on=notice.deadline_on,
         deadline_at=one_line(notice.deadline_at),
         days=notice.days,
+        ends_on=notice.ends_on,
+        balance=_optional(notice.balance),
+        receipt_ref=_optional(notice.receipt_ref),
+        holder=_optional(notice.holder),
+        why=_optional(notice.why),
     )
 
 
@@ -58,7 +63,15 @@ def _guide(guide: OperatorGuide) -> OperatorGuide:
         hotline=_optional(guide.hotline),
         website=_optional(guide.website),
         checked_on=guide.checked_on,
+        app=_optional(guide.app),
+        online=_names(guide.online),
+        in_person=_names(guide.in_person),
+        abroad=_names(guide.abroad),
     )
+
+
+def _names(values: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(name for value in values if (name := one_line(value)))
 
 
 def _optional(value: str | None) -> str | None:

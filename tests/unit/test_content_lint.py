@@ -1,0 +1,233 @@
+"""Each rule of the look at templates: what it finds, where, and what it leaves alone."""
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from content_helpers import ROOT, TEMPLATES, content
+from core_helpers import RULES
+
+from worker.content.environment import build
+from worker.content.findings import Finding
+from worker.content.gallery import gallery
+from worker.content.lint import lint_templates
+from worker.content.lint_cases import days_of
+from worker.content.lint_letters import Letters
+from worker.content.lint_names import check_names
+from worker.content.lint_words import check_words
+from worker.content.render import Content
+from worker.core.deadlines import DeadlineKind
+from worker.core.wording import DEADLINE_EVENTS, EVENTS, PAST, event_for
+
+SYNTAX = build({}, html=False)
+PACKS = tuple(RULES.packs.values())
+
+
+def words(name: str, source: str) -> list[tuple[int, str]]:
+    return [(one.line, one.message) for one in check_words({name: source}, SYNTAX)]
+
+
+def letters(event: str, part: str = "", source: str = "", signature: str = "Vigencia") -> list[str]:
+    """``event`` with one English, Spanish or Chinese template changed, as ``rule key: message``."""
+    shipped = content()
+    templates = dict(shipped.templates)
+    if part:
+        name = f"{event}/{part}.j2"
+        environment = build({**shipped.sources, name: source}, html=part.endswith("mjml"))
+        templates[name] = environment.get_template(name)
+    changed = replace(shipped, templates=templates)
+    found = Letters(changed, signature, PACKS, (event,)).check()
+    return [f"{one.severity} {one.rule} {one.key}: {one.message}" for one in found]
+
+
+def test_the_shipped_templates_have_no_finding() -> None:
+    assert lint_templates(TEMPLATES, "Vigencia", PACKS)[1] == []
+
+
+def test_all_findings_come_at_once_each_with_file_and_line(tmp_path: Path) -> None:
+    directory = Path(shutil.copytree(TEMPLATES, tmp_path / "templates"))
+    for path in directory.iterdir():  # a few events are enough, and the rest is missing
+        if path.is_dir() and path.name not in ("shared", "low_data", "recycled"):
+            shutil.rmtree(path)
+    (directory / "low_data/en/sms.txt.j2").unlink()
+    (directory / "low_data/es-PE/sms.txt.j2").write_text("{{ first. }}")
+    (directory / "recycled/en/sms.txt.j2").write_text("\n{{ signature }} {{ no_such }}")
+    (directory / "recycled/es-PE/email.mjml.j2").write_text("<mjml><mj-body></mjml>")
+    _, found = lint_templates(directory, "Vigencia", PACKS)
+    told = {(Path(f.file).relative_to(directory).as_posix(), f.line, f.rule) for f in found}
+    for wanted in (
+        ("suspended", 0, "template"),
+        ("low_data/en/sms.txt.j2", 0, "template"),
+        ("low_data/es-PE/sms.txt.j2", 1, "template"),
+        ("recycled/en/sms.txt.j2", 2, "render"),
+        ("recycled/es-PE/email.mjml.j2", 0, "template"),
+    ):
+        assert wanted in told
+    assert all(one.severity == "error" for one in found if one.rule != "unused")
+
+
+@pytest.mark.parametrize(
+    ("name", "source", "found"),
+    [
+        ("e/zh-Hans/sms.txt.j2", "您的{{ a }}\n門号", [(2, "門 is not a character of zh-Hans")]),
+        ("e/zh-Hans/sms.txt.j2", "请储值", [(1, "储值 is not said in zh-Hans")]),
+        ("e/zh-Hant/sms.txt.j2", "您的\n\n号", [(3, "号 is not a character of zh-Hant")]),
+        ("e/zh-Hant/sms.txt.j2", "請充值", [(1, "充值 is not said in zh-Hant")]),
+        ("e/zh-Hant/sms.txt.j2", "請 Top up now", [(1, "not translated: Top up now"),
+                                                     (1, "not translated: Top")]),
+        ("shared/zh-Hans/words.j2", '{% set a = "先 hoy" %}', [(1, "not translated: hoy")]),
+        ("e/es-PE/sms.txt.j2", "Recargue the chip", [(1, "not translated: the")]),
+        ("e/es-PE/sms.txt.j2", "Recargue hoy 卡", [(1, "not translated: 卡")]),
+        ("e/en/sms.txt.j2", "Top up hoy", [(1, "not translated: hoy")]),
+        ("e/en/sms.txt.j2", "Top up – now", [(1, "– is not used in en")]),
+        ("e/en/sms.txt.j2", "{% if x == 'el' %}Top up{% endif %}{# hoy #}", []),
+        ("shared/layout.txt.j2", "hoy 卡", []),
+        ("e/en/sms.txt.j2", "{{ broken", []),
+    ],
+)  # fmt: skip
+def test_what_is_not_translated_is_found_with_its_line(
+    name: str, source: str, found: list[tuple[int, str]]
+) -> None:
+    told = words(name, source)
+    assert [one for one in told if one in found] == found
+    assert bool(told) is bool(found)
+
+
+def test_what_nobody_uses_is_found() -> None:
+    sources = {
+        "shared/en/words.j2": '{% set used = "a" %}\n{% set stale = "b" %}\n'
+        "{% macro old() %}{% endmacro %}",
+        "e/en/sms.txt.j2": '{% import "shared/en/words.j2" as words %}{{ words.used }}',
+        "e/en/subject.txt.j2": '\n{% import "shared/en/words.j2" as words %}x',
+        "e/en/email.txt.j2": '{% extends layout %}{% import "shared/en/words.j2" as words %}',
+    }
+    told = [(one.file, one.line, one.message) for one in check_names(sources, SYNTAX)]
+    assert sorted(told) == [
+        ("e/en/subject.txt.j2", 2, "words is imported and never used"),
+        ("shared/en/words.j2", 2, "stale is never used"),
+        ("shared/en/words.j2", 3, "old is never used"),
+    ]
+
+
+FULL = (
+    '{% import "shared/en/sms.j2" as sms %}{{ signature }} {{ first.operator }} {{ first.tail }} '
+    "{{ first.deadline_on | short_date }} {{ sms.out }}"
+)
+
+
+def test_a_text_that_says_everything_passes() -> None:
+    assert letters("suspended", "en/sms.txt", FULL) == []
+
+
+@pytest.mark.parametrize(
+    ("left_out", "rule"),
+    [
+        ("{{ first.tail }}", "tail"),
+        ("{{ first.deadline_on | short_date }}", "date"),
+        ("{{ sms.out }}", "way-out"),
+        ("{{ signature }}", "signature"),
+    ],
+)
+def test_what_an_sms_must_say_and_does_not_is_an_error(left_out: str, rule: str) -> None:
+    [told] = letters("suspended", "en/sms.txt", FULL.replace(left_out, ""))
+    assert told.startswith(f"error {rule} suspended en: ")
+
+
+def test_a_value_that_is_not_known_is_not_shown_as_none() -> None:
+    [told] = letters("low_balance", "en/sms.txt", FULL.replace("deadline_on", "ends_on") + "")[:1]
+    assert "error render low_balance en" in told  # a date that may be missing
+    told = letters("low_balance", "en/sms.txt", FULL + "{{ first.balance }}")[-1]
+    assert "error leftover low_balance en" in told
+
+
+@pytest.mark.parametrize(
+    ("part", "source", "rules"),
+    [
+        ("en/subject.txt", "SIM", {"tail"}),
+        ("en/email.txt", "{{ first.tail }} {{ unsubscribe or 1 }}", {"date"}),
+        (
+            "en/email.txt",
+            "{{ first.tail }} {{ first.deadline_on | long_date }}",
+            {"way-out"},
+        ),
+        (
+            "en/email.mjml",
+            "<p>{{ first.deadline_on | long_date }} {{ unsubscribe or 1 }}</p>",
+            {"tail"},
+        ),
+    ],
+)
+def test_what_an_email_must_say_and_does_not_is_an_error(
+    part: str, source: str, rules: set[str]
+) -> None:
+    assert {told.split()[1] for told in letters("suspended", part, source)} == rules
+
+
+def test_a_text_of_two_segments_is_an_error() -> None:
+    [told] = letters("suspended", "en/sms.txt", FULL + " and so on" * 12)
+    assert told.startswith("error segments suspended en: ")
+    assert "2 segments" in told
+
+
+def test_an_accent_outside_gsm_7_is_an_error_that_names_it() -> None:
+    source = FULL.replace("shared/en", "shared/es-PE") + " según"
+    [told] = letters("suspended", "es-PE/sms.txt", source)
+    assert told == (
+        "error gsm-7 suspended es-PE: ú is not in GSM-7, so that 160 characters become 70"
+    )
+
+
+def test_a_long_signature_is_a_warning_for_each_language_it_is_too_long_in() -> None:
+    told = letters("suspended", signature="Agencia Los Andes del Sur")
+    assert told
+    for one in told:
+        assert one.startswith("warning segments suspended ")
+        assert "the signature 'Agencia Los Andes del Sur' makes it 2 segments" in one
+
+
+def test_an_accent_in_the_signature_is_a_warning() -> None:
+    told = letters("suspended", "en/sms.txt", FULL, signature="Perú SIM ú")
+    assert [one for one in told if " en: " in one] == [
+        "warning gsm-7 suspended en: ú (of the signature or an operator) is not in GSM-7, "
+        "so that 160 characters become 70"
+    ]
+
+
+def test_a_long_operator_is_a_warning_that_names_it() -> None:
+    pack = replace(PACKS[0], name="Compañía del Extremo Sur del Perú")
+    found = Letters(content(), "Vigencia", (pack,), ("suspended",)).check()
+    assert found
+    assert {one.severity for one in found} == {"warning"}
+    assert all("Extremo Sur" in f.message or "GSM-7" in f.message for f in found)
+
+
+def test_an_undefined_variable_in_a_rare_case_is_found_with_file_and_line() -> None:
+    source = FULL + "\n{% if others == 99 %}{{ rare }}{% endif %}"
+    shipped = content()
+    name = "suspended/en/sms.txt.j2"
+    environment = build({**shipped.sources, name: source}, html=False)
+    templates = {**shipped.templates, name: environment.get_template(name)}
+    changed = Content(templates, {**shipped.sources, name: source})
+    found = Letters(changed, "Vigencia", PACKS, ("suspended",)).check()
+    what = "'rare' is undefined"
+    assert found == [Finding(name, 2, "error", "render", "suspended en", what)]
+
+
+@pytest.mark.parametrize("event", DEADLINE_EVENTS)
+def test_the_days_that_are_tried_are_those_at_which_a_text_begins_and_ends(event: str) -> None:
+    kind = next(k for k in PAST if event in (PAST[k], *(name for _, name in EVENTS[k])))
+    days = days_of(event)
+    assert {event_for(kind, each) for each in days} == {event}
+    if event == PAST[kind]:
+        assert max(days) == -1
+    else:
+        assert event_for(kind, min(days) - 1) != event
+        assert max(days) == 365 or event_for(kind, max(days) + 1) != event
+    assert kind in DeadlineKind
+
+
+def test_the_gallery_is_up_to_date_with_the_templates() -> None:
+    """If not: make gallery."""
+    written = {path.name: path.read_text("utf-8") for path in (ROOT / "docs/texts").glob("*")}
+    assert written == gallery(content())

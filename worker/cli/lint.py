@@ -1,0 +1,144 @@
+"""`vigencia lint`: everything that can be wrong with texts and rules, before anybody reads it."""
+
+import re
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from worker.cli.output import as_json_option, print_json
+from worker.content.findings import Finding
+from worker.content.lint import lint_templates
+from worker.content.render import Content
+from worker.content.sources import template_name
+from worker.core.cards import Channel, Language
+from worker.core.operators import OperatorPack, parse_pack
+from worker.core.policy import parse_policies
+from worker.core.wording import GUARDIAN_EVENT, event_for
+from worker.errors import ConfigError
+from worker.paths import config_dir, read_toml, templates_dir
+from worker.rules import load_rules, load_vocabulary
+from worker.settings import BookDefaults, load
+
+_PLACE = re.compile(r"(?P<file>[^:]+\.toml): (?P<key>[^:]+): (?P<what>.+)")
+_PARTS = {Channel.SMS: "sms.txt", Channel.EMAIL: "email.txt", Channel.GUARDIAN: "email.txt"}
+
+
+@click.command()
+@as_json_option
+def lint(as_json: bool) -> None:
+    """Check every text, operator pack, policy and word list; tell all findings at once.
+
+    The signature and the operators are those of the configuration. Exit code 1 if there is an
+    error, 0 if there are warnings only.
+    """
+    directory = config_dir()
+    content, found = lint_templates(templates_dir(), _signature(), _packs(directory))
+    found = sorted([*_config(directory), *_windows(directory, content), *found])
+    errors = sum(one.severity == "error" for one in found)
+    if as_json:
+        told = [{**asdict(one), "line": one.line or None} for one in found]
+        counts = {"errors": errors, "warnings": len(found) - errors}
+        print_json({"ok": not errors, **counts, "findings": told})
+    else:
+        for one in found:
+            where = f"{one.file}:{one.line}" if one.line else one.file
+            color = "red" if one.severity == "error" else "yellow"
+            mark = click.style(one.severity, fg=color)
+            click.echo(f"{where}: {mark} [{one.rule}] {one.key}: {one.message}")
+        click.echo(f"{errors} errors, {len(found) - errors} warnings")
+    sys.exit(1 if errors else 0)
+
+
+def _signature() -> str:
+    """The signature in force; what is wrong with the settings is told beside."""
+    try:
+        return load().book.signature
+    except ConfigError:
+        return str(BookDefaults.model_fields["signature"].default)
+
+
+def _packs(directory: Path) -> list[OperatorPack]:
+    """The packs that are right."""
+    packs = []
+    for file in sorted((directory / "operators").glob("*.toml")):
+        try:
+            pack, _ = parse_pack(file.stem, read_toml(file))
+        except ConfigError:
+            continue
+        if pack:
+            packs.append(pack)
+    return packs
+
+
+def _config(directory: Path) -> Iterator[Finding]:
+    """What is wrong with the TOML files: first what cannot be read at all."""
+    broken = False
+    for file in [*sorted(directory.glob("*.toml")), *sorted(directory.glob("operators/*.toml"))]:
+        try:
+            read_toml(file)
+        except ConfigError as error:
+            broken = True
+            line = re.search(r"at line (\d+)", error.message)
+            number = int(line[1]) if line else 0
+            yield Finding(str(file), number, "error", "toml", file.stem, error.message)
+    if broken:
+        return
+    try:
+        load()
+    except ConfigError as error:
+        yield from _told(error, directory / "vigencia.toml")
+    try:
+        rules = load_rules(directory)
+        load_vocabulary(directory, rules)
+    except ConfigError as error:
+        yield from _told(error, directory)
+
+
+def _told(error: ConfigError, default: Path) -> Iterator[Finding]:
+    """The lines of an error, each with its file and key; the first of several is a heading."""
+    lines = error.message.splitlines()
+    for line in lines[1:] or lines:
+        if found := _PLACE.fullmatch(line.strip()):
+            file, key, what = Path(found["file"]), found["key"], found["what"]
+        else:
+            key, _, what = line.strip().partition(": ")
+            file = default
+        number = line_of(file, key)
+        yield Finding(str(file), number, "error", "config", key, what or key)
+
+
+def line_of(file: Path, key: str) -> int:
+    """The line of ``file`` at which ``key`` (such as ``contact.hotline.source``) is set, or 0."""
+    try:
+        lines = file.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError):
+        return 0
+    number = 0
+    for part in key.split("."):
+        wanted = re.compile(rf'\s*\[*\s*(?:\w+\.)*"?{re.escape(part)}"?\s*(?:=|\]|\.)')
+        later = (n for n, line in enumerate(lines, 1) if n > number and wanted.match(line))
+        number = next(later, number)
+    return number
+
+
+def _windows(directory: Path, content: Content) -> Iterator[Finding]:
+    """Windows of a policy that no text tells of."""
+    path = directory / "policies.toml"
+    try:
+        policies, _ = parse_policies(read_toml(path))
+    except ConfigError:
+        return  # told already
+    for policy in policies.values():
+        for window in policy.windows:
+            event = event_for(window.deadline, -window.offset)
+            for channel in window.channels:
+                for language in Language:
+                    told = GUARDIAN_EVENT if channel is Channel.GUARDIAN else event
+                    name = template_name(told, language, _PARTS[channel])
+                    if name not in content.templates:
+                        key = f"{policy.kind}.{window.name}"
+                        what = f"no text tells of it: {name} is missing or wrong"
+                        yield Finding(str(path), line_of(path, key), "error", "window", key, what)

@@ -1,0 +1,181 @@
+"""`vigencia preview`: a text as a holder would read it, and a gallery of all texts."""
+
+from dataclasses import asdict, replace
+from datetime import UTC, datetime, time, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import click
+
+from worker.app import build_ready
+from worker.cli.output import as_json_option, print_json
+from worker.content.compose import compose
+from worker.content.events import parts_of
+from worker.content.gallery import cost, gallery
+from worker.content.letter import Letter
+from worker.content.lint_cases import days_of
+from worker.content.render import Content, Email, Sms
+from worker.content.samples import sample_letter
+from worker.core.cards import Channel, Language
+from worker.core.deadlines import DeadlineKind
+from worker.core.life import LifeNotice
+from worker.core.recheck import Item
+from worker.core.reminders import ReminderKey
+from worker.core.rules import Rules
+from worker.core.wording import ALL_EVENTS, EVENTS, GUARDIAN_EVENT, LIFE_EVENTS, PAST, days_left
+from worker.errors import VigenciaError
+from worker.paths import templates_dir
+from worker.settings import load
+from worker.store import cards as card_store
+from worker.store.cards import Watched
+from worker.store.engine import reading
+
+
+@click.command()
+@click.argument("event", required=False, type=click.Choice(ALL_EVENTS), metavar="EVENT")
+@click.option(
+    "--language",
+    type=click.Choice([each.value for each in Language]),
+    help="Default: the holder's.",
+)
+@click.option(
+    "--channel",
+    type=click.Choice([Channel.SMS.value, Channel.EMAIL.value]),
+    help="Default: sms, where there is one.",
+)
+@click.option("--card", type=click.IntRange(1), help="The text for this card of the database.")
+@click.option(
+    "--html", type=click.Path(dir_okay=False, path_type=Path), help="Write the HTML here."
+)
+@click.option("--gallery", "pages", type=click.Path(file_okay=False, path_type=Path),
+              help="Write a page of all texts for each language into this directory.")  # fmt: skip
+@as_json_option
+def preview(
+    event: str | None,
+    language: str | None,
+    channel: str | None,
+    card: int | None,
+    html: Path | None,
+    pages: Path | None,
+    as_json: bool,
+) -> None:
+    """Show the text of EVENT for a sample card, or for a card of yours; nothing is sent.
+
+    Events are the folders of the templates, such as plan_end_near or low_balance.
+    """
+    if pages:
+        _write_pages(_content(), pages, as_json)
+        return
+    if event is None:
+        raise click.UsageError(f"Name an event: {', '.join(ALL_EVENTS)}")
+    way = _channel(event, channel, html)
+    content = _content()
+    spoken = Language(language) if language else None
+    letter = _of_card(event, card, spoken, way) if card else _sample(event, spoken)
+    if way is Channel.SMS:
+        _show_sms(content.sms(letter), as_json)
+    else:
+        _show_email(content.email(letter), html, as_json)
+
+
+def _content() -> Content:
+    """The templates; what is wrong only with other letters does not matter here."""
+    content, errors = Content.collect(templates_dir())
+    for error in errors:
+        raise error
+    return content
+
+
+def _channel(event: str, wanted: str | None, html: Path | None) -> Channel:
+    """The channel that was asked for, else the one the rest of the question fits."""
+    has_sms = "sms.txt" in parts_of(event)
+    channel = Channel(wanted) if wanted else Channel.EMAIL if html or not has_sms else Channel.SMS
+    if channel is Channel.SMS and (html or not has_sms):
+        what = "An SMS has no HTML" if html else f"{event} goes by email only"
+        raise click.UsageError(f"{what}: use --channel email")
+    return channel
+
+
+def _write_pages(content: Content, directory: Path, as_json: bool) -> None:
+    directory.mkdir(parents=True, exist_ok=True)
+    for name, page in gallery(content).items():
+        (directory / name).write_text(page, encoding="utf-8")
+    if as_json:
+        print_json({"written": [str(directory / name) for name in gallery(content)]})
+    else:
+        click.echo(f"Wrote {len(Language)} pages to {directory}")
+
+
+def _show_sms(sms: Sms, as_json: bool) -> None:
+    if as_json:
+        print_json({"channel": "sms", "text": sms.text, **asdict(sms.segments)})
+        return
+    click.echo(sms.text)
+    click.echo(f"\n({cost(sms)})")
+
+
+def _show_email(email: Email, html: Path | None, as_json: bool) -> None:
+    if html:
+        html.write_text(email.html, encoding="utf-8")
+    if as_json:
+        print_json({"channel": "email", "subject": email.subject, "text": email.text,
+                    "html": str(html) if html else None})  # fmt: skip
+        return
+    click.echo(f"Subject: {email.subject}\n\n{email.text}", nl=False)
+    if html:
+        click.echo(f"\n(the HTML is in {html})")
+
+
+def _sample(event: str, language: Language | None) -> Letter:
+    book = load().book
+    return replace(sample_letter(event, language or book.language), signature=book.signature)
+
+
+def _of_card(event: str, card: int, language: Language | None, channel: Channel) -> Letter:
+    """The letter about one card, on a day on which ``event`` is true of it."""
+    if event == GUARDIAN_EVENT:
+        raise click.UsageError(f"{event} is about several cards: leave out --card")
+    app = build_ready()
+    with reading(app.engine) as conn:
+        watched = card_store.load(conn, [card]).get(card)
+    if watched is None:
+        raise VigenciaError("There is no such card.", "List them with: vigencia cards list")
+    now = app.now()
+    key, moment = _key(event, watched, app.rules, channel, now)
+    item = Item(0, key, moment, moment, watched.card)
+    told = (item,), watched.holder, watched.signature, app.rules, moment
+    return compose(*told, language or watched.holder.language)
+
+
+def _key(
+    event: str, watched: Watched, rules: Rules, channel: Channel, now: datetime
+) -> tuple[ReminderKey, datetime]:
+    """What the letter is about, and the day nearest to ``now`` on which ``event`` is its text."""
+    zone = watched.holder.time_zone
+    if event in LIFE_EVENTS:
+        today = now.astimezone(ZoneInfo(watched.card.time_zone)).date()
+        return ReminderKey(LifeNotice(event), today, event, channel), now
+    kind = _kind(event)
+    deadline = rules.ladder(watched.card).get(kind)
+    if deadline is None:
+        raise VigenciaError(
+            f"Nobody knows the {kind} of card {watched.card.id}, so {event} is never sent for it.",
+            f"Look at it with: vigencia cards show {watched.card.id}",
+        )
+    reach = days_of(event)
+    days = min(max(days_left(deadline, now, zone), min(reach)), max(reach))
+    local = datetime.combine(deadline.on - timedelta(days=days), time(12), ZoneInfo(zone))
+    moment = local.astimezone(UTC)
+    # Noon there may still be before the end of the day in the card's zone, or after it.
+    while days < 0 and moment < deadline.at:
+        moment += timedelta(hours=12)
+    while days >= 0 and moment >= deadline.at:
+        moment -= timedelta(hours=1)
+    return ReminderKey(kind, deadline.on, event, channel), moment
+
+
+def _kind(event: str) -> DeadlineKind:
+    for kind, steps in EVENTS.items():
+        if event == PAST[kind] or any(name == event for _, name in steps):
+            return kind
+    raise AssertionError(event)

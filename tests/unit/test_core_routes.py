@@ -25,7 +25,7 @@ def test_the_shipped_routes_are_right() -> None:
         ("+51987654321", Language.ZH_HANT, Language.ES_PE),
         ("+51987654321", Language.EN, Language.EN),
         ("+8613800138000", Language.ZH_HANS, Language.ZH_HANS),
-        ("+8613800138000", Language.ES_PE, Language.ZH_HANS),
+        ("+8613800138000", Language.ES_PE, Language.ES_PE),
         ("+14155550100", Language.ZH_HANS, Language.ZH_HANS),
         ("+34600000000", Language.ES_PE, Language.ES_PE),
     ],

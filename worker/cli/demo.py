@@ -94,7 +94,7 @@ def _run(
         result = audit(here.app, here.sandbox_url, start, end)
         with reading(here.app.engine) as conn:
             told = totals(conn) | {"lost": result.lost, "duplicates": result.duplicates}
-            told |= {"samples": samples(conn), "by_day": by_day(conn)}
+            told |= {"samples": samples(conn, here.app.rules.routes), "by_day": by_day(conn)}
     return {"cards": told.pop("cards"), "days": days, **told}
 
 

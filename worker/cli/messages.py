@@ -10,7 +10,6 @@ from worker.log import mask
 from worker.store import views
 from worker.store.engine import reading
 
-
 _STATES = [state.value for state in MessageState]
 
 

@@ -1,7 +1,7 @@
 """What the demo tells: totals, a table by day, one text per language and channel."""
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -11,6 +11,7 @@ from sqlalchemy import Connection, func, select
 from worker.core.cards import CARD_TIME_ZONE, Channel, Language
 from worker.core.hours import local_day
 from worker.core.reminders import ReminderState
+from worker.core.routes import Routes
 from worker.store.tables import attempts, cards, holders, messages, reminders
 
 
@@ -59,27 +60,33 @@ def by_day(conn: Connection) -> list[Day]:
     ]
 
 
-def samples(conn: Connection) -> list[dict[str, Any]]:
+def samples(conn: Connection, routes: Routes) -> list[dict[str, Any]]:
     """One SMS and one email in each language, as they were sent."""
     found: list[dict[str, Any]] = []
     for language in Language:
-        for channel in Channel:
-            row = conn.execute(
-                select(messages.c.subject, messages.c.body, messages.c.segments)
-                .join(holders, holders.c.id == messages.c.holder_id)
-                .where(
-                    holders.c.language == language,
-                    messages.c.channel == channel,
-                    messages.c.body.is_not(None),
-                )
-                .order_by(messages.c.id)
-                .limit(1)
-            ).one_or_none()
+        for channel in (Channel.SMS, Channel.EMAIL):
+            row = next(iter(_sent_in(conn, routes, language, channel)), None)
             if row is not None:
                 sample = {"language": language.value, "channel": channel.value, "text": row.body}
                 extra = {"subject": row.subject, "segments": row.segments}
                 found.append(sample | {k: v for k, v in extra.items() if v is not None})
     return found
+
+
+def _sent_in(
+    conn: Connection, routes: Routes, language: Language, channel: Channel
+) -> Iterator[Any]:
+    """Messages to readers of ``language``, but for SMS whose route asked for another one."""
+    rows = conn.execute(
+        select(messages.c.subject, messages.c.body, messages.c.segments, attempts.c.address)
+        .join(holders, holders.c.id == messages.c.holder_id)
+        .join(attempts, attempts.c.message_id == messages.c.id)
+        .where(holders.c.language == language, messages.c.channel == channel)
+        .order_by(messages.c.id)
+    )
+    for row in rows:
+        if channel is Channel.EMAIL or routes.route(row.address).language_for(language) is language:
+            yield row
 
 
 def _pairs(conn: Connection, column: Any) -> Sequence[tuple[str, int]]:

@@ -12,6 +12,8 @@ from worker.core.outcomes import Outcome, OutcomeKind
 from worker.core.reminders import MessageState, ReminderState
 from worker.errors import VigenciaError
 from worker.life import Life
+from worker.store.cards import claim_due, recheck
+from worker.store.engine import writing
 from worker.store.tables import books, cards, holders, messages, reminders, suppressions
 
 DAY = timedelta(days=1)
@@ -161,6 +163,32 @@ def test_a_number_in_china_is_tried_twice_a_day_and_then_told_by_email(world: Wo
     assert ("sms", ReminderState.SUPPRESSED, "daily_cap") in world.told()
     world.send(NOW + timedelta(minutes=5))
     assert len(world.accepted(Channel.EMAIL)) == 1
+
+
+def test_a_daily_cap_holds_within_one_batch_too(world: World) -> None:
+    holders = [
+        world.holder(name=name, contact_phone="+8613800138000", language="zh-Hans")
+        for name in ("Li", "Wang", "Zhao")
+    ]
+    for holder in holders:
+        world.card(holder, plan_end=TODAY)
+    world.check()
+    world.send()
+    assert len(world.accepted(Channel.SMS)) == 2
+
+
+def test_after_a_change_of_policy_all_cards_are_asked_again_and_nothing_is_repeated(
+    world: World,
+) -> None:
+    ids = world.cards(3)
+    world.check()
+    world.change(cards, ids[0], state=CardState.RECYCLED)
+    with writing(world.engine) as conn:
+        assert recheck(conn, None) == 2
+        assert sorted(claim_due(conn, NOW, 10, DAY)) == ids[1:]
+    before = len(world.rows(reminders))
+    world.check()
+    assert len(world.rows(reminders)) == before
 
 
 def test_an_attempt_that_never_arrived_does_not_count_for_the_cap(world: World) -> None:

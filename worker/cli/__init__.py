@@ -24,6 +24,9 @@ _COMMANDS: Mapping[str, tuple[str, str, str]] = {
     "doctor": ("doctor", "doctor", "Say what is configured, reachable and missing."),
     "cards": ("cards", "cards", "Import and show cards."),
     "messages": ("messages", "messages", "Show messages and how they ended."),
+    "lint": ("lint", "lint", "Check every text, operator pack, policy and word list."),
+    "preview": ("preview", "preview", "Show a text as a holder would read it."),
+    "simulate": ("simulate", "simulate", "Tell what will be sent on which day; send nothing."),
 }
 
 

@@ -10,8 +10,10 @@ from worker.cli.life import LIFE_COMMANDS
 from worker.cli.output import as_json_option, print_json, print_table
 from worker.errors import CardBookError
 from worker.store import views
+from worker.store.books import find
 from worker.store.cards import AT_ONCE
-from worker.store.engine import reading
+from worker.store.cards import recheck as ask_again
+from worker.store.engine import reading, writing
 
 # What an expected reading of a card book holds: the names and values of `cards list --json`.
 _LISTED = (
@@ -36,6 +38,26 @@ def cards() -> None:
 cards.add_command(import_)
 for _command in LIFE_COMMANDS:
     cards.add_command(_command)
+
+
+@cards.command()
+@click.option("--book", help="Only this card book.")
+@as_json_option
+def recheck(book: str | None, as_json: bool) -> None:
+    """Have all cards checked again, after policies or operator packs have changed.
+
+    Repeats nothing that was sent: a card that owes nothing new is only looked at.
+    """
+    app = build_ready()
+    with writing(app.engine) as conn:
+        book_id = find(conn, book) if book else None
+        if book and book_id is None:
+            raise CardBookError(f"There is no card book {book!r}.", "Import one first.")
+        count = ask_again(conn, book_id)
+    if as_json:
+        print_json({"cards": count})
+    else:
+        click.echo(f"{count} cards will be checked at the next tick.")
 
 
 @cards.command(name="list")

@@ -1,6 +1,7 @@
 """Before the call: claim, look once more, render, and commit the attempts. One transaction."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -54,6 +55,7 @@ class Preparation:
             parcels = message_store.claim(conn, channel, ids, now, self.lease)
             dead = self._suppressed(conn, channel, parcels)
             ready: list[Ready] = []
+            started: Counter[str] = Counter()
             for parcel in parcels:
                 verdict = recheck(
                     parcel.items,
@@ -64,8 +66,9 @@ class Preparation:
                     self.rules.ladder,
                     dead.get,
                 )
-                if one := self._apply(conn, parcel, verdict, now):
+                if one := self._apply(conn, parcel, verdict, now, started):
                     ready.append(one)
+                    started[one.out.to] += 1
             self._commit_attempts(conn, ready, now)
         return ready
 
@@ -85,9 +88,15 @@ class Preparation:
         return suppressions.reasons(conn, by_email, addresses)
 
     def _apply(
-        self, conn: Connection, parcel: Parcel, verdict: Verdict, now: datetime
+        self,
+        conn: Connection,
+        parcel: Parcel,
+        verdict: Verdict,
+        now: datetime,
+        started: Mapping[str, int],
     ) -> Ready | None:
-        """Write what the verdict says; a ``Ready`` if something is left to send now."""
+        """Write what the verdict says; a ``Ready`` if something is left to send now. ``started``:
+        how many messages of this batch go to each address."""
         for end in verdict.ended:
             ledger.end(conn, [end.item.id], end.state, end.reason, now)
             if end.state is ReminderState.MISSED:
@@ -101,7 +110,8 @@ class Preparation:
         if verdict.postpone is not None:
             _settle(conn, parcel, MessageState.PENDING, "quiet_hours", verdict.postpone)
             return None
-        if free_at := self._free_at(conn, parcel.channel, verdict.address, now):
+        here = started.get(verdict.address, 0)
+        if free_at := self._free_at(conn, parcel.channel, verdict.address, now, here):
             self._cap(conn, parcel, verdict.keep, free_at, now)
             return None
         try:
@@ -114,14 +124,14 @@ class Preparation:
         return Ready(parcel, verdict.keep, out)
 
     def _free_at(
-        self, conn: Connection, channel: Channel, address: str, now: datetime
+        self, conn: Connection, channel: Channel, address: str, now: datetime, here: int
     ) -> datetime | None:
         """When a number on a route with a daily cap may be tried again, ``None`` for at once."""
         per_day = self.rules.routes.route(address).per_day if channel is Channel.SMS else None
         if per_day is None:
             return None
         day = timedelta(days=1)
-        tried = attempt_store.started_since(conn, address, now - day)
+        tried = attempt_store.started_since(conn, address, now - day) + [now] * here
         return tried[-per_day] + day if len(tried) >= per_day else None
 
     def _cap(

@@ -131,6 +131,15 @@ def change(conn: Connection, card_id: int, values: Mapping[str, object], now: da
     )
 
 
+def recheck(conn: Connection, book_id: int | None) -> int:
+    """Have all watched cards (of one book) checked at the next tick; returns how many."""
+    states = (CardState.ACTIVE, CardState.SUSPENDED)
+    statement = update(cards).where(cards.c.state.in_(states)).values(next_check_at=AT_ONCE)
+    if book_id is not None:
+        statement = statement.where(cards.c.book_id == book_id)
+    return conn.execute(statement).rowcount
+
+
 def load(conn: Connection, ids: Iterable[int]) -> dict[int, Watched]:
     """The cards ``ids`` as they are now, by id."""
     rows = conn.execute(watched_columns().where(cards.c.id.in_(list(ids))))

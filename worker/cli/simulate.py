@@ -1,0 +1,134 @@
+"""`vigencia simulate`: what will be told on which day, with no message sent."""
+
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import click
+
+from worker.cli.output import as_json_option, print_table
+
+_KEYS = {"sms": "SMS", "email": "emails", "guardian": "alerts"}
+
+
+class Day(click.ParamType[date]):
+    """A day such as 2026-06-05."""
+
+    name = "day"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> date:
+        """Parse it; a word or another order of day and month is refused."""
+        try:
+            return value if isinstance(value, date) else date.fromisoformat(value)
+        except ValueError:
+            self.fail(f"{value!r} is not a day; write 2026-06-05", param, ctx)
+
+
+@click.command()
+@click.option("--from", "first", type=Day(), required=True, help="The first day, in Lima.")
+@click.option("--to", "last", type=Day(), required=True, help="The last day, in Lima.")
+@click.option("--book", help="Only this card book.")
+@click.option(
+    "--policy",
+    "policies",
+    type=click.Path(path_type=Path),
+    multiple=True,
+    help="Use this file in place of policies.toml; give two to compare them.",
+)
+@click.option("--limit", type=click.IntRange(0), help="List at most this many notices (--json).")
+@as_json_option
+def simulate(
+    first: date,
+    last: date,
+    book: str | None,
+    policies: tuple[Path, ...],
+    limit: int | None,
+    as_json: bool,
+) -> None:
+    """Replay the days on the cards as they are, sending and changing nothing.
+
+    Tells every notice, the totals by day and channel, the peak, the SMS segments and what they
+    cost. What the ledger has ended is not told again; what waits in it is. Days to come are
+    reached from now, days that are over are replayed from their first midnight, as if every card
+    had been known by then. With two policies it tells the difference.
+    """
+    if len(policies) > 2:
+        raise click.UsageError("--policy can be given once or twice")
+    from worker.app import build_ready
+    from worker.log import configure
+    from worker.paths import config_dir
+    from worker.simulation.collect import Paper, collect
+    from worker.simulation.period import Period
+    from worker.simulation.prepare import prepare
+    from worker.simulation.processes import run
+
+    app = build_ready()
+    configure(app.settings.log_level, app.settings.log_format)
+    period = Period.of(first, last, app.now())
+    plan, spans = prepare(app, period, book, policies, listed=as_json)
+    app.engine.dispose()
+    heads = [
+        {"from": str(first), "to": str(last), "book": book, "policy": str(path)}
+        for path in policies or (config_dir() / "policies.toml",)
+    ]
+    results = _shown(run(plan, spans), sum(span.cards for span in spans))
+    paper = Paper(sys.stdout, limit) if as_json else None
+    found = collect(results, heads, period, plan.prices, paper)
+    if not as_json:
+        _tell(heads, found.totals, found.different)
+
+
+def _shown(results: Iterable[tuple[Any, Any]], cards: int) -> Iterator[Any]:
+    """The results, with a progress bar on a terminal."""
+    with click.progressbar(
+        length=cards, label="Simulating", file=sys.stderr, hidden=not sys.stderr.isatty()
+    ) as bar:
+        for span, sides in results:
+            bar.update(span.cards)
+            yield sides
+
+
+def _tell(
+    heads: Sequence[dict[str, Any]], totals: Sequence[dict[str, Any]], different: Sequence[int]
+) -> None:
+    two = len(totals) == 2
+    names = ("A", "B") if two else ("",)
+    header = ["day", *(f"{word} {name}".strip() for word in _KEYS.values() for name in names)]
+    rows = []
+    for lines in zip(*(one["by_day"] for one in totals), strict=True):
+        counts = [line[key] for key in _KEYS for line in lines]
+        if any(counts):
+            rows.append([lines[0]["day"], *(count or "" for count in counts)])
+    print_table(header, rows)
+    for name, head, one in zip(names, heads, totals, strict=True):
+        click.echo(f"\n{name}: {head['policy']}" if two else "")
+        _tell_totals(one)
+    if two:
+        click.secho(
+            f"\nNotices only in A: {different[0]}; only in B: {different[1]}."
+            + (" Both are the same." if not any(different) else " --json lists them."),
+            bold=True,
+        )
+
+
+def _tell_totals(one: dict[str, Any]) -> None:
+    channels = one["by_channel"]
+    click.echo(
+        f"{one['cards']} cards: "
+        + ", ".join(f"{channels[key]['messages']} {word}" for key, word in _KEYS.items())
+        + f" to guardians, for {sum(channels[key]['notices'] for key in _KEYS)} notices; "
+        f"{one['segments']} segments."
+    )
+    ended = [f"{n} {outcome}" for outcome, n in one["by_outcome"].items() if n]
+    click.echo(f"Notices: {', '.join(ended) or 'none'}.")
+    if peak := one["peak_day"]:
+        click.echo(f"Peak: {peak['day']} with {peak['messages']} messages.")
+    if one["cost"] is None:
+        click.echo(f"Cost: unknown, {one['cost_note']}.")
+    else:
+        sums = [f"{amount} {currency}" for currency, amount in one["cost"].items()]
+        click.echo(f"Cost: {', '.join(sums) or 'nothing'}.")
+    if one["unchecked_cards"]:
+        click.secho(f"{one['unchecked_cards']} cards could not be checked.", fg="red")

@@ -1,0 +1,79 @@
+"""One line of a simulation: what becomes of one reminder."""
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from enum import StrEnum
+from typing import Any
+
+from worker.core.cards import Channel, Language
+from worker.core.reminders import ReminderState, Subject
+
+
+class Outcome(StrEnum):
+    """How a reminder ends if nothing fails. ``GUARDIAN``: the keeper of the book is told of it."""
+
+    SEND = "send"
+    SUPPRESSED = "suppressed"
+    SUPERSEDED = "superseded"
+    MISSED = "missed"
+    GUARDIAN = "guardian"
+
+
+OUTCOMES = {
+    ReminderState.SENT: Outcome.SEND,
+    ReminderState.SUPPRESSED: Outcome.SUPPRESSED,
+    ReminderState.SUPERSEDED: Outcome.SUPERSEDED,
+    ReminderState.MISSED: Outcome.MISSED,
+}
+
+
+# What makes a message to a guardian one: it is about cards of many holders.
+Digest = tuple[object, ...]
+
+
+@dataclass(slots=True)
+class Notice:
+    """A reminder's end at the instant ``at``; ``digest`` is the message that tells a guardian.
+
+    ``leads``: it is the first of its message. The message's SMS ``segments`` and the ``route``
+    they are paid for (see ``prices``) stand there, so that every sum over notices is true.
+    """
+
+    at: datetime
+    card: int
+    holder: str
+    deadline: Subject
+    deadline_on: date
+    window: str
+    channel: Channel
+    language: Language
+    outcome: Outcome
+    reason: str | None = None
+    segments: int = 0
+    leads: bool = False
+    route: str | None = None
+    digest: Digest | None = None
+
+    @property
+    def identity(self) -> tuple[object, ...]:
+        """What two simulations must agree on for the notice to be the same in both."""
+        return (
+            *(self.at, self.card, self.deadline, self.deadline_on, self.window),
+            *(self.channel, self.outcome, self.reason),
+        )
+
+    def as_json(self) -> dict[str, Any]:
+        """The notice as it is told; ``at`` in UTC."""
+        return {
+            "at": self.at.astimezone(UTC).isoformat().replace("+00:00", "Z"),
+            "card": self.card,
+            "holder": self.holder,
+            "deadline": self.deadline.value,
+            "deadline_on": self.deadline_on.isoformat(),
+            "window": self.window,
+            "channel": self.channel.value,
+            "language": self.language.value,
+            "outcome": self.outcome.value,
+            "reason": self.reason,
+            "segments": self.segments,
+        }

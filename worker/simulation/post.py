@@ -1,0 +1,159 @@
+"""Messages on their way: queued until they are due, looked at once more, rendered, counted."""
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from heapq import heappop, heappush
+from itertools import count
+
+from worker.content.compose import compose
+from worker.core.cards import Channel, Holder
+from worker.core.recheck import Item, Verdict, recheck
+from worker.core.reminders import ReminderState
+from worker.core.windows import address_of
+from worker.errors import ConfigError
+from worker.simulation.conditions import Conditions
+from worker.simulation.memory import Memory
+from worker.simulation.notices import Digest
+from worker.simulation.prices import EMAIL
+
+_DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """Reminders that travel together; ``digest`` names the message to a guardian."""
+
+    channel: Channel
+    items: Sequence[Item]
+    digest: Digest
+
+
+Suppressed = Mapping[tuple[Channel, str], str]
+
+
+@dataclass(slots=True)
+class Post:
+    """The messages to one holder, by the instant at which they are due."""
+
+    memory: Memory
+    given: Conditions
+    signature: str
+    suppressed: Suppressed
+    _queue: list[tuple[datetime, int, Message]] = field(default_factory=list)
+    _numbers: "count[int]" = field(default_factory=count)
+    _tried: dict[str, list[datetime]] = field(default_factory=lambda: defaultdict(list))
+
+    def put(
+        self, due: datetime, channel: Channel, items: Sequence[Item], digest: Digest | None = None
+    ) -> None:
+        """Queue a message of one channel. ``digest`` names the message to a guardian of which it
+        is a part; without a name it is a message of its own."""
+        number = next(self._numbers)
+        message = Message(channel, items, digest or (self.memory.holder.id, number))
+        heappush(self._queue, (due.astimezone(UTC), number, message))
+
+    def next(self) -> datetime | None:
+        """When the first message is due."""
+        return self._queue[0][0] if self._queue else None
+
+    def send(self, now: datetime) -> None:
+        """Deal with all that is due at ``now``, and with what becomes due by it."""
+        while self._queue and self._queue[0][0] <= now:
+            _, _, message = heappop(self._queue)
+            if waiting := self.memory.waiting(message.items):
+                self._deliver(replace(message, items=waiting), now)
+
+    def _reader(self, message: Message) -> Holder:
+        holder = self.memory.holder
+        if message.channel is not Channel.GUARDIAN:
+            return holder
+        return self.given.guardians.get(message.items[0].card.book_id, holder)
+
+    def _deliver(self, message: Message, now: datetime) -> None:
+        rules, channel = self.given.rules, message.channel
+        verdict = recheck(
+            message.items,
+            self._reader(message),
+            channel,
+            now,
+            rules.hours,
+            rules.ladder,
+            self._reasons(channel),
+        )
+        self._turn_away(verdict, channel, now)
+        if not verdict.keep or verdict.address is None:
+            return
+        if verdict.postpone is not None:
+            self.put(verdict.postpone, channel, verdict.keep, message.digest)
+        elif free_at := self._free_at(channel, verdict.address, now):
+            self._cap(channel, verdict.keep, free_at, now)
+        else:
+            self._tell(replace(message, items=verdict.keep), verdict.address, now)
+
+    def _cap(
+        self, channel: Channel, items: Sequence[Item], free_at: datetime, now: datetime
+    ) -> None:
+        """Wait until the number may be tried again; what cannot wait goes the other way."""
+        urgent = [item for item in items if item.useful_until <= free_at]
+        for item in urgent:
+            self.memory.end(item, ReminderState.SUPPRESSED, "daily_cap", now)
+        self._fall_back(channel, urgent, now)
+        self.put(free_at, channel, items)
+
+    def _free_at(self, channel: Channel, address: str, now: datetime) -> datetime | None:
+        """When a number on a route with a daily cap may be tried again, ``None`` for at once."""
+        per_day = self.given.rules.routes.route(address).per_day if channel is Channel.SMS else None
+        if per_day is None:
+            return None
+        tried = [at for at in self._tried[address] if at > now - _DAY]
+        return tried[-per_day] + _DAY if len(tried) >= per_day else None
+
+    def _reasons(self, channel: Channel) -> Callable[[str], str | None]:
+        """Why an address is not to be used; none is on a channel that nobody serves."""
+        if channel not in self.given.channels:
+            return lambda address: "channel_off"
+        by_email = Channel.EMAIL if channel is Channel.GUARDIAN else channel
+        return lambda address: self.suppressed.get((by_email, address))
+
+    def _turn_away(self, verdict: Verdict, channel: Channel, now: datetime) -> None:
+        for end in verdict.ended:
+            self.memory.end(end.item, end.state, end.reason, now)
+        self._fall_back(channel, [end.item for end in verdict.ended if end.fall_back], now)
+        alone: dict[int, list[Item]] = defaultdict(list)
+        for item in verdict.rerouted:  # told on its own number, so in a message of its own
+            alone[item.card.id].append(item)
+        for members in alone.values():
+            self.put(now, channel, members)
+
+    def _fall_back(self, channel: Channel, lost: Sequence[Item], now: datetime) -> None:
+        """The other channel, and of what has come to nothing on both, the guardian."""
+        holder, other = self.memory.holder, channel.other
+        there = [item for item in lost if address_of(item.card, holder, other)]
+        if instead := self.memory.owe(there, other, now):
+            self.put(now, other, instead)
+        kept = [item for item in self.memory.without_hope(lost) if item.card.guardian_email]
+        if alert := self.memory.owe(kept, Channel.GUARDIAN, now):
+            self.put(now, Channel.GUARDIAN, alert)
+
+    def _tell(self, message: Message, address: str, now: datetime) -> None:
+        items, reader = message.items, self._reader(message)
+        language, segments, route = reader.language, 0, EMAIL
+        if message.channel is Channel.SMS:
+            rules = self.given.rules
+            language = rules.routes.route(address).language_for(reader.language)
+            letter = compose(items, reader, self.signature, rules, now, language)
+            try:
+                segments = self.given.content.sms(letter).segments.segments
+            except ConfigError:  # held until somebody mends the text, and here nobody does
+                self.put(max(item.useful_until for item in items), message.channel, items)
+                return
+            self._tried[address].append(now)
+            route = self.given.prices.route_of(address)
+        told = [self.memory.end(item, ReminderState.SENT, None, now, language) for item in items]
+        if message.channel is Channel.GUARDIAN:
+            for notice in told:
+                notice.digest = message.digest
+        else:
+            told[0].leads, told[0].segments, told[0].route = True, segments, route

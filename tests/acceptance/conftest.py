@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from program import Program
 
+from tests.acceptance.program import Program
 from worker.sandbox.process import SandboxProcess
 
 

@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from program import ROOT, Program, Ran, free_port
 
+from tests.acceptance.program import ROOT, Program, Ran, free_port
 from worker.sandbox import credentials
 from worker.sandbox.process import SandboxProcess
 

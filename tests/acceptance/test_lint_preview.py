@@ -3,7 +3,7 @@
 import shutil
 from pathlib import Path
 
-from program import ROOT, Program
+from tests.acceptance.program import ROOT, Program
 
 _BOOK = ROOT / "examples" / "cardbook-en.tsv"
 

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from program import ROOT, Program, free_port
 
+from tests.acceptance.program import ROOT, Program, free_port
 from worker.embedded import EmbeddedServer
 from worker.sandbox.process import SandboxProcess
 
@@ -87,8 +87,8 @@ def test_once_tells_the_right_people_on_the_right_day(
 def test_a_life_event_is_told_and_listed_by_plain_words(
     vigencia: Program, sandbox: SandboxProcess
 ) -> None:
-    ran = vigencia.run("cards", "import", _EXAMPLES / "cardbook-en.tsv", "--book", "b", "--apply",
-                       "--language", "zh-Hans", "--guardian-email", "keeper@example.com")  # fmt: skip
+    book = ("--book", "b", "--language", "zh-Hans", "--guardian-email", "keeper@example.com")
+    ran = vigencia.run("cards", "import", _EXAMPLES / "cardbook-en.tsv", *book, "--apply")
     assert ran.code == 0, ran.told
     renewed = vigencia.run("cards", "renew", "952316374", "--plan-end", "2026-10-03",
                            "--now", _NOW, "--json")  # fmt: skip

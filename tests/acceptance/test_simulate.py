@@ -13,8 +13,8 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from program import ROOT, Program
 
+from tests.acceptance.program import ROOT, Program
 from worker.app import build_ready
 from worker.core.cards import Channel
 from worker.core.outcomes import Outcome, accepted

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 import redis
-from helpers import World
-from sandbox_helpers import reset
 from sqlalchemy import URL, Engine
 
+from tests.integration.helpers import World
+from tests.integration.sandbox_helpers import reset
 from worker.content.render import Content
 from worker.core.rules import Rules
 from worker.paths import shipped

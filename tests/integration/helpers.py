@@ -12,9 +12,9 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from sandbox_helpers import record
 from sqlalchemy import Engine, Row, Table, insert, select, update
 
+from tests.integration.sandbox_helpers import record
 from worker.app import App
 from worker.checks import Checked, Checks
 from worker.clock import Clock, set_file_clock

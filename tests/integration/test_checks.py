@@ -5,9 +5,9 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from helpers import HINT, MORNING, NIGHT, NOW, TODAY, World, causes
 from structlog.testing import capture_logs
 
+from tests.integration.helpers import HINT, MORNING, NIGHT, NOW, TODAY, World, causes
 from worker.core.cards import CardState, Channel
 from worker.core.reminders import MessageState, ReminderState
 from worker.core.rules import Rules

@@ -9,7 +9,10 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from helpers import (
+from jinja2 import Environment, StrictUndefined
+from structlog.testing import capture_logs
+
+from tests.integration.helpers import (
     EMAIL,
     LEASE,
     MORNING,
@@ -26,10 +29,7 @@ from helpers import (
     always,
     causes,
 )
-from jinja2 import Environment, StrictUndefined
-from sandbox_helpers import set_faults
-from structlog.testing import capture_logs
-
+from tests.integration.sandbox_helpers import set_faults
 from worker.core.cards import CardState, Channel
 from worker.core.outcomes import Outcome, OutcomeKind, accepted
 from worker.core.reminders import MessageState, ReminderState

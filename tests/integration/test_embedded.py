@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 import redis
-from helpers import causes, until
 from structlog.testing import capture_logs
 
+from tests.integration.helpers import causes, until
 from worker import embedded
 from worker.embedded import EmbeddedServer
 from worker.errors import UnreachableError

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from helpers import NOW, TODAY, WANTED, World
 from sqlalchemy import Engine, Row
 from sqlalchemy.exc import DBAPIError
 
+from tests.integration.helpers import NOW, TODAY, WANTED, World
 from worker.cardbook.columns import load_columns
 from worker.cardbook.importer import Result, import_book
 from worker.cardbook.options import ReadOptions

@@ -3,9 +3,9 @@
 from datetime import date, timedelta
 
 import pytest
-from helpers import EMAIL, NOW, PHONE, TODAY, World, always, causes
 from structlog.testing import capture_logs
 
+from tests.integration.helpers import EMAIL, NOW, PHONE, TODAY, World, always, causes
 from worker.core.cards import CardState, Channel, Kind
 from worker.core.life import LifeEvent
 from worker.core.outcomes import Outcome, OutcomeKind

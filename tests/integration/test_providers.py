@@ -17,9 +17,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
-from helpers import EMAIL, NOW, PHONE, SENDER_ADDRESS
-from sandbox_helpers import mailbox, record, set_faults
 
+from tests.integration.helpers import EMAIL, NOW, PHONE, SENDER_ADDRESS
+from tests.integration.sandbox_helpers import mailbox, record, set_faults
 from worker.core.outcomes import Outcome, OutcomeKind, Wait
 from worker.providers.base import EmailOut, SmsOut
 from worker.providers.sendgrid import SendGridProvider, SendGridSettings

@@ -12,11 +12,11 @@ import pytest
 import redis
 from dramatiq.asyncio import get_event_loop_thread
 from dramatiq.brokers.redis import RedisBroker
-from helpers import EMAIL, NOW, PHONE, TODAY, World, causes, until
 from pydantic import SecretStr
-from sandbox_helpers import set_faults
 from structlog.testing import capture_logs
 
+from tests.integration.helpers import EMAIL, NOW, PHONE, TODAY, World, causes, until
+from tests.integration.sandbox_helpers import set_faults
 from worker.actors import Hints
 from worker.app import App
 from worker.broker import open_broker, require_queue

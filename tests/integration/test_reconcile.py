@@ -12,7 +12,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from helpers import (
+from structlog.testing import capture_logs
+
+from tests.integration.helpers import (
     NOW,
     PHONE,
     TODAY,
@@ -24,9 +26,7 @@ from helpers import (
     causes,
     until,
 )
-from sandbox_helpers import set_faults
-from structlog.testing import capture_logs
-
+from tests.integration.sandbox_helpers import set_faults
 from worker.clock import set_file_clock
 from worker.core.cards import Channel
 from worker.core.outcomes import Outcome, OutcomeKind, accepted
@@ -148,7 +148,7 @@ def test_a_dead_workers_message_is_settled_after_its_lease(world: World) -> None
 
 _WORKER = """
 import sys
-from helpers import NOW, World
+from tests.integration.helpers import NOW, World
 from worker.content.render import Content
 from worker.core.cards import Channel
 from worker.paths import shipped

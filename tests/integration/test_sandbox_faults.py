@@ -11,7 +11,12 @@ from urllib.error import URLError
 import pytest
 import requests  # type: ignore[import-untyped, unused-ignore]
 from python_http_client.exceptions import HTTPError
-from sandbox_helpers import (
+from twilio.base.exceptions import (  # type: ignore[import-untyped, unused-ignore]
+    TwilioException,
+    TwilioRestException,
+)
+
+from tests.integration.sandbox_helpers import (
     MESSAGES,
     SMS,
     TWILIO_AUTH,
@@ -25,11 +30,6 @@ from sandbox_helpers import (
     set_faults,
     twilio,
 )
-from twilio.base.exceptions import (  # type: ignore[import-untyped, unused-ignore]
-    TwilioException,
-    TwilioRestException,
-)
-
 from worker.sandbox.credentials import SENDER
 from worker.sandbox.process import SandboxProcess
 

@@ -13,7 +13,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from sandbox_helpers import (
+
+from tests.integration.sandbox_helpers import (
     SMS,
     TWILIO_AUTH,
     call,
@@ -25,7 +26,6 @@ from sandbox_helpers import (
     reset,
     set_faults,
 )
-
 from worker.errors import UnreachableError
 from worker.sandbox.credentials import ACCOUNT_SID, MESSAGING_SERVICE_SID
 from worker.sandbox.fault_rules import Rule

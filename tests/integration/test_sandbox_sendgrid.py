@@ -8,9 +8,18 @@ from typing import Any
 
 import pytest
 from python_http_client.exceptions import BadRequestsError, UnauthorizedError
-from sandbox_helpers import BEARER, call, mail, mailbox, post_mail, record, reset, sendgrid
 from sendgrid.helpers.mail import Bcc, Cc, Content, CustomArg, Header, Mail, To
 
+from tests.integration.sandbox_helpers import (
+    BEARER,
+    call,
+    mail,
+    mailbox,
+    post_mail,
+    record,
+    reset,
+    sendgrid,
+)
 from worker.sandbox.process import SandboxProcess
 
 LUCIA = {"email": "lucia@example.com"}

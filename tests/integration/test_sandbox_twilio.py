@@ -8,7 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sandbox_helpers import (
+from twilio.base.exceptions import (  # type: ignore[import-untyped, unused-ignore]
+    TwilioRestException,
+)
+
+from tests.integration.sandbox_helpers import (
     MESSAGES,
     SMS,
     TWILIO_AUTH,
@@ -19,10 +23,6 @@ from sandbox_helpers import (
     reset,
     twilio,
 )
-from twilio.base.exceptions import (  # type: ignore[import-untyped, unused-ignore]
-    TwilioRestException,
-)
-
 from worker.sandbox.credentials import ACCOUNT_SID, MESSAGING_SERVICE_SID, SENDER
 from worker.sandbox.process import SandboxProcess
 

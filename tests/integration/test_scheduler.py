@@ -8,10 +8,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from helpers import MORNING, NIGHT, NOW, TODAY, World, causes, flat
-from sandbox_helpers import set_faults
 from structlog.testing import capture_logs
 
+from tests.integration.helpers import MORNING, NIGHT, NOW, TODAY, World, causes, flat
+from tests.integration.sandbox_helpers import set_faults
 from worker.app import App
 from worker.clock import set_file_clock
 from worker.core.cards import Channel

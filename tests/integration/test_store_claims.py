@@ -7,9 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 
 import pytest
-from helpers import LEASE, NOW, World, flat, run_together
 from sqlalchemy import Engine, func, select
 
+from tests.integration.helpers import LEASE, NOW, World, flat, run_together
 from worker.core.cards import Channel
 from worker.core.reminders import MessageState
 from worker.store import cards as card_store

@@ -11,10 +11,10 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
-from helpers import NOW, World, run_together
 from sqlalchemy import Engine, inspect, select
 from sqlalchemy.exc import IntegrityError, StatementError
 
+from tests.integration.helpers import NOW, World, run_together
 from worker.errors import ConfigError, UnreachableError
 from worker.store import migrate
 from worker.store.engine import open_engine, reading, writing

@@ -5,8 +5,18 @@ from datetime import date
 from typing import Any
 
 import pytest
-from core_helpers import CHECKED, LIMA, LOS_ANGELES, RULES, T, a_card, a_holder, at, balance
 
+from tests.unit.core_helpers import (
+    CHECKED,
+    LIMA,
+    LOS_ANGELES,
+    RULES,
+    T,
+    a_card,
+    a_holder,
+    at,
+    balance,
+)
 from worker.content.compose import compose
 from worker.content.letter import Letter
 from worker.core.cards import Channel

@@ -8,8 +8,8 @@ from html.parser import HTMLParser
 from itertools import product
 
 import pytest
-from content_helpers import HOLDER_EVENTS, content
 
+from tests.unit.content_helpers import HOLDER_EVENTS, content
 from worker.content.dates import full_date, long_date
 from worker.content.filters import KIND_NAMES
 from worker.content.letter import Letter, OperatorGuide

@@ -5,8 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from content_helpers import TEMPLATES, content
 
+from tests.unit.content_helpers import TEMPLATES, content
 from worker.content.render import Content
 from worker.content.samples import sample_letter
 from worker.core.cards import Language

@@ -6,8 +6,8 @@ from functools import cache
 from itertools import product
 
 import pytest
-from content_helpers import HOLDER_EVENTS, content
 
+from tests.unit.content_helpers import HOLDER_EVENTS, content
 from worker.content.filters import KIND_NAMES
 from worker.content.samples import bare, rich_letter, sample_letter
 from worker.core.cards import Kind, Language

@@ -5,9 +5,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from content_helpers import ROOT, TEMPLATES, content
-from core_helpers import RULES
 
+from tests.unit.content_helpers import ROOT, TEMPLATES, content
+from tests.unit.core_helpers import RULES
 from worker.content.environment import build
 from worker.content.findings import Finding
 from worker.content.gallery import gallery

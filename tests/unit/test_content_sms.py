@@ -6,8 +6,8 @@ from datetime import date
 from itertools import product
 
 import pytest
-from content_helpers import HOLDER_EVENTS, content
 
+from tests.unit.content_helpers import HOLDER_EVENTS, content
 from worker.content.letter import Letter
 from worker.content.samples import bare, sample_letter, sample_notice
 from worker.core.cards import Kind, Language

@@ -4,7 +4,8 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
-from core_helpers import (
+
+from tests.unit.core_helpers import (
     LIMA,
     LOS_ANGELES,
     NEW_YORK,
@@ -14,7 +15,6 @@ from core_helpers import (
     a_pack,
     balance,
 )
-
 from worker.core.cards import Card, Kind
 from worker.core.deadlines import GRAVITY, DeadlineKind, end_of_day, ladder, last_known_topup
 

@@ -4,10 +4,10 @@ from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from core_helpers import LIMA, NEW_YORK, SHANGHAI, at
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from tests.unit.core_helpers import LIMA, NEW_YORK, SHANGHAI, at
 from worker.core.hours import Hours, local_day
 
 HOURS = Hours(time(9), time(20))

@@ -5,10 +5,10 @@ from datetime import date, timedelta
 from typing import Any
 
 import pytest
-from core_helpers import RULES, T, a_card, a_holder, at, balance, remembered
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.unit.core_helpers import RULES, T, a_card, a_holder, at, balance, remembered
 from worker.core.cards import Card, CardState, Channel
 from worker.core.deadlines import DeadlineKind
 from worker.core.life import (

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from core_helpers import CONFIG, RULES, a_pack
 
+from tests.unit.core_helpers import CONFIG, RULES, a_pack
 from worker.core.operators import Rung, Way, parse_pack
 from worker.errors import ConfigError
 from worker.rules import load_rules

@@ -4,8 +4,8 @@ from datetime import time
 from typing import Any
 
 import pytest
-from core_helpers import RULES
 
+from tests.unit.core_helpers import RULES
 from worker.core.cards import Channel, Kind
 from worker.core.deadlines import DeadlineKind
 from worker.core.hours import Hours

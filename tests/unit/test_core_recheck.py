@@ -5,8 +5,8 @@ from datetime import date, datetime
 from typing import Any
 
 import pytest
-from core_helpers import EMAIL, LIMA, PHONE, RULES, SHANGHAI, T, a_card, a_holder, at
 
+from tests.unit.core_helpers import EMAIL, LIMA, PHONE, RULES, SHANGHAI, T, a_card, a_holder, at
 from worker.core.cards import CardState, Channel, Holder
 from worker.core.deadlines import DeadlineKind
 from worker.core.recheck import End, Item, Verdict, recheck

@@ -4,10 +4,10 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from core_helpers import LOS_ANGELES, at
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.unit.core_helpers import LOS_ANGELES, at
 from worker.core.outcomes import Outcome, OutcomeKind, Wait
 from worker.core.reminders import MessageState
 from worker.core.retry import Next, RetryPolicy, after_attempt, pause

@@ -3,8 +3,8 @@
 from typing import Any
 
 import pytest
-from core_helpers import CONFIG, a_card, a_holder
 
+from tests.unit.core_helpers import CONFIG, a_card, a_holder
 from worker.core.cards import Channel, Language
 from worker.core.routes import Registered, Route, Routes, parse_routes
 from worker.core.windows import sms_language, ways

@@ -5,7 +5,8 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
-from core_helpers import (
+
+from tests.unit.core_helpers import (
     EMAIL,
     LIMA,
     LOS_ANGELES,
@@ -24,7 +25,6 @@ from core_helpers import (
     replay,
     told,
 )
-
 from worker.core.cards import Card, CardState, Channel, Kind
 from worker.core.deadlines import DeadlineKind
 from worker.core.hours import local_day

@@ -7,7 +7,10 @@ from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
-from core_helpers import (
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.unit.core_helpers import (
     EMAIL,
     OWN_NUMBER,
     PHONE,
@@ -19,9 +22,6 @@ from core_helpers import (
     remembered,
     replay,
 )
-from hypothesis import given, settings
-from hypothesis import strategies as st
-
 from worker.core.cards import Card, CardState, Channel, Holder, Kind
 from worker.core.deadlines import DeadlineKind, ladder
 from worker.core.hours import Hours, local_day

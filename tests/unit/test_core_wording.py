@@ -1,8 +1,8 @@
 """No text is ever untrue: the days that are left, as the reader's own calendar counts them."""
 
 import pytest
-from core_helpers import LIMA, LOS_ANGELES, RULES, SHANGHAI, T, a_card, at
 
+from tests.unit.core_helpers import LIMA, LOS_ANGELES, RULES, SHANGHAI, T, a_card, at
 from worker.core.deadlines import DeadlineKind
 from worker.core.wording import ALL_EVENTS, DEADLINE_EVENTS, days_left, event_for
 

@@ -4,8 +4,8 @@ import os
 from pathlib import Path
 
 import pytest
-from core_helpers import CONFIG
 
+from tests.unit.core_helpers import CONFIG
 from worker.core.cards import Language
 from worker.errors import ConfigError
 from worker.settings import Settings, load

@@ -7,7 +7,8 @@ from functools import lru_cache
 from typing import Any
 
 import pytest
-from core_helpers import (
+
+from tests.unit.core_helpers import (
     CONFIG,
     EMAIL,
     LIMA,
@@ -20,7 +21,6 @@ from core_helpers import (
     at,
     balance,
 )
-
 from worker.content.render import Content
 from worker.core.cards import Card, CardState, Channel, Holder, Kind
 from worker.core.deadlines import DeadlineKind

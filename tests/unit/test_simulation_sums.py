@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from core_helpers import CONFIG, RULES
 
+from tests.unit.core_helpers import CONFIG, RULES
 from worker.core.cards import Channel, Language
 from worker.core.deadlines import DeadlineKind
 from worker.errors import ConfigError

@@ -1,6 +1,7 @@
 """Where the files that come with the program are, and how its TOML files are read."""
 
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -43,3 +44,23 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path} cannot be read: {error}", "Check the file.") from None
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{path} is not valid TOML: {error}", "Correct that line.") from None
+
+
+def line_of(file: Path, key: str) -> int:
+    """The line of ``file`` at which ``key`` (such as ``contact.hotline.source``) is set, or 0."""
+    try:
+        lines = file.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError):
+        return 0
+    number = 0
+    for part in key.split("."):
+        wanted = re.compile(rf'\s*\[*\s*(?:\w+\.)*"?{re.escape(part)}"?\s*(?:=|\]|\.)')
+        later = (n for n, line in enumerate(lines, 1) if n > number and wanted.match(line))
+        number = next(later, number)
+    return number
+
+
+def place(file: Path, problem: str) -> str:
+    """``problem`` (``key: what is wrong``) with its file and, where the key is found, its line."""
+    line = line_of(file, problem.partition(": ")[0])
+    return f"{file}, line {line}: {problem}" if line else f"{file}: {problem}"

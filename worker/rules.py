@@ -8,7 +8,7 @@ from worker.core.policy import parse_events, parse_policies
 from worker.core.routes import parse_routes
 from worker.core.rules import Rules
 from worker.errors import ConfigError
-from worker.paths import read_toml
+from worker.paths import place, read_toml
 
 
 def load_rules(directory: Path) -> Rules:
@@ -21,18 +21,18 @@ def load_rules(directory: Path) -> Rules:
     policies, found = parse_policies(data)
     events, more = parse_events(data)
     found += more
-    errors = [f"{path}: {problem}" for problem in found]
+    errors = [place(path, problem) for problem in found]
     packs: dict[str, OperatorPack] = {}
     for file in sorted((directory / "operators").glob("*.toml")):
         pack, found = parse_pack(file.stem, read_toml(file))
-        errors += [f"{file}: {problem}" for problem in found]
+        errors += [place(file, problem) for problem in found]
         if pack:
             packs[pack.code] = pack
     if not packs and not errors:
         errors.append(f"{directory / 'operators'}: there is no operator pack")
     routes_path = directory / "routes.toml"
     routes, found = parse_routes(read_toml(routes_path))
-    errors += [f"{routes_path}: {problem}" for problem in found]
+    errors += [place(routes_path, problem) for problem in found]
     if errors:
         raise ConfigError(
             "\n  ".join(["The rules are wrong:", *errors]), "Correct these keys and try again."

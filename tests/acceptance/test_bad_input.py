@@ -71,7 +71,9 @@ def test_an_unknown_window_and_an_unknown_kind_are_told_with_file_and_key(
     text = policies.read_text().replace('"plan_end-30d"', '"plan_stop-30d"', 1)
     policies.write_text(text + '\n[satellite]\n"plan_end-1d" = "pigeon"\n')
     ran = vigencia.run("cards", "list")
-    _refused(ran, "policies.toml: data.plan_stop-30d: unknown deadline", "satellite: not known")
+    line = next(n for n, x in enumerate(policies.read_text().splitlines(), 1) if "plan_stop" in x)
+    _refused(ran, f"policies.toml, line {line}: data.plan_stop-30d: unknown deadline")
+    _refused(ran, "satellite: not known")
 
 
 def test_an_operator_without_a_pack_is_told_before_any_card_is_read(vigencia: Program) -> None:

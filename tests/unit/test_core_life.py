@@ -248,3 +248,20 @@ def test_renewing_at_any_moment_ends_every_older_reminder(days: int, minutes: in
             [item], a_holder(), p.key.channel, when, RULES.hours, RULES.ladder, lambda _: None
         )
         assert not verdict.keep
+
+
+def test_a_message_that_waited_until_the_line_was_lost_is_not_sent_to_its_own_number() -> None:
+    card = a_card(plan_end=None, last_topup=date(2025, 11, 14), operator="movistar")
+    key = ReminderKey(DeadlineKind.LINE_LOSS, T, "line_loss-1d", Channel.SMS)
+    item = Item(1, key, NOW, NOW + timedelta(days=9), card)
+    for when, sent in (("2026-06-12 12:00", True), ("2026-06-13 12:00", False)):
+        verdict = recheck(
+            [item],
+            a_holder(contact_phone=None),
+            Channel.SMS,
+            at(when),
+            RULES.hours,
+            RULES.ladder,
+            lambda _: None,
+        )
+        assert bool(verdict.keep) is sent

@@ -240,8 +240,10 @@ def test_all_errors_of_all_files_come_at_once_each_with_its_file(config: Path) -
         load_rules(config)
     lines = [line.strip() for line in raised.value.message.splitlines()]
     assert f"{config / 'operators' / 'cuy.toml'}: name: the operator's name is missing" in lines
-    assert sum(line.startswith(f"{config / 'policies.toml'}: esim.tomorrow: ") for line in lines)
-    assert sum(line.startswith(f"{claro}: surprise: not known here") for line in lines)
+    policies = config / "policies.toml"
+    last = len(policies.read_text(encoding="utf-8").splitlines())
+    assert sum(line.startswith(f"{policies}, line {last}: esim.tomorrow: ") for line in lines)
+    assert sum(line.startswith(f"{claro}, line 1: surprise: not known here") for line in lines)
     assert len(lines) == 4  # and a heading
 
 

@@ -189,3 +189,16 @@ def test_all_errors_come_at_once() -> None:
         *("data.plan_end-7d", "data.tomorrow", "data.nothing-1d"),
     }
     assert len(found) == 9
+
+
+def test_a_window_past_its_use_is_refused() -> None:
+    data = {kind.value: {"plan_end-1d": "sms"} for kind in Kind}
+    assert parse_policies(data)[1] == []
+    for window in ("line_loss+91d", "plan_end+365d"):
+        data["data"] = {window: "email"}
+        [error] = parse_policies(data)[1]
+        assert error.startswith(f"data.{window}: ")
+    data["data"] = {"line_loss+90d": "close"}
+    assert parse_policies(data)[1] == []
+    data["data"] = {"line_loss-1d": "close"}
+    assert len(parse_policies(data)[1]) == 1

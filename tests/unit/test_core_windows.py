@@ -529,3 +529,29 @@ class TestGuardian:
             decision = evaluate(watched, a_holder(), pack, policy, at("2026-06-11 09:00"))
             told_now = [p for p in decision.planned if p.key.window == "line_loss-1d"]
             assert len(told_now) == channels
+
+
+class TestALostLine:
+    """From the day a line is lost its number may be a stranger's."""
+
+    CARD = a_card(
+        kind=Kind.RETENTION, plan_end=None, last_topup=date(2025, 11, 14)
+    )  # Movistar: lost on 12 June
+
+    def at(self, when: str, **holder: Any) -> list[tuple[str, str, str]]:
+        pack, policy = RULES.pack("movistar"), RULES.policies[Kind.RETENTION]
+        card = replace(self.CARD, watched_since=at(when))
+        return all_told(evaluate(card, a_holder(**holder), pack, policy, at(when)))
+
+    def test_its_own_number_is_used_while_it_lives(self) -> None:
+        told_before = self.at("2026-06-11 09:00", contact_phone=None)
+        assert ("line_loss-1d", "sms", "pending") in told_before
+
+    def test_its_own_number_is_not_used_afterwards(self) -> None:
+        assert self.at("2026-06-13 09:00", contact_phone=None, email=None) == [
+            ("line_loss+1d", "email", "suppressed")
+        ]
+        assert self.at("2026-06-13 09:00", email=None) == [
+            ("line_loss+1d", "email", "suppressed"),
+            ("line_loss+1d", "sms", "pending"),
+        ]

@@ -18,11 +18,11 @@ from worker.core.operators import OperatorPack, parse_pack
 from worker.core.policy import parse_policies
 from worker.core.wording import GUARDIAN_EVENT, event_for
 from worker.errors import ConfigError
-from worker.paths import config_dir, read_toml, templates_dir
+from worker.paths import config_dir, line_of, read_toml, templates_dir
 from worker.rules import load_rules, load_vocabulary
 from worker.settings import BookDefaults, load
 
-_PLACE = re.compile(r"(?P<file>[^:]+\.toml): (?P<key>[^:]+): (?P<what>.+)")
+_PLACE = re.compile(r"(?P<file>[^:,]+\.toml)(?:, line \d+)?: (?P<key>[^:]+): (?P<what>.+)")
 _PARTS = {Channel.SMS: "sms.txt", Channel.EMAIL: "email.txt", Channel.GUARDIAN: "email.txt"}
 
 
@@ -108,20 +108,6 @@ def _told(error: ConfigError, default: Path) -> Iterator[Finding]:
             file = default
         number = line_of(file, key)
         yield Finding(str(file), number, "error", "config", key, what or key)
-
-
-def line_of(file: Path, key: str) -> int:
-    """The line of ``file`` at which ``key`` (such as ``contact.hotline.source``) is set, or 0."""
-    try:
-        lines = file.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError):
-        return 0
-    number = 0
-    for part in key.split("."):
-        wanted = re.compile(rf'\s*\[*\s*(?:\w+\.)*"?{re.escape(part)}"?\s*(?:=|\]|\.)')
-        later = (n for n, line in enumerate(lines, 1) if n > number and wanted.match(line))
-        number = next(later, number)
-    return number
 
 
 def _windows(directory: Path, content: Content) -> Iterator[Finding]:

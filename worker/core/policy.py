@@ -12,6 +12,8 @@ from worker.core.hours import Hours
 from worker.core.life import LifeNotice
 from worker.core.wording import EVENTS
 
+# The number may be reassigned 90 days after the line is lost (OSIPTEL): nothing is owed later.
+_LATEST = 90
 _WINDOW = re.compile(r"(?P<deadline>[a-z_]+)(?P<offset>[+-]\d{1,3})d")
 
 
@@ -122,6 +124,9 @@ def _window(kind: Kind, name: str, value: Any, errors: list[str]) -> Window | No
         return None
     if deadline not in EVENTS:
         errors.append(f"{where}: no text tells of this deadline; there are {', '.join(EVENTS)}")
+        return None
+    if offset > _LATEST:
+        errors.append(f"{where}: {offset} days after its deadline there is nothing left to say")
         return None
     if value == "close" and offset > 0:
         return Window(name, DeadlineKind(deadline), offset, (), closes=True)

@@ -9,7 +9,7 @@ from worker.core.deadlines import Ladder
 from worker.core.hours import Hours
 from worker.core.life import LifeNotice
 from worker.core.reminders import RENEWED, ReminderKey, ReminderState
-from worker.core.windows import address_of
+from worker.core.windows import address_of, in_service
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,8 @@ def recheck(
     rerouted: list[Item] = []
     address: str | None = None
     for item in items:
-        own = address_of(item.card, holder, channel)
+        card = in_service(item.card, ladder_of(item.card), now)
+        own = address_of(card, holder, channel)
         if item.card.holder_id != holder.id and channel is not Channel.GUARDIAN:
             rerouted.append(item)
         elif end := _end(item, own, now, opens, ladder_of, suppressed):

@@ -1,7 +1,7 @@
 """What is owed for one card at one instant: pure functions of the card, its policy and ``now``."""
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from itertools import zip_longest
 
@@ -85,7 +85,8 @@ def evaluate(
     taken = _taken(known)
     missed = [p for span in every if _passed(card, span, now) for p in _missed(span, taken)]
     open_now = [span for span in every if span.at <= now < span.until]
-    planned, again = _plan(card, holder, policy, open_now, now, known, routes)
+    reach = in_service(card, steps, now)
+    planned, again = _plan(reach, holder, policy, open_now, now, known, routes)
     instants = [span.at for span in every if span.at > now] + again
     return Decision(tuple(missed + planned), stale, min(instants, default=None))
 
@@ -137,6 +138,14 @@ def address_of(card: Card, holder: Holder, channel: Channel) -> str | None:
         return holder.email
     own = card.msisdn if card.state is CardState.ACTIVE else None
     return holder.contact_phone or own
+
+
+def in_service(card: Card, steps: Ladder, now: datetime) -> Card:
+    """``card`` as far as reaching its holder goes: once the line is lost its own number may be a
+    stranger's, so it counts as cut off."""
+    lost = steps.get(DeadlineKind.LINE_LOSS)
+    gone = lost is not None and lost.at <= now and card.state is CardState.ACTIVE
+    return replace(card, state=CardState.SUSPENDED) if gone else card
 
 
 def _passed(card: Card, span: Span, now: datetime) -> bool:

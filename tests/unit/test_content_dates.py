@@ -94,3 +94,13 @@ def test_days_later_crosses_months() -> None:
 )
 def test_a_value_becomes_one_harmless_line(typed: str, kept: str) -> None:
     assert one_line(typed) == kept
+
+
+def test_a_deadline_is_told_on_the_readers_clock_too_where_it_shows_another_time() -> None:
+    lima = deadline_words(DAY, "America/Lima", Language.EN)
+    assert deadline_words(DAY, "America/Lima", Language.EN, "America/Lima") == lima
+    assert deadline_words(DAY, "America/Lima", Language.EN, "America/Bogota") == lima
+    both = deadline_words(DAY, "America/Lima", Language.EN, "Asia/Shanghai")
+    assert both.startswith(f"{lima} = ")
+    assert "12:59 (Shanghai time, UTC+8)" in both
+    assert str(DAY.day + 1) in both.removeprefix(lima)

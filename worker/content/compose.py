@@ -121,7 +121,7 @@ def _notice(item: Item, holder: Holder, rules: Rules, now: datetime) -> Notice:
         plan=card.plan,
         deadline=subject,
         deadline_on=on,
-        deadline_at=deadline_words(on, card.time_zone, holder.language),
+        deadline_at=deadline_words(on, card.time_zone, holder.language, holder.time_zone),
         days=days,
         ends_on=ends_on,
         balance=None if card.balance is None else f"S/ {card.balance:.2f}",

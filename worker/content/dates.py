@@ -64,17 +64,25 @@ def days_later(day: date, days: int) -> date:
 
 
 @lru_cache(maxsize=4096)
-def deadline_words(day: date, zone: str, language: Language) -> str:
-    """Say when ``day`` ends in ``zone`` (an IANA name), the way ``Notice.deadline_at`` wants it.
+def deadline_words(day: date, zone: str, language: Language, reader: str | None = None) -> str:
+    """Say when ``day`` ends in ``zone`` (an IANA name), the way ``Notice.deadline_at`` wants it,
+    and on the clock of ``reader``'s zone too where that shows another time.
 
     A date alone is the end of that day in the card's zone; 23:59 says so without a doubt, where
     24:00 or 00:00 can be read as either of two days.
     """
     end = datetime.combine(day, time(23, 59), ZoneInfo(zone))
+    there = _instant_words(end, zone, language)
+    own = end.astimezone(ZoneInfo(reader or zone))
+    if reader is None or own.utcoffset() == end.utcoffset():
+        return there
+    return f"{there} = {_instant_words(own, reader, language)}"
+
+
+def _instant_words(at: datetime, zone: str, language: Language) -> str:
     city = get_timezone_location(ZoneInfo(zone), locale=LOCALES[language], return_city=True)
-    return _DEADLINE[language].format(
-        day=full_date(day, language), clock="23:59", city=city, offset=_offset(end)
-    )
+    day = full_date(at.date(), language)
+    return _DEADLINE[language].format(day=day, clock=f"{at:%H:%M}", city=city, offset=_offset(at))
 
 
 def _offset(instant: datetime) -> str:

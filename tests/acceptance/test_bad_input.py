@@ -96,6 +96,17 @@ def test_an_unreachable_database_is_told_without_its_password(vigencia: Program)
     assert "hush-hush" not in ran.told
 
 
+def test_a_database_in_a_folder_that_cannot_be_made_is_told(vigencia: Program) -> None:
+    (vigencia.directory / "file").write_text("no folder")
+    ran = vigencia.run("cards", "list", DATABASE_URL="sqlite:///file/below/vigencia.db")
+    _refused(ran, "cannot be made", "Next:")
+
+
+def test_a_demo_on_a_queue_that_is_gone_says_so(vigencia: Program) -> None:
+    ran = vigencia.run("demo", "--redis-url", f"redis://127.0.0.1:{free_port()}/0")
+    _refused(ran, "does not answer", "Next:")
+
+
 def test_an_address_that_is_no_database_is_refused(vigencia: Program) -> None:
     _refused(vigencia.run("cards", "list", DATABASE_URL="mysql://x/y"), "not supported")
 

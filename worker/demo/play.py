@@ -10,6 +10,7 @@ from sqlalchemy import func, or_, select
 from worker.core.reminders import WAITING, MessageState
 from worker.demo.incidents import incidents
 from worker.demo.stage import Stage
+from worker.errors import UnreachableError
 from worker.scheduler import tick
 from worker.store.engine import reading
 from worker.store.tables import cards, messages
@@ -19,6 +20,8 @@ from worker.store.views import next_look
 _STEP = timedelta(minutes=10)
 # Real seconds without progress after which a hint counts as lost, as the sweep would find it.
 _PATIENCE = 2.0
+# How often that may happen in a row before the workers count as gone.
+_MOST_STALLS = 10
 _POLL = 0.005
 
 
@@ -69,15 +72,21 @@ def _settle(stage: Stage, now: datetime) -> datetime:
     the sweep repeats them, exactly as it would in real life.
     """
     lease = timedelta(seconds=stage.app.settings.scheduler.check_lease_seconds)
-    last, since = -1, time.monotonic()
+    last, since, stalls = -1, time.monotonic(), 0
     while (busy := _busy(stage, now, lease)) > 0:
         if busy != last:
-            last, since = busy, time.monotonic()
+            last, since, stalls = busy, time.monotonic(), 0
         elif time.monotonic() - since > _PATIENCE:
+            stalls += 1
+            if stalls > _MOST_STALLS:
+                raise UnreachableError(
+                    f"The workers do nothing: {busy} cards and messages wait.",
+                    "Run it again; if that repeats, see what `vigencia doctor` says.",
+                )
             now += lease
             stage.set_time(now)
             tick(stage.app, now, stage.hints)
-            last, since = -1, time.monotonic()
+            since = time.monotonic()
         time.sleep(_POLL)
     return now
 

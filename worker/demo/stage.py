@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from pydantic import SecretStr
+
 from worker.actors import Hints
 from worker.app import App, build_ready
-from worker.broker import open_broker
+from worker.broker import open_broker, require_queue
 from worker.clock import set_file_clock
 from worker.embedded import EmbeddedServer
 from worker.errors import UnreachableError
@@ -76,7 +78,7 @@ def stage(directory: Path, start: datetime, seed: int, redis_url: str | None) ->
 @contextmanager
 def _queue(directory: Path, redis_url: str | None) -> Iterator[str]:
     if redis_url is not None:
-        yield redis_url
+        yield require_queue(SecretStr(redis_url))
         return
     with EmbeddedServer(directory / "queue") as server:
         yield server.url

@@ -48,7 +48,14 @@ def open_engine(url: str, *, pool_size: int = 8) -> Engine:
 
 def _open_sqlite(url: Any, pool_size: int) -> Engine:
     if url.database and url.database != ":memory:":
-        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+        folder = Path(url.database).parent
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UnreachableError(
+                f"The database's folder {folder} cannot be made: {error.strerror}.",
+                "Set DATABASE_URL to a place that can be written to.",
+            ) from None
     engine = create_engine(
         url, pool_size=pool_size, hide_parameters=True, connect_args={"timeout": 30}
     )

@@ -17,7 +17,7 @@ VOCABULARY = load_columns(CONFIG)
 ICCID = "8951177763170669077"
 REST = ("运营商", "卡类型", "到期日")
 
-# DOMAIN section 5, as written there.
+# The accepted headers, written out apart from the configuration.
 ACCEPTED = {
     "msisdn": "手机号, 手机号码, 号码, 电话, 门号, 門號, 號碼, 手機號碼, número, celular, línea, "
     "teléfono, msisdn, phone, mobile",

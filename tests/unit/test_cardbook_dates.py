@@ -1,4 +1,4 @@
-"""A date is read in one way only (DOMAIN section 5)."""
+"""A date is read in one way only."""
 
 from datetime import date, datetime
 

@@ -1,6 +1,6 @@
 """Cells as files hold them, made into clean text; and values masked before anybody sees them.
 
-DOMAIN section 5 lists the damage: full-width digits, bidi marks, a leading ``'``, ``="…"``, tabs,
+What spreadsheets and chats do to a value: full-width digits, bidi marks, a leading ``'``, ``="…"``, tabs,
 ``.0``, ``E+`` and numbers that a spreadsheet has already rounded.
 """
 

@@ -1,4 +1,4 @@
-"""Dates as card books write them: read in one way only, or refused (DOMAIN section 5)."""
+"""Dates as card books write them: read in one way only, or refused."""
 
 import re
 from collections.abc import Collection

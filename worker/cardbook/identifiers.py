@@ -1,4 +1,4 @@
-"""The numbers a card is known by (DOMAIN section 3): mobile number, ICCID, IMSI."""
+"""The numbers a card is known by: mobile number, ICCID, IMSI."""
 
 import re
 

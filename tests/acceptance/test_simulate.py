@@ -66,7 +66,7 @@ def _rows(program: Program, query: str) -> list[tuple[Any, ...]]:
 
 # What was worked out by hand
 #
-# By the rules of DOMAIN, sections 2 and 4, on paper. "Today" is 5 June 2026; the cards become
+# By the rules of the ladder and the policies, on paper. "Today" is 5 June 2026; the cards become
 # known when that day begins in Lima (05:00 UTC). A line reads: the day on which the window opens,
 # the window, its channels. It opens at 09:00 in the holder's zone, which the contact phone tells:
 # +51 Lima, +86 China, +1 415 San Francisco. An instant in UTC stands where it is another one.
@@ -148,7 +148,7 @@ _CASES: Mapping[str, Mapping[str, tuple[str, list[str]]]] = {
         "917678787": (LIMA, []),
     },
     # An SMS in Chinese may not arrive in Peru: there it is in Spanish, and an email in Chinese
-    # goes beside it even where the policy asks for the SMS alone (DOMAIN, section 6).
+    # goes beside it even where the policy asks for the SMS alone.
     "cardbook-zh.xlsx": {
         # Entel, 4g, n = 1, T = 11 June, no contact phone: told on the card's own number, by the
         # clock of the book, Lima. Chinese: T0 has an email beside the SMS.

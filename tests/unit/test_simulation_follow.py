@@ -487,7 +487,7 @@ def test_a_text_that_cannot_be_rendered_is_held_until_it_is_of_no_use() -> None:
 
 def test_an_sms_goes_in_a_language_that_arrives_and_the_email_beside_it_in_the_own_one() -> None:
     # Chinese may not arrive at a Peruvian number: the SMS is Spanish, and T0, which is for SMS
-    # alone, gets an email too (DOMAIN, section 6).
+    # alone, gets an email too.
     holder = a_holder(contact_phone=None)
     notices = followed(a_household(holder, [_CARD])).notices
     assert [(n.at.day, n.channel.value, n.language.value) for n in notices if n.at.day == 12] == [

@@ -1,7 +1,7 @@
 """Cells as files hold them, made into clean text; and values masked before anybody sees them.
 
-What spreadsheets and chats do to a value: full-width digits, bidi marks, a leading ``'``, ``="…"``, tabs,
-``.0``, ``E+`` and numbers that a spreadsheet has already rounded.
+What spreadsheets and chats do to a value: full-width digits, bidi marks, a leading ``'``,
+``="…"``, tabs, ``.0``, ``E+`` and numbers that a spreadsheet has already rounded.
 """
 
 import re

@@ -1,5 +1,6 @@
 """Doorways: ids in, one use case, nothing else."""
 
+import sys
 from collections.abc import Sequence
 
 import dramatiq
@@ -72,7 +73,9 @@ class Hints:
 def boot() -> None:
     """What each worker process runs first: build the app, declare the actors."""
     settings = load()
-    configure(settings.log_level, settings.log_format)
+    # Straight to stderr: in a worker process sys.stderr is a pipe to dramatiq's main process, which
+    # fills up and stops everything, the end included, once that process cannot write any more.
+    configure(settings.log_level, settings.log_format, sys.__stderr__)
     app = build_ready(settings)
     if settings.redis_url is None:
         raise RuntimeError("REDIS_URL is not set")

@@ -4,7 +4,7 @@ import logging
 import re
 import sys
 from collections.abc import Mapping, MutableMapping
-from typing import Any
+from typing import Any, TextIO
 
 import structlog
 
@@ -33,8 +33,10 @@ def _last_digits(found: re.Match[str]) -> str:
     return "***" + "".join(digits[-4:]) + found["spare"]
 
 
-def configure(level: str = "INFO", style: str = "auto") -> None:
-    """Send structlog and the standard library's logging to stderr in one form."""
+def configure(level: str = "INFO", style: str = "auto", stream: TextIO | None = None) -> None:
+    """Send structlog and the standard library's logging to ``stream`` (stderr) in one form."""
+    # A line that cannot be written is lost; printing why would show its arguments unmasked.
+    logging.raiseExceptions = False
     as_json = style == "json" or (style == "auto" and not sys.stderr.isatty())
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -54,7 +56,7 @@ def configure(level: str = "INFO", style: str = "auto") -> None:
         if as_json
         else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
     )
-    handler = logging.StreamHandler(sys.stderr)
+    handler = logging.StreamHandler(stream or sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,

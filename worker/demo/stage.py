@@ -108,4 +108,5 @@ def _environment(directory: Path, clock: Path, sandbox_url: str) -> Mapping[str,
         "dramatiq_worker_timeout": "25",
         "VIGENCIA_LOG_LEVEL": "CRITICAL",
         "VIGENCIA_SCHEDULER__SEND_BATCH": "50",
+        "VIGENCIA_WORKER__SHUTDOWN_SECONDS": "5",
     }

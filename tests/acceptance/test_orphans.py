@@ -1,0 +1,60 @@
+"""What is killed takes its children with it, whatever became of the pipe they write to."""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the kernel's promise is Linux's")
+
+
+def test_a_demo_that_is_killed_leaves_no_process_behind(tmp_path: Path) -> None:
+    stage = tmp_path / "stage"
+    command = [sys.executable, "-m", "worker.cli", "demo", "--json", "--dir", str(stage)]
+    demo = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    try:
+        family = _family(demo.pid, stage)
+        assert len(family) >= 5, "the sandbox, the queue, and three processes of the workers"
+    finally:
+        demo.kill()
+        demo.wait()
+        for pipe in (demo.stdout, demo.stderr):
+            assert pipe is not None
+            pipe.close()  # whoever still writes to it has nobody to read it
+    give_up = time.monotonic() + 60
+    while (left := [pid for pid in family if _alive(pid)]) and time.monotonic() < give_up:
+        time.sleep(0.2)
+    assert not left
+
+
+def _family(pid: int, stage: Path) -> list[int]:
+    """All descendants, once the demo plays its second day."""
+    clock = stage / "clock"
+    give_up = time.monotonic() + 40
+    first = None
+    while time.monotonic() < give_up:
+        now = clock.read_text()[:10] if clock.exists() else None
+        first = first or now
+        if now is not None and now != first:
+            return _descendants(pid)
+        time.sleep(0.02)
+    raise AssertionError("the demo did not begin")
+
+
+def _descendants(pid: int) -> list[int]:
+    found: list[int] = []
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        for child in (task / "children").read_text().split():
+            found += [int(child), *_descendants(int(child))]
+    return found
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (ProcessLookupError, FileNotFoundError):
+        return False

@@ -5,10 +5,10 @@ from datetime import date, timedelta
 import pytest
 from structlog.testing import capture_logs
 
-from tests.integration.helpers import EMAIL, NOW, PHONE, TODAY, World, always, causes
+from tests.integration.helpers import EMAIL, NOW, PHONE, TODAY, Carrier, World, always, causes
 from worker.core.cards import CardState, Channel, Kind
 from worker.core.life import LifeEvent
-from worker.core.outcomes import Outcome, OutcomeKind
+from worker.core.outcomes import Outcome, OutcomeKind, accepted
 from worker.core.reminders import MessageState, ReminderState
 from worker.errors import VigenciaError
 from worker.life import Life
@@ -62,6 +62,29 @@ def test_a_renewal_that_nobody_confirms_is_told_and_the_windows_resume(world: Wo
         ("renewal_not_effective", "event"),
     ]
     assert (card, "renewal_not_effective") in world.events()
+
+
+def test_a_notice_on_its_way_when_the_card_is_renewed_counts_as_told_and_is_not_told_again(
+    world: World,
+) -> None:
+    card = world.card(holder=world.holder(email=None))
+    world.check()
+    moment = timedelta(seconds=1)
+
+    async def answer(out: object) -> Outcome:
+        world.live(card, LifeEvent.RENEWED, NOW + moment, plan_end=NEW_END)
+        return accepted("SM1")
+
+    world.send(channel=Channel.SMS, providers={Channel.SMS: Carrier(answer)})
+    about_the_end = [r for r in world.rows(reminders) if r.deadline == "plan_end"]
+    assert [(r.channel, r.state) for r in about_the_end if r.channel == "sms"] == [
+        ("sms", ReminderState.SENT)
+    ]
+    world.check(NOW + DAY + moment)  # nobody confirmed: the former deadline holds again
+    world.send(NOW + DAY + 2 * moment, Channel.SMS)
+    texts = [m["text"] for m in world.accepted(Channel.SMS)]
+    assert len(texts) == 1
+    assert "isn't confirmed" in texts[0]
 
 
 def test_a_confirmed_renewal_is_not_doubted(world: World) -> None:

@@ -70,7 +70,7 @@ def record(conn: Connection, ended: Sequence[Ended], policy: RetryPolicy) -> lis
 def sent(conn: Connection, message_id: int, outcome: Outcome, at: datetime) -> None:
     """The provider has the message: its reminders are told."""
     message_store.set_sent(conn, {message_id: str(outcome.provider_id)}, at)
-    ledger.end_of_messages(conn, [message_id], ReminderState.SENT, None, at)
+    ledger.told(conn, message_id, at)
 
 
 def _next(one: Ended, policy: RetryPolicy) -> Next:

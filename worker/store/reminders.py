@@ -6,14 +6,14 @@ from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, or_, select, update
+from sqlalchemy import Connection, Row, and_, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from worker.core.cards import Channel
 from worker.core.deadlines import DeadlineKind
 from worker.core.life import LifeNotice
 from worker.core.reminders import REVIVABLE, Known, Planned, ReminderKey, ReminderState
-from worker.store.tables import reminders
+from worker.store.tables import attempts, reminders
 
 _DEADLINES = frozenset(DeadlineKind)
 
@@ -92,20 +92,26 @@ def end(
         )
 
 
-def end_of_messages(
-    conn: Connection,
-    message_ids: Iterable[int],
-    state: ReminderState,
-    reason: str | None,
-    now: datetime,
-) -> None:
-    """End all waiting reminders that the messages ``message_ids`` carry."""
-    if wanted := list(message_ids):
-        conn.execute(
-            update(reminders)
-            .where(reminders.c.message_id.in_(wanted), reminders.c.state == ReminderState.PENDING)
-            .values(state=state, reason=reason, ended_at=now)
+def told(conn: Connection, message_id: int, now: datetime) -> None:
+    """The provider has the message: what it carries was told.
+
+    That holds too for a notice that an event ended after the last attempt had begun: it was on
+    its way, and must not be owed again should the event be taken back.
+    """
+    begun = select(func.max(attempts.c.started_at)).where(attempts.c.message_id == message_id)
+    on_its_way = and_(
+        reminders.c.state == ReminderState.SUPERSEDED,
+        reminders.c.reason.in_(REVIVABLE),
+        reminders.c.ended_at > begun.scalar_subquery(),
+    )
+    conn.execute(
+        update(reminders)
+        .where(
+            reminders.c.message_id == message_id,
+            or_(reminders.c.state == ReminderState.PENDING, on_its_way),
         )
+        .values(state=ReminderState.SENT, reason=None, ended_at=now)
+    )
 
 
 def waiting_of(

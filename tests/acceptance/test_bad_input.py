@@ -152,6 +152,8 @@ def test_a_row_that_is_wrong_keeps_every_row_out_and_is_told_masked(vigencia: Pr
     assert (ran.json["created"], ran.json["refused"], ran.json["applied"]) == (4, 1, False)
     [error] = ran.json["errors"]
     assert error["row"] == 6
+    told = vigencia.run("cards", "import", broken, "--book", "b", "--apply").err
+    assert f"{error['message']}; {error['hint']}" in told
     assert vigencia.run("cards", "list", "--json").json == []
 
 

@@ -111,7 +111,7 @@ def _tell(result: Result, apply_: bool, book: str) -> None:
     for kind, problems in (("warning", result.book.warnings), ("error", result.book.errors)):
         for p in problems[:_SHOWN_PROBLEMS]:
             where = f"row {p.row}, {p.column}" if p.row else p.column or "file"
-            click.echo(f"{kind}: {where}: {p.message} {p.hint}", err=True)
+            click.echo(f"{kind}: {where}: {p.message}; {p.hint}", err=True)
         if len(problems) > _SHOWN_PROBLEMS:
             more = len(problems) - _SHOWN_PROBLEMS
             click.echo(f"… and {more} more {kind}s; --json lists all.", err=True)

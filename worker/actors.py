@@ -1,7 +1,9 @@
 """Doorways: ids in, one use case, nothing else."""
 
+import signal
 import sys
 from collections.abc import Sequence
+from types import FrameType
 
 import dramatiq
 import structlog
@@ -72,6 +74,7 @@ class Hints:
 
 def boot() -> None:
     """What each worker process runs first: build the app, declare the actors."""
+    _end_once()
     settings = load()
     # Straight to stderr: in a worker process sys.stderr is a pipe to dramatiq's main process, which
     # fills up and stops everything, the end included, once that process cannot write any more.
@@ -83,6 +86,23 @@ def boot() -> None:
     dramatiq.set_broker(broker)
     Hints(broker, app)
     _ = app.delivery  # compile the texts now, not with the first message
+
+
+def _end_once() -> None:
+    """Let the first SIGTERM stop this process, and further ones do nothing.
+
+    At a second one dramatiq leaves its main thread and waits for the others for ever, since they
+    were not told. Two are common: the kernel sends one for each thread of a parent that dies.
+    """
+    stop = signal.getsignal(signal.SIGTERM)
+    if not callable(stop):
+        return
+
+    def first(number: int, frame: FrameType | None) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        stop(number, frame)
+
+    signal.signal(signal.SIGTERM, first)
 
 
 def _actor(broker: Broker, fn: object, name: str, queue: str) -> Actor[[list[int]], object]:

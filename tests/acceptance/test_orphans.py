@@ -1,12 +1,17 @@
 """What is killed takes its children with it, whatever became of the pipe they write to."""
 
 import os
+import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 
 import pytest
+
+from tests.acceptance.program import Program
+from worker.embedded import EmbeddedServer
+from worker.sandbox.process import SandboxProcess
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the kernel's promise is Linux's")
 
@@ -28,6 +33,27 @@ def test_a_demo_that_is_killed_leaves_no_process_behind(tmp_path: Path) -> None:
     while (left := [pid for pid in family if _alive(pid)]) and time.monotonic() < give_up:
         time.sleep(0.2)
     assert not left
+
+
+def test_workers_that_are_told_to_end_twice_end(
+    vigencia: Program, sandbox: SandboxProcess, tmp_path: Path
+) -> None:
+    assert vigencia.run("cards", "list").code == 0  # makes the database
+    with EmbeddedServer(tmp_path / "queue") as server:
+        env = {"REDIS_URL": server.url, "VIGENCIA_SANDBOX__URL": sandbox.url}
+        command = vigencia.command("worker", "--processes", "2")
+        worker = subprocess.Popen(command, cwd=vigencia.directory, env=vigencia.environment(**env))
+        try:
+            while len(_descendants(worker.pid)) < 2:
+                time.sleep(0.05)
+            time.sleep(4)  # both processes are at work
+            for _ in range(3):
+                worker.send_signal(signal.SIGTERM)
+                time.sleep(0.2)
+            assert worker.wait(45) == 0
+        finally:
+            for pid in [*_descendants(worker.pid), worker.pid] if worker.poll() is None else []:
+                os.kill(pid, signal.SIGKILL)
 
 
 def _family(pid: int, stage: Path) -> list[int]:

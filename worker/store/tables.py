@@ -120,6 +120,7 @@ messages = Table(
     Column("segments", Integer),
     Column("created_at", Instant, nullable=False),
     Column("sent_at", Instant),
+    Column("delivered_at", Instant),
     Index(
         "ix_messages_wake_at",
         "wake_at",
@@ -147,6 +148,8 @@ reminders = Table(
     Column("ended_at", Instant),
     # One notice owed, once: this key absorbs every race.
     UniqueConstraint("card_id", "deadline", "deadline_on", "window", "channel"),
+    # For the account of a period.
+    Index("ix_reminders_due_at", "due_at"),
 )
 
 attempts = Table(
@@ -162,7 +165,11 @@ attempts = Table(
     Column("outcome", String(20)),
     Column("code", String(100)),
     Column("provider_id", String(100), unique=True),
-    # For routes with a daily cap.
+    # Who was called, and from which of our senders: what a breaker and a pace are kept for.
+    Column("provider", String(20)),
+    Column("sender", String(100)),
+    Index("ix_attempts_started_at", "started_at"),
+    # For daily caps.
     Index("ix_attempts_address_started_at", "address", "started_at"),
 )
 
@@ -178,7 +185,16 @@ receipts = Table(
     Column("code", String(100)),
     Column("received_at", Instant, nullable=False),
     Column("applied_at", Instant),
+    # When it happened, as the provider says.
+    Column("occurred_at", Instant),
     UniqueConstraint("provider", "event_id"),
+    # Parked ones only: those that overtook the row they belong to.
+    Index(
+        "ix_receipts_received_at",
+        "received_at",
+        postgresql_where=Column("applied_at").is_(None),
+        sqlite_where=Column("applied_at").is_(None),
+    ),
 )
 
 suppressions = Table(
@@ -187,9 +203,48 @@ suppressions = Table(
     Column("id", RowId, primary_key=True),
     Column("channel", String(10), nullable=False),
     Column("address", String(320), nullable=False),
+    # One card only; 0 for everything that goes to the address.
+    Column("card_id", RowId, nullable=False, server_default="0"),
     Column("reason", String(100), nullable=False),
+    # Who said so: the holder (word, link), the provider, or a person at the command line.
+    Column("source", String(20), nullable=False, server_default="provider"),
     Column("created_at", Instant, nullable=False),
-    UniqueConstraint("channel", "address"),
+    # Lifted suppressions stay as proof; they hold no message back.
+    Column("lifted_at", Instant),
+    Column("lifted_reason", String(200)),
+    UniqueConstraint("channel", "address", "card_id"),
+)
+
+# Open breakers only: a row is there while a configuration fault keeps its messages held.
+breakers = Table(
+    "breakers",
+    metadata,
+    Column("key", String(120), primary_key=True),
+    Column("code", String(100), nullable=False),
+    Column("opened_at", Instant, nullable=False),
+    Column("probe_at", Instant, nullable=False),
+    Column("probe_message_id", RowId),
+    Column("failures", Integer, nullable=False),
+)
+
+# What each book used on a UTC day: caps survive restarts because they are counted here.
+usage = Table(
+    "usage",
+    metadata,
+    Column("book_id", ForeignKey("books.id"), primary_key=True),
+    Column("day", Date, primary_key=True),
+    Column("channel", String(10), primary_key=True),
+    Column("messages", Integer, nullable=False),
+    Column("segments", Integer, nullable=False),
+    Column("spend", Numeric(14, 6), nullable=False),
+)
+
+# One row for each digest that was taken on: of several schedulers one sends it.
+digests = Table(
+    "digests",
+    metadata,
+    Column("kind", String(30), primary_key=True),
+    Column("at", Instant, primary_key=True),
 )
 
 card_events = Table(

@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -10,19 +11,24 @@ import pytest
 from sqlalchemy import Engine, Row
 from sqlalchemy.exc import DBAPIError
 
-from tests.integration.helpers import NOW, TODAY, WANTED, World
+from tests.integration.helpers import NIGHT, NOW, TODAY, WANTED, World
+from worker.cardbook.changes import Action
 from worker.cardbook.columns import load_columns
-from worker.cardbook.importer import Result, import_book
+from worker.cardbook.importer import KeepRefused, Result, import_book
 from worker.cardbook.options import ReadOptions
 from worker.cardbook.parse import read_cardbook
 from worker.cardbook.rows import CardBook, CardRow
-from worker.core.cards import Channel, Kind
+from worker.core.cards import Channel, Kind, Language
+from worker.core.hours import local_day
+from worker.core.life import LifeEvent
 from worker.core.reminders import MessageState, ReminderState
+from worker.core.rules import Rules
+from worker.errors import CardBookError
 from worker.paths import shipped
 from worker.store import views
 from worker.store.cards import AT_ONCE
 from worker.store.engine import reading
-from worker.store.tables import books, card_events, cards, holders, messages
+from worker.store.tables import books, card_events, cards, holders, messages, reminders
 
 DATA = Path(__file__).parents[1] / "data"
 LATER = NOW + timedelta(days=1)
@@ -55,7 +61,27 @@ def book_of(*rows: CardRow, refused: int = 0) -> CardBook:
 def put(
     world: World, *rows: CardRow, now: datetime = NOW, apply: bool = True, **wanted: Any
 ) -> Result:
-    return import_book(world.engine, book_of(*rows), "demo", {**WANTED, **wanted}, now, apply=apply)
+    return put_book(world, book_of(*rows), now, apply, **wanted)
+
+
+def put_book(
+    world: World,
+    book: CardBook,
+    now: datetime = NOW,
+    apply: bool = True,
+    keep: KeepRefused | None = None,
+    **wanted: Any,
+) -> Result:
+    return import_book(
+        world.engine,
+        book,
+        "demo",
+        {**WANTED, **wanted},
+        now,
+        rules=world.rules,
+        apply=apply,
+        keep_refused=keep,
+    )
 
 
 def counts(result: Result) -> tuple[int, int, int]:
@@ -68,17 +94,19 @@ def only(world: World) -> Row[Any]:
 
 
 @pytest.mark.parametrize("name", ["cardbook-zh.xlsx", "cardbook-en.tsv"])
-def test_the_samples_are_imported_exactly_as_they_were_meant(engine: Engine, name: str) -> None:
+def test_the_samples_are_imported_exactly_as_they_were_meant(
+    engine: Engine, rules: Rules, name: str
+) -> None:
     parsed = read_cardbook(
         shipped("examples") / name, ReadOptions(), load_columns(shipped("config") / "columns.toml")
     )
-    result = import_book(engine, parsed, "demo", WANTED, NOW, apply=True)
+    result = import_book(engine, parsed, "demo", WANTED, NOW, rules=rules, apply=True)
     assert (result.refused, result.applied) == (0, True)
     expected = json.loads((DATA / f"{Path(name).stem}.expected.json").read_text("utf-8"))
     with reading(engine) as conn:
         found = views.list_cards(conn, "demo", None)
     assert [{key: _plain(card[key]) for key in expected[0]} for card in found] == expected
-    again = import_book(engine, parsed, "demo", WANTED, LATER, apply=True)
+    again = import_book(engine, parsed, "demo", WANTED, LATER, rules=rules, apply=True)
     assert counts(again) == (0, 0, len(expected))
 
 
@@ -115,8 +143,7 @@ def test_a_new_plan_end_is_a_renewal(world: World) -> None:
     put(world, ROW)
     world.check()
     assert only(world).next_check_at > NOW
-    renewed = replace(ROW, plan_end=TODAY + timedelta(days=35))
-    assert counts(put(world, renewed, now=LATER)) == (0, 1, 0)
+    assert counts(put(world, renewed(), now=LATER)) == (0, 1, 0)
     card = only(world)
     assert card.plan_end == TODAY + timedelta(days=35)
     assert (card.watched_since, card.next_check_at) == (LATER, AT_ONCE)
@@ -125,8 +152,244 @@ def test_a_new_plan_end_is_a_renewal(world: World) -> None:
     [_, event] = world.rows(card_events)
     assert event.detail == {"fields": ["plan_end"]}
     world.check(LATER)
-    assert {row[1] for row in world.told()} == {ReminderState.SUPERSEDED}
-    assert world.send(LATER) == {}
+    told = {(row.deadline, row.state) for row in world.rows(reminders)}
+    assert told == {
+        ("plan_end", ReminderState.SUPERSEDED),
+        ("renewal_recorded", ReminderState.PENDING),
+    }
+
+
+def renewed(row: CardRow = ROW, days: int = 30) -> CardRow:
+    """The row with a plan that ends later."""
+    assert row.plan_end is not None
+    return replace(row, plan_end=row.plan_end + timedelta(days=days))
+
+
+def test_a_renewal_by_import_is_told_like_one_that_is_entered(world: World) -> None:
+    put(world, ROW)
+    world.check()
+    by_hand, [card] = world.rows(reminders), world.rows(cards)
+    assert put(world, renewed(), now=LATER).told == 1
+    imported = _owed(world)
+    world.change(cards, plan_end=ROW.plan_end)
+    for row in world.rows(reminders):
+        if row.id > by_hand[-1].id:
+            world.change(reminders, row.id, deadline_on=TODAY - timedelta(days=9))
+    world.live(card.id, LifeEvent.RENEWED, LATER, plan_end=renewed().plan_end)
+    assert _owed(world) == imported != []
+    world.send(LATER)
+    assert {m["to"] for m in world.accepted()} == {ROW.contact_phone, ROW.email}
+
+
+def _owed(world: World) -> list[tuple[Any, ...]]:
+    """What of a renewal was written last, without ids."""
+    rows = [row for row in world.rows(reminders) if row.deadline == "renewal_recorded"]
+    today = local_day(LATER, "America/Lima")
+    return sorted(
+        (row.channel, row.state, row.window, row.due_at, row.useful_until, row.deadline_on)
+        for row in rows
+        if row.deadline_on == today
+    )
+
+
+def test_the_cards_of_one_holder_share_the_message_of_their_renewals(world: World) -> None:
+    many = [
+        replace(ROW, row=n, msisdn=f"+51{900_000_000 + n}", iccid=f"8951{n:015}") for n in range(40)
+    ]
+    put(world, *many)
+    assert put(world, *map(renewed, many), now=LATER).told == 40
+    assert len(world.rows(messages)) == 2
+    assert len(world.rows(reminders)) == 80
+    world.send(LATER)
+    assert len(world.accepted()) == 2
+
+
+@pytest.mark.parametrize("told_between", [False, True])
+def test_two_renewals_on_one_day_are_told_once(world: World, told_between: bool) -> None:
+    put(world, ROW)
+    put(world, renewed(), now=LATER)
+    if told_between:
+        world.send(LATER)
+    put(world, renewed(days=60), now=LATER)
+    world.send(LATER)
+    assert len(world.accepted()) == 2
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        replace(ROW, plan_end=TODAY + timedelta(days=1)),
+        replace(ROW, plan_end=None, last_topup=TODAY - timedelta(days=90)),
+        replace(ROW, last_topup=TODAY - timedelta(days=90)),
+        replace(ROW, balance=Decimal(3)),
+        replace(ROW, plan="60 dias", plan_days=60),
+    ],
+    ids=["moved back", "end unknown", "topup long ago", "balance", "plan"],
+)
+def test_a_correction_is_no_renewal_and_nobody_is_told(world: World, row: CardRow) -> None:
+    put(world, ROW)
+    result = put(world, row, now=LATER)
+    assert (result.changed, result.told) == (1, 0)
+    assert world.events()[-1][1] == "changed"
+    assert world.rows(messages) == []
+    card = only(world)
+    assert (card.watched_since, card.next_check_at) == (LATER, AT_ONCE)
+
+
+def test_a_renewal_whose_plan_has_ended_already_is_not_told(world: World) -> None:
+    put(world, replace(ROW, plan_end=TODAY - timedelta(days=60)))
+    result = put(world, replace(ROW, plan_end=TODAY - timedelta(days=30)), now=LATER)
+    assert (world.events()[-1][1], result.told) == ("renewed", 0)
+    assert world.rows(messages) == []
+
+
+def test_a_paused_card_is_renewed_in_silence(world: World) -> None:
+    put(world, ROW)
+    world.live(only(world).id, LifeEvent.PAUSED)
+    assert put(world, renewed(), now=LATER).told == 0
+    assert world.rows(messages) == []
+    assert only(world).paused
+
+
+def test_the_keeper_who_imports_is_not_told_of_holders_out_of_reach(world: World) -> None:
+    alone = replace(ROW, contact_phone=None, email=None, msisdn=None)
+    put(world, alone, set_guardian_email="keeper@example.com")
+    put(world, renewed(alone), now=LATER)
+    assert world.rows(messages) == []
+    assert {row.reason for row in world.rows(reminders)} == {"no_address"}
+
+
+def test_a_renewal_ends_what_waits_of_the_time_before(world: World) -> None:
+    put(world, ROW)
+    card = only(world).id
+    world.live(card, LifeEvent.LOW_DATA, NIGHT)
+    put(world, renewed(), now=NIGHT)
+    states = {row.deadline: (row.state, row.reason) for row in world.rows(reminders)}
+    assert states["low_data"] == (ReminderState.SUPERSEDED, "renewed")
+
+
+def test_a_renewal_brings_a_suspended_card_back(world: World) -> None:
+    put(world, ROW)
+    world.live(only(world).id, LifeEvent.SUSPENDED)
+    put(world, replace(ROW, note="VIP"), now=LATER)
+    assert only(world).state == "suspended"
+    put(world, replace(renewed(), note="VIP"), now=LATER)
+    assert only(world).state == "active"
+
+
+def test_the_book_settles_a_renewal_that_waits_to_be_confirmed(world: World) -> None:
+    put(world, ROW)
+    world.live(only(world).id, LifeEvent.RENEWED, plan_end=renewed().plan_end)
+    assert only(world).renewed_at == NOW
+    put(world, renewed(days=31), now=LATER)
+    card = only(world)
+    assert (card.renewed_at, card.former_plan_end, card.former_last_topup) == (None, None, None)
+
+
+def test_a_recycled_number_stays_recycled_whatever_a_book_says(world: World) -> None:
+    put(world, ROW)
+    world.live(only(world).id, LifeEvent.RECYCLED)
+    told = len(world.rows(messages))
+    assert put(world, renewed(), now=LATER).told == 0
+    assert only(world).state == "recycled"
+    assert len(world.rows(messages)) == told
+
+
+def test_cards_that_no_row_names_are_told_and_stay(world: World) -> None:
+    third = replace(ROW, row=4, msisdn="+51900000003", iccid="8951000000000000003")
+    put(world, ROW, OTHER, third)
+    first, second, paused = world.rows(cards)
+    world.live(paused.id, LifeEvent.PAUSED)
+    before = world.rows(cards)
+    for apply in (False, True):
+        result = put(world, ROW, now=LATER, apply=apply)
+        [missing] = result.missing
+        assert (missing.id, missing.operator, missing.number) == (second.id, "claro", "…0002")
+    assert world.rows(cards) == before
+    assert first.id not in {card.id for card in result.missing}
+
+
+@pytest.mark.parametrize("name", [OTHER.msisdn, OTHER.iccid])
+def test_a_card_that_a_refused_row_names_is_not_missing(world: World, name: str) -> None:
+    put(world, ROW, OTHER)
+    book = replace(book_of(ROW, refused=1), named=frozenset({name}))
+    assert put_book(world, book, LATER).missing == ()
+
+
+def test_a_number_is_not_taken_from_a_chip_that_a_refused_row_names(world: World) -> None:
+    put(world, ROW)
+    assert ROW.iccid is not None
+    moved = replace(ROW, iccid="8951000000000000077")
+    book = replace(book_of(moved, refused=1), named=frozenset({ROW.iccid}))
+    assert counts(put_book(world, book, LATER, apply=False)) == (1, 0, 0)
+
+
+def test_the_good_rows_go_in_once_the_refused_ones_are_kept(world: World, tmp_path: Path) -> None:
+    kept = tmp_path / "book.refused.xlsx"
+    book = book_of(ROW, refused=1)
+    dry = put_book(world, book, apply=False, keep=lambda _: kept)
+    assert (dry.applied, dry.refused_file) == (False, None)
+    assert world.rows(cards) == []
+    result = put_book(world, book, keep=lambda _: kept)
+    assert (result.applied, result.refused, result.refused_file) == (True, 1, kept)
+    assert only(world).msisdn == ROW.msisdn
+
+
+def test_nothing_goes_in_where_the_refused_rows_cannot_be_kept(world: World) -> None:
+    def full(_language: str) -> Path:
+        raise CardBookError("no space left", "make room")
+
+    with pytest.raises(CardBookError):
+        put_book(world, book_of(ROW, refused=1), keep=full)
+    assert [world.rows(t) for t in (books, holders, cards, card_events)] == [[], [], [], []]
+
+
+def test_what_is_told_of_changes_shows_no_number_and_no_address(world: World) -> None:
+    put(world, ROW, OTHER)
+    result = put(world, renewed(), replace(OTHER, email="nueva@example.com"), now=LATER)
+    assert [(c.row, c.card, c.action, c.fields) for c in result.changes] == [
+        (2, "claro …0001", Action.RENEWED, ("plan_end",)),
+        (3, "claro …0002", Action.CONTACT_CHANGED, ("holder",)),
+    ]
+    assert result.changes[0].plan_end == (ROW.plan_end, renewed().plan_end)
+    assert "@" not in str(result.changes)
+    assert "+51" not in str(result.changes)
+
+
+def test_the_gravest_changes_are_told_first(world: World) -> None:
+    put(world, OTHER)
+    result = put(world, ROW, renewed(OTHER), now=LATER)
+    assert [c.action for c in result.changes] == [Action.RENEWED, Action.CREATED]
+
+
+def test_a_former_holder_without_cards_is_forgotten(world: World) -> None:
+    put(world, ROW)
+    put(world, replace(ROW, holder="Luis Paz", email="luis@example.com"), now=LATER)
+    former, present = world.rows(holders)
+    assert (former.name, former.email, former.contact_phone) == ("", None, None)
+    assert (present.name, present.email) == ("Luis Paz", "luis@example.com")
+
+
+def test_a_reassigned_card_ends_its_events_too(world: World) -> None:
+    put(world, ROW)
+    world.live(only(world).id, LifeEvent.LOW_DATA, NIGHT)
+    put(world, replace(ROW, holder="Luis Paz"), now=NIGHT)
+    assert {(row.state, row.reason) for row in world.rows(reminders)} == {
+        (ReminderState.SUPERSEDED, "reassigned")
+    }
+    assert only(world).watched_since == NIGHT
+
+
+def test_a_holder_who_gets_a_name_is_the_same_person(world: World) -> None:
+    put(world, replace(ROW, holder=""))
+    put(world, ROW, now=LATER)
+    assert world.events()[-1][1] == "contact_changed"
+
+
+def test_new_defaults_of_the_book_reach_the_holders_who_follow_them(world: World) -> None:
+    put(world, ROW, replace(OTHER, language=Language.EN))
+    put(world, ROW, replace(OTHER, language=Language.EN), now=LATER, set_language="zh-Hans")
+    assert [row.language for row in world.rows(holders)] == ["zh-Hans", "en"]
 
 
 def test_a_new_topup_is_a_renewal(world: World) -> None:
@@ -164,8 +427,7 @@ def test_a_dry_run_tells_what_would_be_and_writes_nothing(world: World) -> None:
 
 
 def test_one_refused_row_keeps_the_whole_book_out(world: World) -> None:
-    book = book_of(ROW, refused=1)
-    result = import_book(world.engine, book, "demo", WANTED, NOW, apply=True)
+    result = put_book(world, book_of(ROW, refused=1))
     assert (result.refused, result.applied, result.created) == (1, False, 1)
     assert world.rows(cards) == []
 
@@ -248,7 +510,7 @@ def test_cards_without_a_number_are_told_apart_by_their_chip(world: World) -> No
 def test_two_books_may_hold_the_same_card_and_never_meet(world: World) -> None:
     put(world, ROW)
     for name in ("other", "other"):
-        import_book(world.engine, book_of(ROW), name, WANTED, NOW, apply=True)
+        import_book(world.engine, book_of(ROW), name, WANTED, NOW, rules=world.rules, apply=True)
     assert len(world.rows(cards)) == len(world.rows(holders)) == 2
     with reading(world.engine) as conn:
         assert [len(views.list_cards(conn, name, None)) for name in ("demo", "other")] == [1, 1]
@@ -318,3 +580,30 @@ def test_the_order_of_the_file_is_the_order_of_the_cards(world: World) -> None:
 def test_an_import_may_look_back(world: World) -> None:
     put(world, ROW, now=datetime(2026, 6, 20, tzinfo=UTC))
     assert only(world).next_check_at == AT_ONCE
+
+
+def test_a_newer_file_without_a_column_leaves_its_values_as_they_are(
+    world: World, tmp_path: Path
+) -> None:
+    put(world, replace(ROW, note="VIP", imsi="716060000000001"))
+    file = tmp_path / "numbers.csv"
+    file.write_text(f"msisdn,operator,kind,expires\n{ROW.msisdn},claro,data,{ROW.plan_end}\n")
+    parsed = read_cardbook(file, ReadOptions(), load_columns(shipped("config") / "columns.toml"))
+    result = import_book(world.engine, parsed, "demo", WANTED, LATER, rules=world.rules, apply=True)
+    assert counts(result) == (0, 0, 1)
+    card, [holder] = only(world), world.rows(holders)
+    assert (card.note, card.imsi, card.iccid) == ("VIP", "716060000000001", ROW.iccid)
+    assert (holder.email, holder.contact_phone) == (ROW.email, ROW.contact_phone)
+
+
+def test_a_blank_cell_in_a_column_that_is_there_takes_the_value_away(
+    world: World, tmp_path: Path
+) -> None:
+    put(world, ROW)
+    file = tmp_path / "blank.csv"
+    rows = f"{ROW.msisdn},claro,data,{ROW.plan_end},\n"
+    file.write_text(f"msisdn,operator,kind,expires,email\n{rows}")
+    parsed = read_cardbook(file, ReadOptions(), load_columns(shipped("config") / "columns.toml"))
+    import_book(world.engine, parsed, "demo", WANTED, LATER, rules=world.rules, apply=True)
+    [holder] = world.rows(holders)
+    assert (holder.email, holder.contact_phone) == (None, ROW.contact_phone)

@@ -85,7 +85,12 @@ def test_missing_columns_are_named_together_with_what_is_accepted() -> None:
     with pytest.raises(CardBookError) as error:
         mapped(sheet(("姓名", "邮箱")))
     message = error.value.message
-    for words in ("msisdn or iccid", "operator;", "kind;", "expires or last_topup"):
+    for words in (
+        "msisdn or iccid",
+        "operator (--operator",
+        "kind (--kind",
+        "expires or last_topup",
+    ):
         assert f"no column for {words}" in message
     assert "手机号" in message
     assert "última recarga" in message

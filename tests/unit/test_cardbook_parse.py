@@ -274,3 +274,22 @@ def test_no_problem_shows_a_number_or_an_address(tmp_path: Path) -> None:
     text = " ".join(problem.message + problem.hint for problem in book.errors)
     for secret in (*secrets, "51987654", "juana"):
         assert secret not in text
+
+
+def test_options_name_the_kind_and_operator_of_a_book_without_those_columns(tmp_path: Path) -> None:
+    told = {"kind": "保号卡", "operator": "Claro Perú"}
+    [card] = read(tmp_path, "987654321;2026-05-13", header="celular;vence", **told).rows
+    assert (card.kind, card.operator) == (Kind.RETENTION, "claro")
+    row = "987654321;entel;eSIM;2026-05-13"
+    [named] = read(tmp_path, row, header="celular;operador;tipo;vence", **told).rows
+    assert (named.kind, named.operator) == (Kind.ESIM, "entel")
+
+
+def test_an_unknown_word_in_an_option_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(CardBookError, match="satellite"):
+        read(
+            tmp_path,
+            "987654321;claro;2026-05-13",
+            header="celular;operador;vence",
+            kind="satellite",
+        )

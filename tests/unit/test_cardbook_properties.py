@@ -3,22 +3,26 @@
 import io
 import string
 import tempfile
+import zipfile
 from collections.abc import Callable, Iterator
 from datetime import date
 from pathlib import Path
 from typing import Any
 
-import openpyxl
-import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from tests.unit import cardbook_files as files
 from worker.cardbook import values
-from worker.cardbook.cells import Cell
+from worker.cardbook.cells import Cell, trim
 from worker.cardbook.columns import load_columns
+from worker.cardbook.examine import RowCells, RowParser
 from worker.cardbook.identifiers import identifier_of
+from worker.cardbook.mapping import map_columns
 from worker.cardbook.options import ReadOptions
 from worker.cardbook.parse import read_cardbook
+from worker.cardbook.reader import Sheet
+from worker.cardbook.record import read_row
 from worker.cardbook.rows import CardBook
 from worker.errors import CardBookError
 
@@ -126,25 +130,86 @@ def test_any_container_is_refused_unless_it_is_a_workbook(magic: bytes, data: by
     assert read(magic + data) is None
 
 
-@pytest.fixture(scope="module")
-def workbook() -> bytes:
-    book = openpyxl.Workbook()
-    book.worksheets[0].append(HEADER.split(","))
-    book.worksheets[0].append(["987654321", None, None, "claro", "datos", None, "2026-05-13"])
-    content = io.BytesIO()
-    book.save(content)
-    return content.getvalue()
+SMALL: files.Rows = [
+    HEADER.split(","),
+    ["987654321", None, None, "claro", "datos", "30 días", "2026-05-13", None, None, 2.5, None],
+    ["987654322", None, None, "entel", "esim", None, date(2026, 5, 13), files.Error("#N/A")],
+]
+BUILT = {kind: build(SMALL) for kind, build in files.WORKBOOKS.items()}
+changes = st.lists(st.tuples(st.integers(4, 1 << 20), st.integers(0, 255)), min_size=1, max_size=8)
 
 
-@given(place=st.integers(4, 4000), byte=st.integers(0, 255))
-@settings(
-    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
-def test_a_damaged_workbook_is_read_or_refused(workbook: bytes, place: int, byte: int) -> None:
-    damaged = bytearray(workbook)
-    damaged[place % len(damaged)] = byte
-    book = read(bytes(damaged), "book.xlsx")
+def changed(data: bytes, places: list[tuple[int, int]]) -> bytes:
+    found = bytearray(data)
+    for place, byte in places:
+        found[place % len(found)] = byte
+    return bytes(found)
+
+
+@given(st.sampled_from(sorted(BUILT)), changes)
+@settings(max_examples=15, deadline=None)
+def test_a_damaged_workbook_is_read_or_refused(kind: str, places: list[tuple[int, int]]) -> None:
+    book = read(changed(BUILT[kind], places), f"book.{kind}")
     assert book is None or is_whole(book)
+
+
+@given(st.sampled_from(["xlsx", "xlsb", "ods"]), st.integers(0, 20), changes)
+@settings(max_examples=25, deadline=None)
+def test_a_workbook_damaged_before_it_was_zipped_is_read_or_refused(
+    kind: str, part: int, places: list[tuple[int, int]]
+) -> None:
+    """No checksum stands between these bytes and whoever parses them."""
+    target = io.BytesIO()
+    with (
+        zipfile.ZipFile(io.BytesIO(BUILT[kind])) as source,
+        zipfile.ZipFile(target, "w") as copy,
+    ):
+        names = source.namelist()
+        for number, name in enumerate(names):
+            data = source.read(name)
+            copy.writestr(name, changed(data, places) if number == part % len(names) else data)
+    book = read(target.getvalue(), f"book.{kind}")
+    assert book is None or is_whole(book)
+
+
+@given(
+    st.sampled_from(["utf-8", "utf-8-sig", "utf-16", "gb18030", "cp1252"]),
+    st.sampled_from(",;\t"),
+    changes,
+    st.integers(0, 1 << 20),
+)
+def test_a_damaged_text_is_read_or_refused(
+    encoding: str, delimiter: str, places: list[tuple[int, int]], cut: int
+) -> None:
+    data = changed(files.delimited(SMALL, delimiter, encoding), places)
+    for found in (data, data[: cut % len(data)]):
+        book = read(found)
+        assert book is None or is_whole(book)
+
+
+@given(
+    st.lists(st.lists(any_cell, max_size=12), min_size=1, max_size=4),
+    st.sampled_from([None, "dmy", "mdy"]),
+    st.sampled_from([None, "msisdn", "iccid", "imsi"]),
+    st.sampled_from([None, 1900, 1904]),
+    st.sampled_from([None, "PE", "CN"]),
+)
+def test_any_cells_make_a_card_or_errors(
+    cells: list[list[Cell]], order: Any, card: Any, epoch: Any, region: str | None
+) -> None:
+    """What a workbook may hold in any cell, whatever its options are."""
+    options = ReadOptions(None, order, card, epoch, region)
+    header = ("卡号", *HEADER.split(",")[3:], "teléfono de contacto", "idioma", "tz")
+    rows = tuple((number, [trim(cell) for cell in row]) for number, row in enumerate(cells, 2))
+    sheet = Sheet("book.xlsx", None, "cards", 1, 1, header, rows)
+    try:
+        columns = map_columns(sheet, VOCABULARY, options)
+    except CardBookError:
+        return
+    parser = RowParser(columns, VOCABULARY, options)
+    for number, row in rows:
+        examined = RowCells(parser, number, row)
+        assert (read_row(examined, None) is None) == bool(examined.errors)
 
 
 good_cells = [

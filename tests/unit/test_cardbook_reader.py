@@ -184,7 +184,7 @@ def test_a_workbook_is_unpacked_within_limits() -> None:
     script = "import resource as r; from worker.cardbook import unpack; unpack.limit(); "
     script += "print(r.getrlimit(r.RLIMIT_AS)[0], r.getrlimit(r.RLIMIT_CPU)[0])"
     shown = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True)
-    assert shown.stdout.split() == [b"%d" % (4 << 30), b"120"]
+    assert shown.stdout.split() == [b"%d" % (2 << 30), b"120"]
 
 
 def test_too_many_columns_are_refused(tmp_path: Path) -> None:

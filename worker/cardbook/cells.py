@@ -18,8 +18,13 @@ _BIDI += "".join(map(chr, [*range(0x202A, 0x202F), *range(0x2060, 0x2065), *rang
 _DROP_BIDI = dict.fromkeys(map(ord, _BIDI))
 # Joiners belong in a name (emoji, Indic scripts), never in a number.
 _TO_CODE = _FULL_WIDTH | _DROP_BIDI | dict.fromkeys((0x200C, 0x200D))
-_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffd]")
-_ERROR = re.compile(r"#(N/A|REF!|VALUE!|DIV/0!|NAME\?|NULL!|NUM!|SPILL!|CALC!|GETTING_DATA)", re.I)
+_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffd-\uffff]")
+# As Excel shows them in English (and Chinese) and in Spanish, and LibreOffice its own.
+_ERROR = re.compile(
+    r"#(N/A|REF!|VALUE!|DIV/0!|NAME\?|NULL!|NUM!|SPILL!|CALC!|GETTING_DATA)"
+    r"|#N/D|#[¡¿](DIV/0|VALOR|REF|NOMBRE|NUM|NULO|DESBORDAMIENTO|CALC)[!?]|Err:[0-9]{3}$",
+    re.I,
+)
 _SCIENTIFIC = re.compile(r"[+-]?[0-9]+([.,][0-9]*)?\s*[eE]\s*[+-]?\s*[0-9]+")
 _POINT_ZERO = re.compile(r"([0-9]+)[.,]0{1,2}")
 _QUOTED = re.compile(r'="([^"]*)"')
@@ -83,7 +88,8 @@ def text_of(cell: Cell) -> str:
         raise ValueProblem(
             "formula_error",
             f"the cell shows the error {masked(cell.strip())}",
-            "repair the formula, or replace it by its value",
+            "open the file in a spreadsheet program, repair the formula or replace it by its "
+            "value, and save",
         )
     return " ".join((cell if cell.isascii() else cell.translate(_DROP_BIDI)).split())
 

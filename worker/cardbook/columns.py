@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from zoneinfo import available_timezones
 
 from worker.cardbook.folding import fold
+from worker.cardbook.titles import Misworded, Read, Wording, load_wordings
 from worker.core.cards import Kind, Language
 from worker.errors import ConfigError
 
@@ -17,7 +18,10 @@ FIELDS = (
     *("msisdn", "iccid", "imsi", "operator", "kind", "plan", "expires", "last_topup", "holder"),
     *("email", "contact_phone", "balance", "language", "time_zone", "note"),
 )
-_TABLES = ("headers", "ambiguous", "no_plan_end", "kinds", "operators", "languages", "time_zones")
+_TABLES = (
+    *("headers", "ambiguous", "ignored", "no_plan_end", "kinds", "operators", "languages"),
+    *("time_zones", "titles", "words"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,22 +29,25 @@ class Columns:
     """A vocabulary; every key that is looked up is folded.
 
     ``headers`` maps a header to its field, ``accepted`` a field to its headers as written.
-    ``ambiguous`` headers are resolved by content; ``no_plan_end`` holds the words for "no end".
+    ``ambiguous`` headers are resolved by content, ``ignored`` ones not read at all;
+    ``no_plan_end`` holds the words for "no end". ``wordings`` is what each language writes.
     """
 
     headers: Mapping[str, str]
     accepted: Mapping[str, tuple[str, ...]]
     ambiguous: frozenset[str]
+    ignored: frozenset[str]
     no_plan_end: frozenset[str]
     kinds: Mapping[str, Kind]
     operators: Mapping[str, str]
     languages: Mapping[str, Language]
     time_zones: Mapping[str, str]
+    wordings: Mapping[Language, Wording]
 
     def knows_header(self, text: str) -> bool:
-        """Whether a cell with this text heads a column we can read."""
+        """Whether a cell with this text heads a column we know."""
         folded = fold(text)
-        return folded in self.headers or folded in self.ambiguous
+        return any(folded in known for known in (self.headers, self.ambiguous, self.ignored))
 
 
 def load_columns(path: Path) -> Columns:
@@ -51,18 +58,35 @@ def load_columns(path: Path) -> Columns:
             raise _wrong(path, table, f"unknown table; known are {', '.join(_TABLES)}")
     headers, accepted = _words(path, tables, "headers", _field)
     ambiguous, _ = _words(path, tables, "ambiguous", _only("headers"))
+    ignored, _ = _words(path, tables, "ignored", _only("headers"))
     endless, _ = _words(path, tables, "no_plan_end", _only("words"))
-    for folded in headers.keys() & ambiguous.keys():
-        raise _wrong(path, "ambiguous.headers", f"{folded!r} is also in headers.{headers[folded]}")
+    for table, found in (("ambiguous", ambiguous), ("ignored", ignored)):
+        for folded in headers.keys() & found.keys():
+            raise _wrong(
+                path, f"{table}.headers", f"{folded!r} is also in headers.{headers[folded]}"
+            )
+    kinds, _ = _words(path, tables, "kinds", Kind)
+    operators, listed = _words(path, tables, "operators", str)
+    languages, _ = _words(path, tables, "languages", Language)
+    time_zones, _ = _words(path, tables, "time_zones", _zone)
+    read = Read(
+        headers, frozenset(ignored), frozenset(endless), kinds, operators, listed, languages
+    )
+    try:
+        wordings = load_wordings(tables, read)
+    except Misworded as mistake:
+        raise _wrong(path, mistake.key, mistake.message) from None
     return Columns(
         headers=headers,
         accepted=accepted,
         ambiguous=frozenset(ambiguous),
-        no_plan_end=frozenset(endless),
-        kinds=_words(path, tables, "kinds", Kind)[0],
-        operators=_words(path, tables, "operators", str)[0],
-        languages=_words(path, tables, "languages", Language)[0],
-        time_zones=_words(path, tables, "time_zones", _zone)[0],
+        ignored=read.ignored,
+        no_plan_end=read.no_plan_end,
+        kinds=kinds,
+        operators=operators,
+        languages=languages,
+        time_zones=time_zones,
+        wordings=wordings,
     )
 
 

@@ -12,7 +12,8 @@ from worker.cardbook.options import DateOrder, ExcelEpoch
 _EPOCHS: dict[int, date] = {1900: date(1899, 12, 30), 1904: date(1904, 1, 1)}
 _FIRST_YEAR, _LAST_YEAR = 2000, 2099
 
-_TIME = r"(?:[ T]+\d{1,2}:\d{2}(?::\d{2}(?:\.\d+)?)?)?"
+_CLOCK = r"\d{1,2}:\d{2}(?::\d{2}(?:\.\d+)?)?"
+_TIME = rf"(?:(?:[ T]+| ?[上下]午 ?){_CLOCK}(?: ?[AaPp]\.? ?[Mm]\.?)?)?"
 _YEAR_FIRST = re.compile(rf"(\d{{4}})([-/.])(\d{{1,2}})\2(\d{{1,2}}){_TIME}", re.ASCII)
 _CHINESE = re.compile(rf"(\d{{4}}) ?年 ?(\d{{1,2}}) ?月 ?(\d{{1,2}}) ?[日号號]?{_TIME}", re.ASCII)
 _COMPACT = re.compile(r"(\d{4})(\d{2})(\d{2})", re.ASCII)

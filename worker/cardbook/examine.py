@@ -40,6 +40,8 @@ class RowParser:
         self.phone = remembered(values.parse_contact_phone, region=options.contact_region)
         self.email = remembered(values.parse_email)
         self.balance = remembered(values.parse_balance)
+        self.default_kind = self.kind(options.kind) if options.kind else None
+        self.default_operator = self.operator(options.operator) if options.operator else None
         self.plan_days = lru_cache(_REMEMBERED)(values.plan_days)
 
 
@@ -58,20 +60,23 @@ class RowCells:
 
     def take(self, field: str, parse: Callable[[Cell], T]) -> T | None:
         """The field's value; ``None`` if it is blank, has no column, or was refused."""
-        place = self.parser.columns.places.get(field)
-        if place is None or place >= len(self.cells) or self.cells[place] is None:
+        if not self.holds(field):
             return None
         try:
-            return parse(self.cells[place])
+            return parse(self.cells[self.parser.columns.places[field]])
         except ValueProblem as problem:
             self.refused.add(field)
             self.errors.append(self.problem(field, problem))
             return None
 
-    def is_blank(self, field: str) -> bool:
-        """Whether the field's cell exists and says nothing."""
+    def holds(self, field: str) -> bool:
+        """Whether the field has a cell that says anything."""
         place = self.parser.columns.places.get(field)
-        return place is not None and (place >= len(self.cells) or self.cells[place] is None)
+        return place is not None and place < len(self.cells) and self.cells[place] is not None
+
+    def is_blank(self, field: str) -> bool:
+        """Whether the field has a column, and its cell says nothing."""
+        return field in self.parser.columns.places and not self.holds(field)
 
     def problem(self, field: str, found: ValueProblem) -> Problem:
         """``found`` with its place."""

@@ -1,6 +1,6 @@
 """Which holder a row means: one already known, one whose contacts changed, or a new one."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Row
 from worker.cardbook.rows import CardRow
 from worker.cardbook.zones import zone_of
 from worker.store import books as book_store
+from worker.store.books import Own
 
 
 class Person(NamedTuple):
@@ -26,30 +27,38 @@ class Person(NamedTuple):
 class Holders:
     """The holders of one book during one import."""
 
-    book: Row[Any]
+    book: Own
     known: dict[Person, int]
     by_id: dict[int, Person]
+    # The names before this import changed any.
+    names: dict[int, str]
+    persons: Sequence[Person]
     wanted: set[Person]
-    new: list[Person] = field(default_factory=list)
+    # In the order of the file; a dict, for there may be as many as rows.
+    new: dict[Person, None] = field(default_factory=dict)
     updated: dict[int, Person] = field(default_factory=dict)
 
     @classmethod
-    def load(cls, conn: Connection, book: Row[Any], rows: Sequence[CardRow]) -> "Holders":
+    def of(cls, book: Own, found: Iterable[Row[Any]], rows: Sequence[CardRow]) -> "Holders":
         """The holders a book has, and those that ``rows`` speak of."""
         by_id = {
             row.id: Person(row.name, row.language, row.time_zone, row.contact_phone, row.email)
-            for row in book_store.holders_of(conn, book.id)
+            for row in found
         }
         known = {person: holder for holder, person in by_id.items()}
-        return cls(book, known, by_id, {person_of(row, book) for row in rows})
+        names = {holder: person.name for holder, person in by_id.items()}
+        same: dict[Person, Person] = {}
+        persons = [same.setdefault(p, p) for p in (person_of(row, book) for row in rows)]
+        return cls(book, known, by_id, names, persons, set(same))
 
-    def resolve(self, row: CardRow, holder_now: int | None) -> int | Person:
-        """The holder of ``row``, whose card has ``holder_now``: an id, or a person to create.
+    def resolve(self, person: Person, holder_now: int | None) -> int | Person:
+        """The holder that ``person`` is, whose card has ``holder_now``: an id, or whom to create.
 
         The same name with other contacts is the same holder whose contacts changed, unless this
         very file still speaks of the old ones.
         """
-        person = person_of(row, self.book)
+        if holder_now is not None and self.by_id.get(holder_now) == person:
+            return holder_now  # of holders that are alike, such as forgotten ones, the card's own
         if person in self.known:
             return self.known[person]
         before = self.by_id.get(holder_now) if holder_now is not None else None
@@ -58,27 +67,31 @@ class Holders:
             self.by_id[holder_now] = person
             self.updated[holder_now] = person
             return holder_now
-        if person not in self.new:
-            self.new.append(person)
+        self.new[person] = None
         return person
+
+    def is_other(self, holder_now: int, person: Person) -> bool:
+        """Whether ``person`` is somebody else, and not the same or one who was only now named."""
+        name = self.names.get(holder_now, "")
+        return name not in ("", person.name)
 
     def write(self, conn: Connection, now: datetime) -> None:
         """Store new and updated holders; afterwards every person of the file has an id."""
-        rows = [
-            {**p._asdict(), "book_id": self.book.id, "created_at": now, "updated_at": now}
-            for p in self.new
-        ]
+        stamps = {"book_id": self.book.id, "created_at": now, "updated_at": now}
+        rows = ({**p._asdict(), **stamps} for p in self.new)
         self.known |= zip(self.new, book_store.add_holders(conn, rows), strict=True)
-        changes = [{"row_id": i, **p._asdict(), "updated_at": now} for i, p in self.updated.items()]
+        changes = ({"row_id": i, **p._asdict(), "updated_at": now} for i, p in self.updated.items())
         book_store.update_holders(conn, changes)
 
 
-def person_of(row: CardRow, book: Row[Any]) -> Person:
+def person_of(row: CardRow, book: Own) -> Person:
     """The holder a row describes, with the book's defaults where it says nothing.
 
     The time zone is the row's, else the contact phone's, else the book's.
     """
-    by_phone = zone_of(row.contact_phone) if row.contact_phone else None
+    by_phone = None
+    if row.contact_phone and not row.time_zone:
+        by_phone = zone_of(row.contact_phone)
     return Person(
         name=row.holder,
         language=str(row.language or book.language),

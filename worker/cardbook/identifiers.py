@@ -20,7 +20,9 @@ def parse_msisdn(cell: Cell) -> str:
         raise ValueProblem(
             "bad_msisdn",
             f"{_shown(text)} is not a Peruvian mobile number",
-            "a mobile number is 9 digits that begin with 9, with or without +51",
+            "a mobile number is 9 digits that begin with 9, with or without +51"
+            if re.search("[0-9]", text)
+            else "write the mobile number; delete the row if it is no card (a total, a note)",
         )
     return "+51" + match[1]
 

@@ -1,27 +1,40 @@
 """From checked rows into the store: one transaction, all or nothing."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Row
 
+from worker.cardbook import changes as meaning
+from worker.cardbook.aftermath import end_waiting, tell_renewals
+from worker.cardbook.changes import Action, Change, Changes
+from worker.cardbook.existing import Existing, Missing
 from worker.cardbook.holders import Holders, Person
+from worker.cardbook.kept import absent, completed
 from worker.cardbook.rows import CardBook, CardRow
-from worker.core.cards import CARD_TIME_ZONE, CardState
+from worker.core.rules import Rules
 from worker.store import books as book_store
-from worker.store.cards import AT_ONCE, add_events
-from worker.store.engine import writing
+from worker.store.books import Own
+from worker.store.bulk import batched
+from worker.store.cards import add_events
+from worker.store.engine import reading, writing
 
-# A change of any of these moves a deadline.
-_DEADLINE_FIELDS = ("operator", "kind", "plan_days", "plan_end", "last_topup", "balance")
-_FIELDS = ("msisdn", "iccid", "imsi", "plan", "note", *_DEADLINE_FIELDS)
+# Writes the refused rows somewhere, with words in the given language, and returns where.
+KeepRefused = Callable[[str], Path]
+Step = Callable[[str], None]
+STEPS = ("comparing", "writing", "telling")
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What an import did or, if not ``applied``, would do; refused rows are never written."""
+    """What an import did or, if not ``applied``, would do; refused rows are never written.
+
+    ``changes`` are the first of them, gravest first; ``actions`` counts all. ``told``: renewed
+    cards whose holders get the checklist. ``missing``: cards of the book in no row of the file.
+    """
 
     book: CardBook
     created: int
@@ -29,10 +42,26 @@ class Result:
     unchanged: int
     refused: int
     applied: bool
+    actions: Mapping[Action, int]
+    changes: tuple[Change, ...]
+    told: int
+    missing: tuple[Missing, ...]
+    refused_file: Path | None = None
 
 
-class _DryRunOver(Exception):  # noqa: N818 - it is no error
-    """Rolls the transaction back once everything has been tried."""
+@dataclass(slots=True)
+class _Plan:
+    """What is to be written. A holder is an id, or a person who has none yet."""
+
+    own: Own
+    holders: Holders
+    missing: list[Missing]
+    changes: Changes = field(default_factory=Changes)
+    created: list[tuple[CardRow, int | Person]] = field(default_factory=list)
+    changed: list[tuple[Row[Any], CardRow, int | Person, list[str], Action]] = field(
+        default_factory=list
+    )
+    told: int = 0
 
 
 def import_book(
@@ -42,125 +71,129 @@ def import_book(
     wanted: Mapping[str, Any],
     now: datetime,
     *,
+    rules: Rules,
     apply: bool,
+    keep_refused: KeepRefused | None = None,
+    step: Step = lambda _: None,
 ) -> Result:
-    """Upsert the cards of ``book`` into the book ``name``; nothing is written unless ``apply``
-    and every row is right. ``wanted`` holds the book's own values, see ``store.books.ensure``.
+    """Upsert the cards of ``book`` into the book ``name``.
+
+    Nothing is written unless ``apply`` and either every row is right or ``keep_refused`` puts the
+    refused ones elsewhere, which happens before the transaction ends: if it fails, nothing is
+    written. ``wanted`` holds the book's own values, see ``store.books.ensure``; ``step`` is told
+    each of ``STEPS`` as it begins.
     """
     refused = book.total - len(book.rows)
-    applied = apply and refused == 0
-    result = None
-    try:
-        with writing(engine) as conn:
-            counts = _write(conn, book.rows, name, wanted, now)
-            result = Result(book, *counts, refused, applied)
-            if not applied:
-                raise _DryRunOver
-    except _DryRunOver:
-        pass
-    assert result is not None  # noqa: S101 - set before either way out of the transaction
-    return result
+    if not apply or (refused and keep_refused is None):
+        with reading(engine) as conn:
+            step("comparing")
+            own = book_store.peek(conn, name, wanted)
+            return _result(book, _compare(conn, book, own, now, lock=False), applied=False)
+    with writing(engine) as conn:
+        step("comparing")
+        row = book_store.ensure(conn, name, wanted, now)
+        plan = _compare(conn, book, Own(row.id, row.language, row.time_zone), now, lock=True)
+        step("writing")
+        renewed = _write(conn, plan, row.id, now)
+        step("telling")
+        tell_renewals(conn, rules, renewed, now)
+        kept = keep_refused(row.language) if refused and keep_refused else None
+        return _result(book, plan, applied=True, refused_file=kept)
 
 
-def _write(
-    conn: Connection,
-    rows: Sequence[CardRow],
-    name: str,
-    wanted: Mapping[str, Any],
-    now: datetime,
-) -> tuple[int, int, int]:
-    own = book_store.ensure(conn, name, wanted, now)
-    holders = Holders.load(conn, own, rows)
-    there = _Existing(book_store.cards_of(conn, own.id), rows)
-    matched = [(row, there.find(row)) for row in rows]
-    meant = [
-        (row, card, holders.resolve(row, card.holder_id if card else None)) for row, card in matched
+def _compare(conn: Connection, book: CardBook, own: Own, now: datetime, *, lock: bool) -> _Plan:
+    """What ``book`` would change; nothing is written."""
+    # The cards first: their locks are what checks and life events wait for.
+    cards = book_store.cards_of(conn, own.id, lock=lock) if own.id is not None else []
+    found = book_store.holders_of(conn, own.id) if own.id is not None else []
+    there = Existing(cards, book.rows, book.named)
+    matched = [there.find(row) for row in book.rows]
+    by_id = {row.id: row for row in found}
+    silent = absent(book.columns)
+    rows = [
+        completed(row, card, by_id.get(card.holder_id) if card is not None else None, silent)
+        for row, card in zip(book.rows, matched, strict=True)
     ]
-    names = {holder: person.name for holder, person in holders.by_id.items()}
-    holders.write(conn, now)
-    created: list[dict[str, Any]] = []
-    changed: list[dict[str, Any]] = []
-    events: list[dict[str, Any]] = []
-    for row, card, holder in meant:
-        holder_id = holders.known[holder] if isinstance(holder, Person) else holder
-        values = {**_values(row), "holder_id": holder_id}
+    holders = Holders.of(own, found, rows)
+    plan = _Plan(own, holders, there.missing())
+    # All are resolved before any is compared: a later row may change a shared holder.
+    meant = [
+        holders.resolve(person, card.holder_id if card is not None else None)
+        for person, card in zip(holders.persons, matched, strict=True)
+    ]
+    for row, card, person, holder in zip(rows, matched, holders.persons, meant, strict=True):
         if card is None:
-            created.append(_new(values, own.id, now))
+            plan.created.append((row, holder))
+            plan.changes.add(row, Action.CREATED, (), None)
             continue
-        different = [k for k, v in values.items() if getattr(card, k) != v]
-        if different:
-            changed.append(_changed(card, values, different, now))
-            old, new = names.get(card.holder_id), row.holder
-            events.append(_event(card.id, _name_of(different, old != new), different, now))
-        elif holder_id in holders.updated:
-            changed.append(_changed(card, values, [], now))
-            events.append(_event(card.id, "contact_changed", [], now))
-    ids = book_store.add_cards(conn, created)
-    book_store.update_cards(conn, changed)
-    add_events(conn, [_event(card, "imported", [], now) for card in ids] + events)
-    return len(created), len(changed), len(rows) - len(created) - len(changed)
+        fields = meaning.differing(card, row)
+        if holder != card.holder_id:
+            fields.append("holder_id")
+        if not fields and holder not in holders.updated:
+            continue
+        other = holders.is_other(card.holder_id, person)
+        action = meaning.action_of(card, row, fields, other)
+        plan.changed.append((card, row, holder, fields, action))
+        plan.changes.add(row, action, fields, card)
+        plan.told += meaning.owes_notice(card, row, action, now)
+    return plan
 
 
-class _Existing:
-    """The cards of a book, found by ICCID, else by number (a chip that was replaced), but not by
-    the number of a chip that another row of the file names."""
+def _write(conn: Connection, plan: _Plan, book_id: int, now: datetime) -> list[tuple[int, int]]:
+    """Write the plan; returns (holder id, card id) of the renewals that are to be told."""
+    plan.holders.write(conn, now)
+    known = plan.holders.known
 
-    def __init__(self, cards: Sequence[Row[Any]], rows: Sequence[CardRow]) -> None:
-        named = {row.iccid for row in rows if row.iccid}
-        self._by_iccid = {card.iccid: card for card in cards if card.iccid}
-        self._by_msisdn = {
-            card.msisdn: card for card in cards if card.msisdn and card.iccid not in named
-        }
+    def id_of(holder: int | Person) -> int:
+        return known[holder] if isinstance(holder, Person) else holder
 
-    def find(self, row: CardRow) -> Row[Any] | None:
-        if row.iccid and (card := self._by_iccid.get(row.iccid)):
-            return card
-        return self._by_msisdn.get(row.msisdn) if row.msisdn else None
-
-
-def _values(row: CardRow) -> dict[str, Any]:
-    return {field: getattr(row, field) for field in _FIELDS}
-
-
-def _new(values: dict[str, Any], book_id: int, now: datetime) -> dict[str, Any]:
-    return {
-        **values,
-        "book_id": book_id,
-        "state": CardState.ACTIVE,
-        "time_zone": CARD_TIME_ZONE,
-        "watched_since": now,
-        "next_check_at": AT_ONCE,
-        "created_at": now,
-        "updated_at": now,
+    ids = book_store.add_cards(
+        conn, (meaning.new_card(row, book_id, id_of(holder), now) for row, holder in plan.created)
+    )
+    book_store.update_cards(
+        conn,
+        (
+            meaning.changed_columns(card, row, fields, id_of(holder), action, now)
+            for card, row, holder, fields, action in plan.changed
+        ),
+    )
+    for some in batched(ids):
+        add_events(conn, [_event(card, "imported", (), now) for card in some])
+    for several in batched(plan.changed):
+        add_events(conn, [_event(c.id, action, fields, now) for c, _, _, fields, action in several])
+    by_action = {
+        action: {card.id for card, *_, does in plan.changed if does is action}
+        for action in (Action.RENEWED, Action.REASSIGNED)
     }
+    end_waiting(conn, book_id, by_action[Action.RENEWED], by_action[Action.REASSIGNED], now)
+    former = {card.holder_id for card, *_, fields, _ in plan.changed if "holder_id" in fields}
+    book_store.erase_done(conn, former, now)
+    return [
+        (id_of(holder), card.id)
+        for card, row, holder, _, action in plan.changed
+        if meaning.owes_notice(card, row, action, now)
+    ]
 
 
-def _changed(
-    card: Row[Any], values: dict[str, Any], different: Sequence[str], now: datetime
-) -> dict[str, Any]:
-    moved = any(field in _DEADLINE_FIELDS for field in different)
-    # A renewal that comes late proves that the line lives. A recycled number stays recycled.
-    reopened = moved and card.state == CardState.CLOSED
-    return {
-        "row_id": card.id,
-        **values,
-        "state": CardState.ACTIVE if reopened else card.state,
-        # What the book says now is what holds, whatever was recorded and not confirmed.
-        "renewed_at": None if moved else card.renewed_at,
-        "watched_since": now if moved else card.watched_since,
-        "next_check_at": AT_ONCE,
-        "updated_at": now,
-    }
-
-
-def _name_of(different: Sequence[str], other_person: bool) -> str:
-    """What a change means, gravest first."""
-    if "holder_id" in different and other_person:
-        return "reassigned"
-    renewed = "plan_end" in different or "last_topup" in different
-    return "renewed" if renewed else "changed"
-
-
-def _event(card_id: int, event: str, fields: Sequence[str], now: datetime) -> dict[str, Any]:
+def _event(card_id: int, event: str, fields: Any, now: datetime) -> dict[str, Any]:
     """The trail names the fields that changed, never their values."""
     return {"card_id": card_id, "at": now, "event": event, "detail": {"fields": list(fields)}}
+
+
+def _result(
+    book: CardBook, plan: _Plan, *, applied: bool, refused_file: Path | None = None
+) -> Result:
+    created, changed = len(plan.created), len(plan.changed)
+    return Result(
+        book=book,
+        created=created,
+        changed=changed,
+        unchanged=len(book.rows) - created - changed,
+        refused=book.total - len(book.rows),
+        applied=applied,
+        actions=plan.changes.counts,
+        changes=tuple(plan.changes.first(meaning.MOST_KEPT)),
+        told=plan.told,
+        missing=tuple(plan.missing),
+        refused_file=refused_file,
+    )

@@ -14,6 +14,7 @@ from worker.errors import CardBookError
 
 # Each group needs one column at least.
 _REQUIRED = (("msisdn", "iccid"), ("operator",), ("kind",), ("expires", "last_topup"))
+_SHOWN_EXTRAS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,8 @@ def map_columns(sheet: Sheet, vocabulary: Columns, options: ReadOptions) -> Colu
             wrong.append(f"{error.message}; {error.hint}")
             continue
         if field is None:
+            if fold(header) in vocabulary.ignored:
+                continue
             # In a text file, cells past the last header are a row gone wrong, not a column.
             if index < len(sheet.header) or sheet.name is not None:
                 extras.append((index, header or f"column {_letter(sheet, index)}"))
@@ -54,11 +57,13 @@ def map_columns(sheet: Sheet, vocabulary: Columns, options: ReadOptions) -> Colu
         else:
             places[field] = index
     if not wrong:
-        wrong = _missing(places, vocabulary)
+        wrong = _missing(places, vocabulary, options)
     if wrong:
+        strange = ", ".join(repr(masked(name)) for _, name in extras[:_SHOWN_EXTRAS])
         raise CardBookError(
             f"{sheet.file}, row {sheet.header_row}: " + ". ".join(wrong),
-            "further names for a column go into config/columns.toml",
+            (f"not known are {strange}; " if strange else "")
+            + "further names for a column go into config/columns.toml",
         )
     used = tuple(extra for extra in extras if _is_used(sheet, extra[0]))
     headers = {field: sheet.header[index] for field, index in places.items()}
@@ -92,13 +97,18 @@ def _by_content(sheet: Sheet, index: int, header: str) -> str | None:
     return agreed[1] if agreed else None
 
 
-def _missing(places: dict[str, int], vocabulary: Columns) -> list[str]:
+def _missing(places: dict[str, int], vocabulary: Columns, options: ReadOptions) -> list[str]:
     return [
-        f"no column for {' or '.join(group)}; accepted headers are "
+        f"no column for {' or '.join(group)}{_instead(group)}; accepted headers are "
         + ", ".join(name for field in group for name in vocabulary.accepted.get(field, ()))
         for group in _REQUIRED
-        if not any(field in places for field in group)
+        if not any(field in places or getattr(options, field, None) for field in group)
     ]
+
+
+def _instead(group: tuple[str, ...]) -> str:
+    """The option that speaks for a column which a book of one kind or operator does without."""
+    return f" (--{group[0]} may name it for all cards)" if len(group) == 1 else ""
 
 
 def _is_used(sheet: Sheet, index: int) -> bool:

@@ -15,7 +15,8 @@ class ReadOptions:
     ``encoding``: a Python codec name for a text file. ``date_order``: how 05/06/2026 is read.
     ``card_column``: what a column headed 卡号 holds. ``excel_dates``: the epoch of bare serial
     numbers. ``contact_region``: the ISO 3166 region of contact phones written without ``+``.
-    ``sheet``: the sheet's name.
+    ``sheet``: the sheet's name. ``kind`` and ``operator``: of every card whose row names none, by
+    any word of the vocabulary.
     """
 
     encoding: str | None = None
@@ -24,3 +25,5 @@ class ReadOptions:
     excel_dates: ExcelEpoch | None = None
     contact_region: str | None = None
     sheet: str | None = None
+    kind: str | None = None
+    operator: str | None = None

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from worker.cardbook.cells import Cell, ValueProblem
 from worker.cardbook.columns import Columns
 from worker.cardbook.contacts import is_region
 from worker.cardbook.examine import RowCells, RowParser
@@ -18,7 +19,8 @@ __all__ = ["ReadOptions", "read_cardbook"]
 def read_cardbook(path: Path, options: ReadOptions, vocabulary: Columns) -> CardBook:
     """Every card of the file and every error, at once.
 
-    Each row that is not blank counts in ``total`` and is in ``rows`` or has an entry in ``errors``.
+    Each row that is not blank counts in ``total`` and is in ``rows``, or in ``refused`` and in
+    ``errors``.
     Raises CardBookError where no row can be read: the file, its columns, or an option is wrong.
     """
     if options.contact_region and not is_region(options.contact_region):
@@ -27,12 +29,22 @@ def read_cardbook(path: Path, options: ReadOptions, vocabulary: Columns) -> Card
         )
     sheet = read_sheet(path, options, vocabulary.knows_header)
     columns = map_columns(sheet, vocabulary, options)
-    parser = RowParser(columns, vocabulary, options)
+    if not sheet.rows:
+        raise CardBookError(
+            f"{sheet.file} has no rows under its header in row {sheet.header_row}",
+            "write one card in each row below it, and save the file",
+        )
+    try:
+        parser = RowParser(columns, vocabulary, options)
+    except ValueProblem as problem:  # of the words for all cards
+        raise CardBookError(problem.message, problem.hint) from None
     width = len(sheet.header) if sheet.name is None else None
     seen = _Seen(columns)
     rows: list[CardRow] = []
     errors: list[Problem] = []
-    warnings = [*columns.warnings]
+    warnings = [*sheet.warnings, *columns.warnings]
+    refused: list[tuple[int, tuple[Cell, ...]]] = []
+    named: set[str] = set()
     for number, cells in sheet.rows:
         row = RowCells(parser, number, cells)
         card = read_row(row, width)
@@ -41,6 +53,9 @@ def read_cardbook(path: Path, options: ReadOptions, vocabulary: Columns) -> Card
         warnings += row.warnings
         if card is not None and not twice:
             rows.append(card)
+        else:
+            refused.append((number, tuple(cells)))
+            named.update(filter(None, (row.msisdn, row.iccid)))
     return CardBook(
         file=sheet.file,
         encoding=sheet.encoding,
@@ -50,6 +65,9 @@ def read_cardbook(path: Path, options: ReadOptions, vocabulary: Columns) -> Card
         rows=tuple(rows),
         errors=tuple(errors),
         warnings=tuple(warnings),
+        header=sheet.header,
+        refused=tuple(refused),
+        named=frozenset(named),
     )
 
 

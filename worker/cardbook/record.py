@@ -5,8 +5,11 @@ from typing import Any
 from worker.cardbook import values
 from worker.cardbook.cells import ValueProblem
 from worker.cardbook.examine import RowCells
-from worker.cardbook.grid import column_letter
+from worker.cardbook.grid import MAX_CELL_CHARS, column_letter
 from worker.cardbook.rows import CardRow, Problem
+
+# A row with none of these is no card at all: one error tells that better than four.
+_NEEDED = ("msisdn", "iccid", "operator", "kind", "expires", "last_topup")
 
 
 def read_row(row: RowCells, header_width: int | None) -> CardRow | None:
@@ -14,19 +17,19 @@ def read_row(row: RowCells, header_width: int | None) -> CardRow | None:
     take, parser = row.take, row.parser
     row.msisdn = take("msisdn", values.parse_msisdn)
     row.iccid = take("iccid", values.parse_iccid)
-    plan = take("plan", values.parse_text)
+    plan = take("plan", values.parse_name)
     found: dict[str, Any] = {
         "msisdn": row.msisdn,
         "iccid": row.iccid,
         "imsi": take("imsi", values.parse_imsi),
-        "operator": take("operator", parser.operator),
-        "kind": take("kind", parser.kind),
+        "operator": take("operator", parser.operator) or parser.default_operator,
+        "kind": take("kind", parser.kind) or parser.default_kind,
         "plan": plan,
         "plan_days": parser.plan_days(plan),
         "plan_end": take("expires", parser.plan_end),
         "last_topup": take("last_topup", parser.date),
         "balance": take("balance", parser.balance),
-        "holder": take("holder", values.parse_text) or "",
+        "holder": take("holder", values.parse_name) or "",
         "email": take("email", parser.email),
         "contact_phone": take("contact_phone", parser.phone),
         "language": take("language", parser.language),
@@ -49,7 +52,12 @@ def _note(row: RowCells) -> str | None:
                 row.errors.append(
                     Problem(row.number, name, problem.code, problem.message, problem.hint)
                 )
-    return "; ".join(filter(None, notes)) or None
+    try:
+        # One cell must hold it when the book is written again.
+        return values.bounded("; ".join(filter(None, notes)), MAX_CELL_CHARS) or None
+    except ValueProblem as problem:
+        row.errors.append(row.problem("note", problem))
+        return None
 
 
 def _whole(row: RowCells, header_width: int | None) -> None:
@@ -71,8 +79,14 @@ def _complete(row: RowCells, found: dict[str, Any]) -> None:
     row.require(
         ("msisdn", "iccid"),
         bool(found["msisdn"] or found["iccid"]),
-        ValueProblem("no_number", "the card has no number", "give its mobile number or ICCID"),
+        ValueProblem(
+            "no_number",
+            "the card has no number",
+            "give its mobile number or ICCID; delete the row if it is no card (a total, a note)",
+        ),
     )
+    if not any(map(row.holds, _NEEDED)):
+        return
     for field in ("operator", "kind"):
         missing = ValueProblem(f"no_{field}", f"the card has no {field}", "fill in the cell")
         row.require((field,), found[field] is not None, missing)

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 
+from worker.cardbook.cells import Cell
 from worker.core.cards import Kind, Language
 
 
@@ -51,7 +52,12 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class CardBook:
-    """A card book that could be read: each data row is either in ``rows`` or has ``errors``."""
+    """A card book that could be read: each data row is either in ``rows`` or has ``errors``.
+
+    ``header`` is the header row as text; ``refused`` holds the rows with errors as they stand in
+    the file: number and cells. So ``len(refused) == total - len(rows)``. ``named``: the mobile
+    numbers and ICCIDs that could be read in refused rows.
+    """
 
     file: str
     encoding: str | None
@@ -61,3 +67,6 @@ class CardBook:
     rows: tuple[CardRow, ...]
     errors: tuple[Problem, ...]
     warnings: tuple[Problem, ...] = field(default=())
+    header: tuple[str, ...] = ()
+    refused: tuple[tuple[int, tuple[Cell, ...]], ...] = ()
+    named: frozenset[str] = frozenset()

@@ -2,9 +2,11 @@
 
 import codecs
 import csv
-import io
 import itertools
+import re
+from collections.abc import Iterator
 
+from worker.cardbook.cells import masked
 from worker.cardbook.grid import Grid, KnowsHeader, titles
 from worker.errors import CardBookError
 
@@ -23,6 +25,10 @@ _MARKS = (
 # Enough for the header rows and the blank ones among them.
 _SAMPLE_ROWS = 200
 _SAMPLE_CHARS = 100_000
+# Blank rows and blank cells count in no other limit, and cost time and memory all the same.
+MAX_LINES = 2_000_000
+MAX_LINE_CHARS = 1_000_000
+_LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
 _CHOOSE = "choose one with --encoding, for example gb18030, big5 or cp1252, or save it as UTF-8"
 
 
@@ -32,7 +38,7 @@ def text_grid(data: bytes, encoding: str | None, knows: KnowsHeader) -> Grid:
     text, given = _separator_line(text)
     delimiter = given or best_delimiter(text, knows)
     grid = Grid(None, used)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    reader = csv.reader(_lines(text), delimiter=delimiter, strict=True)
     width = 0
     try:
         for row in reader:
@@ -68,21 +74,29 @@ def decode(data: bytes, encoding: str | None, knows: KnowsHeader) -> tuple[str, 
         )
     try:
         return data.decode("utf-8"), "utf-8"
-    except UnicodeDecodeError:
-        pass
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+    return _legacy(data, line, knows)
+
+
+def _legacy(data: bytes, line: int, knows: KnowsHeader) -> tuple[str, str]:
+    decoded = [(text, name) for name in LEGACY if (text := _decoded(data, name)) is not None]
+    headers = {name: _header_of(text, knows) for text, name in decoded}
     readable = [
-        (text, name)
-        for name in LEGACY
-        if (text := _decoded(data, name)) is not None and _all_known(text, knows)
+        (text, name) for text, name in decoded if headers[name] and all(map(knows, headers[name]))
     ]
-    if len(readable) != 1:
-        several = " and ".join(name for _, name in readable)
-        raise CardBookError(
-            "the file is not UTF-8, and "
-            + (f"{several} both fit" if several else "no other encoding gives headers all known"),
-            _CHOOSE,
-        )
-    return readable[0]
+    if len(readable) == 1:
+        return readable[0]
+    if readable:
+        why = " and ".join(name for _, name in readable) + " both fit"
+    else:
+        why = "no other encoding gives headers all known"
+        # Read wrongly, hardly a header is known: the encoding that knows most is worth naming.
+        best = max(headers, key=lambda name: sum(map(knows, headers[name])), default=None)
+        if best and headers[best]:
+            unknown = ", ".join(repr(masked(t)) for t in headers[best] if not knows(t))
+            why += f": as {best}, {unknown} would not be"
+    raise CardBookError(f"the file is not UTF-8 (line {line}), and {why}", _CHOOSE)
 
 
 def best_delimiter(text: str, knows: KnowsHeader) -> str:
@@ -110,18 +124,31 @@ def _decoded(data: bytes, encoding: str) -> str | None:
         return None
 
 
-def _all_known(text: str, knows: KnowsHeader) -> bool:
-    rows = [titles(row) for row in _sample(text, best_delimiter(text, knows))]
-    header = next((row for row in rows if sum(map(knows, row)) >= 2), None)
-    return header is not None and all(knows(title) for title in header if title)
+def _header_of(text: str, knows: KnowsHeader) -> list[str]:
+    """The titles of the first row with two known ones; none if there is no such row."""
+    rows = (titles(row) for row in _sample(text, best_delimiter(text, knows)))
+    return next((list(filter(None, row)) for row in rows if sum(map(knows, row)) >= 2), [])
 
 
 def _sample(text: str, delimiter: str) -> list[list[str]]:
-    source = io.StringIO(_separator_line(text[:_SAMPLE_CHARS])[0], newline="")
+    source = _lines(_separator_line(text[:_SAMPLE_CHARS])[0])
     try:
         return list(itertools.islice(csv.reader(source, delimiter=delimiter), _SAMPLE_ROWS))
     except csv.Error:
         return []
+
+
+def _lines(text: str) -> Iterator[str]:
+    """The lines with their ends, whichever system's, one at a time."""
+    for number, line in enumerate(_LINE.finditer(text), 1):
+        if number > MAX_LINES or line.end() - line.start() > MAX_LINE_CHARS:
+            raise CardBookError(
+                f"line {number} is longer than {MAX_LINE_CHARS:,} characters"
+                if number <= MAX_LINES
+                else f"more than {MAX_LINES:,} lines",
+                "this is no card book, or a damaged one: save it again",
+            )
+        yield line[0]
 
 
 def _separator_line(text: str) -> tuple[str, str | None]:

@@ -4,14 +4,15 @@ The reader of workbooks lays a sheet out as one dense block, and aborts the whol
 stray cell in the last row and column asks for 500 GB. Here that costs a child process its life, and
 a file made to exhaust memory or time meets a limit.
 
-Arguments: the file, and a sheet's name or nothing for every visible one. Output: JSON lines. First
-``{"sheets": [name, ...]}``; then for each sheet ``{"sheet": name, "row": R, "column": C}`` (where
-its data begins, 1-based) and one list a row. ``{"error": "password"}`` ends it early.
+Standard input: the workbook. Argument: a sheet's name, or nothing for every visible one. Output:
+JSON lines. First ``{"sheets": [name, ...]}``; then for each sheet ``{"sheet": name, "column": C}``
+(where its data begins, 1-based) and one list a row, or a number for so many blank ones; at last
+``{}``.
+``{"error": "password"}`` ends it early.
 """
 
 import io
 import json
-import re
 import sys
 import zipfile
 from collections.abc import Iterator
@@ -21,12 +22,16 @@ from typing import Any
 
 import python_calamine as calamine
 
-MEMORY_BYTES = 4 << 30
-CPU_SECONDS = 120
+if __name__ == "__main__":
+    # By its place: neither the working directory nor an installed package matters.
+    sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-# The library reads an error value (#N/A) as a blank, and a blank may be a right answer: as text it
-# reaches the person who can repair the formula.
-_ERROR_CELL = re.compile(rb'(<(?:\w+:)?c\s[^>]*?\bt=)(["\'])e\2')
+from worker.cardbook.lost import Lost, in_records, is_protected, repaired
+
+MEMORY_BYTES = 2 << 30
+CPU_SECONDS = 120
+# One long text can stand in every cell: a few megabytes would unpack to terabytes.
+MAX_OUTPUT_CHARS = 512 << 20
 
 
 def limit() -> None:
@@ -40,63 +45,86 @@ def limit() -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
-def errors_as_text(data: bytes) -> bytes:
-    """The workbook with its error cells turned into text cells; anything but xlsx as it is."""
+def unzipped(data: bytes) -> bytes:
+    """A zipped workbook as one without compression, its parts repaired; an xls as it is.
+
+    No part grows past the size its directory claims, whatever the library would do.
+    """
     if not data.startswith(b"PK"):
         return data
-    with zipfile.ZipFile(io.BytesIO(data)) as source:
-        sheets = {
-            name: source.read(name)
-            for name in source.namelist()
-            if re.fullmatch(r"xl/worksheets/[^/]+\.xml", name)
-        }
-        changed = {name: _ERROR_CELL.sub(rb"\1\2str\2", xml) for name, xml in sheets.items()}
-        if changed == sheets:
-            return data
-        target = io.BytesIO()
-        with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as copy:
-            for name in dict.fromkeys(source.namelist()):
-                copy.writestr(name, changed[name] if name in changed else source.read(name))
+    target = io.BytesIO()
+    with (
+        zipfile.ZipFile(io.BytesIO(data)) as source,
+        zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as copy,
+    ):
+        for name in dict.fromkeys(source.namelist()):
+            about = source.getinfo(name)
+            with source.open(about) as part:
+                copy.writestr(name, repaired(name, part.read(about.file_size)))
     return target.getvalue()
 
 
-def sheet_lines(sheet: calamine.CalamineSheet) -> Iterator[Any]:
-    """The lines of one sheet; a merged cell's value stands in each row it covers."""
-    row, column = sheet.start or (0, 0)
-    yield {"sheet": sheet.name, "row": row + 1, "column": column + 1}
-    rows: list[list[Any]] = list(sheet.to_python())
-    for (top, left), (bottom, _) in sheet.merged_cell_ranges or ():
-        covered = range(max(top, row) - row + 1, min(bottom - row + 1, len(rows)))
-        if left < column or top < row or (covered and left - column >= len(rows[0])):
+def sheet_lines(sheet: calamine.CalamineSheet, lost: Lost) -> Iterator[Any]:
+    """The lines of one sheet; a merged cell's value stands in each row it covers, if that row holds
+    anything else."""
+    column = sheet.start[1] if sheet.start else 0
+    yield {"sheet": sheet.name, "column": column + 1}
+    merges: dict[int, list[tuple[int, int]]] = {}
+    for (top, left), (bottom, _) in [*(sheet.merged_cell_ranges or ()), *lost.merges]:
+        if bottom > top and left >= column:
+            merges.setdefault(top, []).append((left - column, bottom))
+    covering: dict[int, tuple[int, Any]] = {}
+    blank = 0
+    for y, cells in enumerate(sheet.iter_rows()):
+        for x, text in lost.errors.get(y, {}).items():
+            cells[x - column] = text
+        covering = {x: merge for x, merge in covering.items() if merge[0] >= y}
+        if not any(cell != "" for cell in cells):
+            blank += 1
             continue
-        for below in covered:
-            rows[below][left - column] = rows[top - row][left - column]
-    yield from rows
+        for x, (_, value) in covering.items():
+            cells[x] = value
+        covering |= {x: (last, cells[x]) for x, last in merges.get(y, ()) if x < len(cells)}
+        if blank:
+            yield blank
+            blank = 0
+        yield cells
 
 
-def lines(path: Path, wanted: str) -> Iterator[Any]:
+def lines(data: bytes, wanted: str) -> Iterator[Any]:
     """Everything the module's docstring describes."""
-    try:
-        book = calamine.CalamineWorkbook.from_filelike(
-            io.BytesIO(errors_as_text(path.read_bytes()))
-        )
-    except calamine.PasswordError:
+    data = unzipped(data)
+    # The library would only say that it knows no such file.
+    if is_protected(data):
         yield {"error": "password"}
         return
+    book = calamine.CalamineWorkbook.from_filelike(io.BytesIO(data))
+    lost = in_records(data)
     yield {"sheets": book.sheet_names}
     for index, about in enumerate(book.sheets_metadata):
         shown = about.visible == calamine.SheetVisibleEnum.Visible
         is_sheet = about.typ == calamine.SheetTypeEnum.WorkSheet
         if is_sheet and (about.name == wanted if wanted else shown):
-            yield from sheet_lines(book.get_sheet_by_index(index))
+            of_sheet = lost[index] if index < len(lost) else Lost()
+            yield from sheet_lines(book.get_sheet_by_index(index), of_sheet)
 
 
 def _plain(value: object) -> object:
     return {"date": value.isoformat()} if isinstance(value, date) else str(value)
 
 
+def write(data: bytes, wanted: str) -> None:
+    """Print the lines; end early, as one cut short, past what a card book can be."""
+    written = 0
+    for line in lines(data, wanted):
+        text = json.dumps(line, default=_plain, ensure_ascii=True)
+        written += len(text)
+        if written > MAX_OUTPUT_CHARS:
+            sys.exit(1)
+        sys.stdout.write(text + "\n")
+    sys.stdout.write("{}\n")
+
+
 if __name__ == "__main__":
     limit()
-    for line in lines(Path(sys.argv[1]), sys.argv[2]):
-        sys.stdout.write(json.dumps(line, default=_plain, ensure_ascii=True) + "\n")
-    sys.stdout.write("{}\n")
+    write(sys.stdin.buffer.read(), sys.argv[1])

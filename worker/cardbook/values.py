@@ -4,6 +4,7 @@ This is the whole set; numbers, dates, contacts and plans have modules of their 
 given a cell that is not blank.
 """
 
+import re
 from collections.abc import Mapping
 from functools import cache
 from typing import TypeVar
@@ -24,8 +25,11 @@ from worker.cardbook.plans import parse_balance, plan_days
 from worker.core.cards import Kind, Language
 
 __all__ = [
+    "FORMULA_STARTS",
+    "LONGEST_NAME",
     "Cell",
     "ValueProblem",
+    "bounded",
     "iccid_doubt",
     "imsi_doubt",
     "parse_balance",
@@ -37,6 +41,7 @@ __all__ = [
     "parse_kind",
     "parse_language",
     "parse_msisdn",
+    "parse_name",
     "parse_operator",
     "parse_plan_end",
     "parse_text",
@@ -46,10 +51,37 @@ __all__ = [
 
 T = TypeVar("T", bound=str)
 
+# What the store keeps of a name or a plan.
+LONGEST_NAME = 200
+# A spreadsheet takes a text for a formula that begins with one of these (full-width ones in some
+# languages), unless an apostrophe stands before it.
+FORMULA_STARTS = "=+\\-@＝＋－＠"
+_MARKED = re.compile(rf"'+[{FORMULA_STARTS}]")
+
 
 def parse_text(cell: Cell) -> str:
-    """Free text: a name, a plan, a note. Raises ValueProblem for control characters."""
-    return text_of(cell)
+    """Free text: a name, a plan, a note; without the apostrophe that keeps it from being a formula.
+
+    Raises ValueProblem for control characters.
+    """
+    text = text_of(cell)
+    return text[1:] if _MARKED.match(text) else text
+
+
+def parse_name(cell: Cell) -> str:
+    """A name or a plan: free text that is not longer than the store keeps. Raises ValueProblem."""
+    return bounded(parse_text(cell), LONGEST_NAME)
+
+
+def bounded(text: str, most: int) -> str:
+    """``text``, unless it has more than ``most`` characters. Raises ValueProblem."""
+    if len(text) > most:
+        raise ValueProblem(
+            "too_long",
+            f"the text has {len(text):,} characters",
+            f"the limit is {most:,}: shorten it",
+        )
+    return text
 
 
 def parse_kind(cell: Cell, kinds: Mapping[str, Kind]) -> Kind:

@@ -6,9 +6,8 @@ import subprocess
 import sys
 import zipfile
 from collections.abc import Generator
-from contextlib import closing
+from contextlib import closing, suppress
 from datetime import date, datetime
-from pathlib import Path
 from typing import Any
 
 from worker.cardbook import unpack
@@ -22,6 +21,9 @@ MAX_UNPACKED_BYTES = 512 << 20
 # Sheets of repeated text pack 20 to 60 times smaller; small ones may do better and harm nobody.
 MAX_RATIO = 200
 _RATIO_FROM_BYTES = 32 << 20
+# A part of a workbook is a sheet, a picture, a list: the directory of a million costs gigabytes.
+MAX_PARTS = 20_000
+_PART_MAGIC = b"PK\x01\x02"
 
 _SAVE_AGAIN = "open it in a spreadsheet program and save it again as .xlsx or .csv"
 
@@ -37,6 +39,8 @@ def guard(data: bytes) -> None:
         if "EncryptedPackage".encode("utf-16-le") in data:
             raise _protected()
         return
+    if data.count(_PART_MAGIC) > MAX_PARTS:
+        raise CardBookError(f"the workbook has more than {MAX_PARTS:,} parts", _SAVE_AGAIN)
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             unpacked = sum(entry.file_size for entry in archive.infolist())
@@ -51,13 +55,13 @@ def guard(data: bytes) -> None:
         )
 
 
-def workbook_grids(path: Path, sheet: str | None) -> Generator[Grid, None, None]:
+def workbook_grids(data: bytes, sheet: str | None) -> Generator[Grid, None, None]:
     """The workbook's visible sheets, or the one named (even hidden), one at a time.
 
     Raises CardBookError if it is protected, damaged, needs more than the child's limits, or has no
     such sheet.
     """
-    with closing(_lines(path, sheet or "")) as lines:
+    with closing(_lines(data, sheet or "")) as lines:
         first = next(lines, None)
         if not isinstance(first, dict) or "sheets" not in first:
             protected = isinstance(first, dict) and first.get("error") == "password"
@@ -72,21 +76,28 @@ def workbook_grids(path: Path, sheet: str | None) -> Generator[Grid, None, None]
             if isinstance(line, list):
                 grid.add(line)
                 continue
+            if isinstance(line, int):
+                grid.next_row += line
+                continue
             if grid.name is not None:
                 yield grid
             if not line:
                 return
-            grid = Grid(line["sheet"], None, line["row"], line["column"])
+            grid = Grid(line["sheet"], None, first_column=line["column"])
         raise _broken()
 
 
-def _lines(path: Path, sheet: str) -> Generator[Any, None, None]:
+def _lines(data: bytes, sheet: str) -> Generator[Any, None, None]:
     # By its file and with -P: neither the working directory nor an installed package matters.
-    command = [sys.executable, "-P", unpack.__file__, str(path.absolute()), sheet.replace("\0", "")]
+    command = [sys.executable, "-P", unpack.__file__, sheet.replace("\0", "")]
     with subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
     ) as child:
+        assert child.stdin  # noqa: S101 - as asked for above
         try:
+            # What was guarded is what is unpacked, even if the file has changed since.
+            with suppress(BrokenPipeError), child.stdin:
+                child.stdin.write(data)
             for line in child.stdout or ():
                 yield json.loads(line, object_hook=_dated)
         except json.JSONDecodeError as error:

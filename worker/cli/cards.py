@@ -5,6 +5,7 @@ from typing import Any
 import click
 
 from worker.app import build_ready
+from worker.cli.export_cards import export, template
 from worker.cli.import_cards import import_
 from worker.cli.life import LIFE_COMMANDS
 from worker.cli.output import as_json_option, print_json, print_table
@@ -35,7 +36,8 @@ def cards() -> None:
     """Import and show cards."""
 
 
-cards.add_command(import_)
+for _command in (import_, export, template):
+    cards.add_command(_command)
 for _command in LIFE_COMMANDS:
     cards.add_command(_command)
 

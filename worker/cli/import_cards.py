@@ -1,29 +1,58 @@
 """`vigencia cards import`: a card book goes in, or every reason why not comes out."""
 
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import click
 
 from worker.app import build_ready
-from worker.cardbook.importer import Result, import_book
+from worker.cardbook.importer import STEPS, Step, import_book
 from worker.cardbook.options import ReadOptions
 from worker.cardbook.parse import read_cardbook
-from worker.cardbook.rows import Problem
+from worker.cardbook.refused import write_refused
+from worker.cli.import_report import as_document, tell
 from worker.cli.output import LANGUAGES, as_json_option, print_json
+from worker.core.cards import Language
 from worker.paths import config_dir
 from worker.rules import load_vocabulary
 from worker.settings import Settings
 
-_SHOWN_PROBLEMS = 50
+# What the columns of the store hold.
+_LONGEST_NAME = 100
+_LONGEST_SIGNATURE = 30
+
+
+def _at_most(most: int) -> Callable[[click.Context, click.Parameter, str | None], str | None]:
+    def check(_ctx: click.Context, _param: click.Parameter, text: str | None) -> str | None:
+        if text is not None and not 0 < len(text.strip()) <= len(text) <= most:
+            raise click.BadParameter(f"1 to {most} characters are expected")
+        return text
+
+    return check
 
 
 @click.command(name="import")
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--book", required=True, help="The card book this file belongs to.")
+@click.option(
+    "--book",
+    required=True,
+    callback=_at_most(_LONGEST_NAME),
+    help="The card book this file belongs to.",
+)
 @click.option("--apply", "apply_", is_flag=True, help="Write. Without it nothing is changed.")
-@click.option("--signature", help="How the book's messages are signed (kept with the book).")
+@click.option(
+    "--skip-bad",
+    is_flag=True,
+    help="Write the good rows; refused ones go to a new spreadsheet beside the file.",
+)
+@click.option(
+    "--signature",
+    callback=_at_most(_LONGEST_SIGNATURE),
+    help="How the book's messages are signed (kept with the book).",
+)
 @click.option("--language", type=click.Choice(LANGUAGES), help="The book's default language.")
 @click.option("--time-zone", help="The book's default time zone, such as America/Lima.")
 @click.option("--guardian-email", help="Who keeps the book: told of holders out of reach.")
@@ -33,25 +62,68 @@ _SHOWN_PROBLEMS = 50
               help="What a column called 卡号 holds.")  # fmt: skip
 @click.option("--excel-dates", type=click.Choice(["1900", "1904"]), help="Epoch of bare serials.")
 @click.option("--contact-region", help="Country of contact phones without +, such as PE or CN.")
+@click.option("--kind", help="Kind of the cards whose row names none, such as data or 保号卡.")
+@click.option("--operator", help="Operator of the cards whose row names none, such as Claro.")
 @click.option("--sheet", help="The sheet of a workbook.")
 @as_json_option
-def import_(file: Path, book: str, apply_: bool, as_json: bool, **options: Any) -> None:
+def import_(
+    file: Path, book: str, apply_: bool, skip_bad: bool, as_json: bool, **options: Any
+) -> None:
     """Read a card book FILE (xlsx, xls, ods, csv, tsv) and upsert its cards.
 
-    Without --apply this is a dry run. Every problem is told at once, with its row and column; if
-    there is one, nothing is written and the exit code is 1.
+    Without --apply this is a dry run: it tells what would change and changes nothing. Every problem
+    is told at once, with its row and column. All rows are written or none; with --skip-bad the good
+    rows are written, and the refused ones go to FILE's name with .refused.xlsx, to be corrected and
+    imported. A card whose plan end or top-up moved on counts as renewed: older reminders end, and
+    its holder gets the checklist. A card that FILE does not name is told and stays as it is.
+
+    Exit code: 0 if no row was refused, else 1.
     """
     app = build_ready()
     wanted = _book_values(app.settings, options)
     epoch = options.pop("excel_dates")
     read = ReadOptions(**options, excel_dates=int(epoch) if epoch else None)  # type: ignore[arg-type]
-    parsed = read_cardbook(file, read, load_vocabulary(config_dir(), app.rules))
-    result = import_book(app.engine, parsed, book, wanted, app.now(), apply=apply_)
+    vocabulary = load_vocabulary(config_dir(), app.rules)
+    with _steps(quiet=as_json) as step:
+        parsed = read_cardbook(file, read, vocabulary)
+
+        def keep_refused(language: str) -> Path:
+            return write_refused(parsed, file, Language(language), vocabulary)
+
+        result = import_book(
+            app.engine,
+            parsed,
+            book,
+            wanted,
+            app.now(),
+            rules=app.rules,
+            apply=apply_,
+            keep_refused=keep_refused if skip_bad else None,
+            step=step,
+        )
     if as_json:
-        print_json(_import_json(result))
+        print_json(as_document(result))
     else:
-        _tell(result, apply_, book)
+        tell(result, file, book, wrote=apply_, skip_bad=skip_bad)
     sys.exit(1 if result.refused else 0)
+
+
+@contextmanager
+def _steps(*, quiet: bool) -> Iterator[Step]:
+    """A bar on stderr that moves with each step, for a person who waits."""
+    if quiet or not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    with click.progressbar(
+        length=len(STEPS) + 1, label=f"{'reading':10}", show_eta=False, file=sys.stderr
+    ) as bar:
+
+        def step(name: str) -> None:
+            bar.label = f"{name:10}"
+            bar.update(1)
+
+        yield step
+        bar.update(bar.length or 0)
 
 
 def _book_values(settings: Settings, options: dict[str, Any]) -> dict[str, Any]:
@@ -83,46 +155,3 @@ def _zone(name: str | None) -> str | None:
     if name and name not in available_timezones():
         raise click.BadParameter(f"{name} is not a time zone", param_hint="--time-zone")
     return name
-
-
-def _import_json(result: Result) -> dict[str, Any]:
-    book = result.book
-    return {
-        "file": book.file,
-        "encoding": book.encoding,
-        "sheet": book.sheet,
-        "columns": book.columns,
-        "applied": result.applied,
-        "created": result.created,
-        "changed": result.changed,
-        "unchanged": result.unchanged,
-        "refused": result.refused,
-        "warnings": [_problem_json(p) for p in book.warnings],
-        "errors": [_problem_json(p) for p in book.errors],
-    }
-
-
-def _problem_json(problem: Problem) -> dict[str, Any]:
-    names = ("row", "column", "code", "message", "hint")
-    return {name: getattr(problem, name) for name in names}
-
-
-def _tell(result: Result, apply_: bool, book: str) -> None:
-    for kind, problems in (("warning", result.book.warnings), ("error", result.book.errors)):
-        for p in problems[:_SHOWN_PROBLEMS]:
-            where = f"row {p.row}, {p.column}" if p.row else p.column or "file"
-            click.echo(f"{kind}: {where}: {p.message}; {p.hint}", err=True)
-        if len(problems) > _SHOWN_PROBLEMS:
-            more = len(problems) - _SHOWN_PROBLEMS
-            click.echo(f"… and {more} more {kind}s; --json lists all.", err=True)
-    verb = "" if result.applied else "would be "
-    click.echo(
-        f"{result.book.total} rows: {result.created} {verb}created, "
-        f"{result.changed} {verb}changed, {result.unchanged} unchanged, {result.refused} refused."
-    )
-    if result.refused:
-        click.echo("Nothing was written. Correct the rows above and import the file again.")
-    elif apply_:
-        click.echo(f"Written to the book {book!r}. Next: vigencia up")
-    else:
-        click.echo("Nothing was written: this was a dry run. Add --apply to write.")

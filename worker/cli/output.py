@@ -42,10 +42,11 @@ class Instant(click.ParamType[datetime]):
 
 def print_json(value: Any) -> None:
     """One document, readable, with every character as it is."""
-    click.echo(json.dumps(value, ensure_ascii=False, indent=1, default=_plain))
+    click.echo(json.dumps(value, ensure_ascii=False, indent=1, default=plain))
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """An instant, a day or an amount as it stands in a JSON document."""
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
     if isinstance(value, date):
@@ -55,14 +56,16 @@ def _plain(value: Any) -> Any:
     raise TypeError(f"{type(value).__name__} has no JSON form")
 
 
-def print_table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """A table in columns; Chinese characters count as two."""
+def print_table(
+    header: Sequence[str], rows: Sequence[Sequence[object]], *, err: bool = False
+) -> None:
+    """A table in columns, on stdout unless ``err``; Chinese characters count as two."""
     cells = [[str(c) if c is not None else "-" for c in row] for row in [header, *rows]]
     widths = [max(_width(row[i]) for row in cells) for i in range(len(header))]
     for number, row in enumerate(cells):
         padded = (c + " " * (w - _width(c)) for c, w in zip(row, widths, strict=True))
         line = "  ".join(padded).rstrip()
-        click.secho(line, bold=True) if number == 0 else click.echo(line)
+        click.secho(line, bold=True, err=err) if number == 0 else click.echo(line, err=err)
 
 
 def _width(text: str) -> int:

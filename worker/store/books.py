@@ -1,26 +1,63 @@
 """Card books in the store: the book itself, and its holders and cards as an import needs them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, insert, select, update
+from sqlalchemy import Connection, Row, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 
 from worker.core.cards import CardState
-from worker.store.tables import books, cards, holders
+from worker.core.reminders import ReminderState
+from worker.store.bulk import batched, insert_many, update_many
+from worker.store.tables import books, cards, holders, reminders
+
+
+@dataclass(frozen=True, slots=True)
+class Own:
+    """What an import needs of its book; ``id`` is ``None`` of one that does not exist yet."""
+
+    id: int | None
+    language: str
+    time_zone: str
 
 
 def ensure(conn: Connection, name: str, wanted: Mapping[str, Any], now: datetime) -> Row[Any]:
     """The book ``name``, created if it is new. ``wanted`` (``signature language time_zone``)
-    applies where it is not ``None`` under ``set_``, else only to a new book."""
-    row = conn.execute(select(books).where(books.c.name == name)).one_or_none()
+    applies where it is not ``None`` under ``set_``, else only to a new book.
+
+    The book stays locked until the transaction ends, so imports of one book go one by one.
+    """
+    defaults, changes = _parted(wanted)
+    if find(conn, name) is None:
+        dialect: Any = postgresql if conn.dialect.name == "postgresql" else sqlite
+        new = dialect.insert(books).values(name=name, created_at=now, **{**defaults, **changes})
+        # Another process may have made it a moment ago.
+        conn.execute(new.on_conflict_do_nothing(index_elements=["name"]))
+    # No key changes: what refers to the book, such as a message of a check, need not wait.
+    locked = select(books).where(books.c.name == name).with_for_update(key_share=True)
+    row = conn.execute(locked).one()
+    different = {key: value for key, value in changes.items() if getattr(row, key) != value}
+    if different:
+        conn.execute(update(books).where(books.c.id == row.id).values(**different))
+        row = conn.execute(locked).one()
+    return row
+
+
+def peek(conn: Connection, name: str, wanted: Mapping[str, Any]) -> Own:
+    """The book ``name`` as ``ensure`` would have it; nothing is written."""
+    defaults, changes = _parted(wanted)
+    row = conn.execute(select(books).where(books.c.name == name)).mappings().one_or_none()
+    values: dict[str, Any] = {"id": None, **(row or defaults), **changes}
+    return Own(values["id"], values["language"], values["time_zone"])
+
+
+def _parted(wanted: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The values of a new book, and those that apply to any."""
+    defaults = {k: v for k, v in wanted.items() if not k.startswith("set_")}
     changes = {k.removeprefix("set_"): v for k, v in wanted.items() if k.startswith("set_") and v}
-    if row is None:
-        defaults = {k: v for k, v in wanted.items() if not k.startswith("set_")}
-        conn.execute(insert(books).values(name=name, created_at=now, **{**defaults, **changes}))
-    elif changes:
-        conn.execute(update(books).where(books.c.id == row.id).values(**changes))
-    return conn.execute(select(books).where(books.c.name == name)).one()
+    return defaults, changes
 
 
 def find(conn: Connection, name: str) -> int | None:
@@ -33,16 +70,17 @@ def holders_of(conn: Connection, book_id: int) -> Sequence[Row[Any]]:
     return conn.execute(select(holders).where(holders.c.book_id == book_id)).all()
 
 
-def cards_of(conn: Connection, book_id: int) -> Sequence[Row[Any]]:
-    """All cards of a book, locked until the import ends."""
-    return conn.execute(
-        select(cards).where(cards.c.book_id == book_id).order_by(cards.c.id).with_for_update()
-    ).all()
+def cards_of(conn: Connection, book_id: int, *, lock: bool = True) -> Sequence[Row[Any]]:
+    """All cards of a book as an import compares them, locked until it ends unless told not to."""
+    unused = ("book_id", "receipt_ref", "next_check_at", "created_at", "updated_at")
+    columns = [column for column in cards.c if column.name not in unused]
+    query = select(*columns).where(cards.c.book_id == book_id).order_by(cards.c.id)
+    return conn.execute(query.with_for_update(key_share=True) if lock else query).all()
 
 
-def add_holders(conn: Connection, rows: Sequence[Mapping[str, Any]]) -> list[int]:
+def add_holders(conn: Connection, rows: Iterable[Mapping[str, Any]]) -> list[int]:
     """Insert holders; returns their ids in order."""
-    return _insert(conn, holders, rows)
+    return insert_many(conn, holders, rows)
 
 
 def holder_like(conn: Connection, book_id: int, person: Mapping[str, Any], now: datetime) -> int:
@@ -69,15 +107,21 @@ def holder_like(conn: Connection, book_id: int, person: Mapping[str, Any], now: 
 def erase_if_done(conn: Connection, holder_id: int, now: datetime) -> None:
     """Forget who a holder is once all their cards are at their end; the proof of each notice stays
     with its attempts."""
+    erase_done(conn, [holder_id], now)
+
+
+def erase_done(conn: Connection, holder_ids: Iterable[int], now: datetime) -> None:
+    """The same for several holders, those who have no card left among them."""
     open_cards = select(cards.c.id).where(
-        cards.c.holder_id == holder_id,
+        cards.c.holder_id == holders.c.id,
         cards.c.state.not_in((CardState.CLOSED, CardState.RECYCLED)),
     )
-    conn.execute(
-        update(holders)
-        .where(holders.c.id == holder_id, ~open_cards.exists())
-        .values(name="", contact_phone=None, email=None, updated_at=now)
-    )
+    for some in batched(holder_ids):
+        conn.execute(
+            update(holders)
+            .where(holders.c.id.in_(some), ~open_cards.exists())
+            .values(name="", contact_phone=None, email=None, updated_at=now)
+        )
 
 
 def guardian_of(conn: Connection, book_id: int, now: datetime) -> int:
@@ -93,25 +137,26 @@ def guardian_of(conn: Connection, book_id: int, now: datetime) -> int:
     return holder_like(conn, book_id, person, now)
 
 
-def add_cards(conn: Connection, rows: Sequence[Mapping[str, Any]]) -> list[int]:
+def add_cards(conn: Connection, rows: Iterable[Mapping[str, Any]]) -> list[int]:
     """Insert cards; returns their ids in order."""
-    return _insert(conn, cards, rows)
+    return insert_many(conn, cards, rows)
 
 
-def update_holders(conn: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Update holders by ``row_id``; every row has the same columns."""
-    if rows:
-        conn.execute(update(holders).where(holders.c.id == bindparam("row_id")), list(rows))
+def update_holders(conn: Connection, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Update holders by ``row_id``; the other keys are the columns to set."""
+    update_many(conn, holders, rows)
 
 
-def update_cards(conn: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Update cards by ``row_id``; every row has the same columns."""
-    if rows:
-        conn.execute(update(cards).where(cards.c.id == bindparam("row_id")), list(rows))
+def update_cards(conn: Connection, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Update cards by ``row_id``; the other keys are the columns to set."""
+    update_many(conn, cards, rows)
 
 
-def _insert(conn: Connection, table: Any, rows: Sequence[Mapping[str, Any]]) -> list[int]:
-    if not rows:
-        return []
-    statement = insert(table).returning(table.c.id, sort_by_parameter_order=True)
-    return list(conn.execute(statement, list(rows)).scalars())
+def waiting_reminders(conn: Connection, book_id: int) -> list[tuple[int, int]]:
+    """All reminders of the book's cards that wait, as (reminder id, card id)."""
+    rows = conn.execute(
+        select(reminders.c.id, reminders.c.card_id)
+        .join(cards, cards.c.id == reminders.c.card_id)
+        .where(cards.c.book_id == book_id, reminders.c.state == ReminderState.PENDING)
+    )
+    return [(row.id, row.card_id) for row in rows]

@@ -1,0 +1,113 @@
+"""Many rows at once, in statements of bounded size: a book may have 100,000 cards.
+
+On PostgreSQL rows travel as one array a column: a statement with a parameter for each value costs
+the driver more time than the server, and one statement a row costs round trips.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from enum import Enum
+from itertools import islice
+from typing import Any, TypeVar
+
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    Connection,
+    Select,
+    Table,
+    TableValuedAlias,
+    bindparam,
+    column,
+    func,
+    insert,
+    select,
+    update,
+)
+
+T = TypeVar("T")
+Rows = Sequence[Mapping[str, Any]]
+
+BATCH = 5_000
+
+
+def batched(items: Iterable[T], size: int = BATCH) -> Iterator[list[T]]:
+    """``items`` in lists of ``size``; no statement has more parameters than a server takes."""
+    source = iter(items)
+    while batch := list(islice(source, size)):
+        yield batch
+
+
+def insert_many(conn: Connection, table: Table, rows: Iterable[Mapping[str, Any]]) -> list[int]:
+    """Insert ``rows``, which have the same keys; returns their ids in order."""
+    ids: list[int] = []
+    for batch in batched(rows):
+        if conn.dialect.name == "postgresql":
+            names, source = as_arrays(table, batch)
+            statement = insert(table).from_select(names, source).returning(table.c.id)
+            # Numbered in the order of the arrays, but not promised to be returned so.
+            ids += sorted(conn.execute(statement, array_values(batch)).scalars())
+        else:
+            returned = insert(table).returning(table.c.id, sort_by_parameter_order=True)
+            ids += conn.execute(returned, batch).scalars()
+    return ids
+
+
+def add_many(conn: Connection, table: Table, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Insert ``rows``, which have the same keys, and ask nothing back."""
+    for batch in batched(rows):
+        if conn.dialect.name == "postgresql":
+            names, source = as_arrays(table, batch)
+            conn.execute(insert(table).from_select(names, source), array_values(batch))
+        else:
+            conn.execute(insert(table), batch)
+
+
+def update_many(
+    conn: Connection,
+    table: Table,
+    rows: Iterable[Mapping[str, Any]],
+    *where: ColumnElement[bool],
+    **same: Any,
+) -> int:
+    """Update rows of ``table`` by ``row_id``, where ``where`` holds; each row's other keys are the
+    columns to set, ``same`` those that are the same for all. Returns how many were updated."""
+    updated = 0
+    for batch in batched(rows):
+        alike: dict[tuple[str, ...], list[Mapping[str, Any]]] = defaultdict(list)
+        for row in batch:
+            alike[tuple(row)].append(row)
+        for names, group in alike.items():
+            if conn.dialect.name == "postgresql":
+                told = _unnested(table, names)
+                values = {name: told.c[name] for name in names if name != "row_id"} | same
+                statement = update(table).where(table.c.id == told.c.row_id, *where)
+                updated += conn.execute(statement.values(values), array_values(group)).rowcount
+            else:
+                by_id = update(table).where(table.c.id == bindparam("row_id"), *where)
+                updated += conn.execute(by_id.values(same) if same else by_id, group).rowcount
+    return updated
+
+
+def as_arrays(table: Table, rows: Rows) -> tuple[list[str], Select[Any]]:
+    """The columns of ``rows``, and a query that yields the rows from ``array_values``, in order."""
+    names = list(rows[0])
+    told = _unnested(table, names)
+    return names, select(*(told.c[name] for name in names)).order_by(told.c.ordinality)
+
+
+def array_values(rows: Rows) -> dict[str, list[Any]]:
+    """The parameters of ``as_arrays``: one list a column."""
+    # The driver takes no array of several Python types: an enum's member stands for its value.
+    return {
+        f"all_{name}": [v.value if isinstance(v := row[name], Enum) else v for row in rows]
+        for name in rows[0]
+    }
+
+
+def _unnested(table: Table, names: Sequence[str]) -> TableValuedAlias:
+    types = {name: table.c["id" if name == "row_id" else name].type for name in names}
+    arrays = (bindparam(f"all_{name}", type_=ARRAY(types[name])) for name in names)
+    columns = (column(name, types[name]) for name in names)
+    told = func.unnest(*arrays).table_valued(*columns, with_ordinality="ordinality")
+    return told.render_derived()

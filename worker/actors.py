@@ -1,5 +1,6 @@
 """Doorways: ids in, one use case, nothing else."""
 
+import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -12,6 +13,7 @@ from dramatiq.broker import Broker
 from dramatiq.errors import DramatiqError
 from redis import RedisError
 
+from worker import metrics
 from worker.app import App, build_ready
 from worker.broker import open_broker
 from worker.core.cards import Channel
@@ -34,6 +36,7 @@ class Hints:
             Channel.GUARDIAN: _actor(broker, self._send_guardian, "send_guardian", "email"),
         }
         self._settle = _actor(broker, self._reconcile, "reconcile", "reconcile")
+        self._ask = _actor(broker, self._fetch, "fetch", "reconcile")
 
     def check_cards(self, ids: Sequence[int]) -> None:
         """Have these cards checked."""
@@ -46,6 +49,10 @@ class Hints:
     def reconcile(self, ids: Sequence[int]) -> None:
         """Have these unknown messages settled."""
         self._tell(self._settle, ids)
+
+    def fetch(self, ids: Sequence[int]) -> None:
+        """Have these sent messages, of which nothing was heard, asked about."""
+        self._tell(self._ask, ids)
 
     def _tell(self, actor: Actor[[list[int]], object], ids: Sequence[int]) -> None:
         try:
@@ -71,6 +78,9 @@ class Hints:
     async def _reconcile(self, ids: list[int]) -> None:
         await self._app.reconciliation.run(ids, self._app.now())
 
+    async def _fetch(self, ids: list[int]) -> None:
+        await self._app.fetching.run(ids, self._app.now())
+
 
 def boot() -> None:
     """What each worker process runs first: build the app, declare the actors."""
@@ -85,6 +95,8 @@ def boot() -> None:
     broker = open_broker(settings.redis_url.get_secret_value())
     dramatiq.set_broker(broker)
     Hints(broker, app)
+    if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
+        metrics.enable(several_processes=True)
     _ = app.delivery  # compile the texts now, not with the first message
 
 

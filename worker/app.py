@@ -9,23 +9,33 @@ from urllib.error import URLError
 
 from sqlalchemy import Engine
 
+from worker.answers.deadlines import Answers
+from worker.answers.stopping import Stopping
 from worker.checks import Checks
 from worker.clock import Clock, file_clock, system_clock
+from worker.consent import Consent
 from worker.content.render import Content
+from worker.core.breaker import BreakerPolicy
+from worker.core.caps import Caps
 from worker.core.cards import Channel
 from worker.core.retry import RetryPolicy
 from worker.core.rules import Rules
+from worker.core.tokens import Links, Signer
 from worker.delivery import Delivery
+from worker.delivery.limits import Limits, lanes_of
 from worker.delivery.prepare import Preparation
 from worker.errors import UnreachableError
 from worker.gateways import Gateways, choose
 from worker.life import Life
+from worker.pace import open_pace, rates
 from worker.paths import config_dir, templates_dir
+from worker.prices import load_tariff
 from worker.providers.transport import Transport
 from worker.providers.twilio import TwilioProvider
-from worker.receipts import Reconciliation
+from worker.receipts import Fetching, Receipts, Reconciliation
 from worker.rules import load_rules
-from worker.settings import Settings, load
+from worker.sandbox import credentials as sandbox
+from worker.settings import Settings, keys_in, load
 from worker.store.engine import open_engine
 from worker.store.migrate import require_current
 
@@ -63,18 +73,76 @@ class App:
             park=timedelta(seconds=own.park_seconds),
             hold=timedelta(seconds=own.hold_seconds),
             most=own.attempts,
+            resend=self.settings.unknown.resend,
+            fetch_after=self.settings.receipts.fetch_after,
         )
+
+    @property
+    def unchecked(self) -> timedelta:
+        """How long a check may be owed before that needs explaining: three leases."""
+        return timedelta(seconds=3 * self.settings.scheduler.check_lease_seconds)
 
     @cached_property
     def checks(self) -> Checks:
         """The use case behind ``check_cards``."""
         hint = timedelta(seconds=self.settings.scheduler.hint_seconds)
-        return Checks(self.engine, self.rules, hint)
+        # Where nobody can report to us, nothing can ever be confirmed.
+        silent = self.settings.guardian.silent and self.settings.web.public_url is not None
+        return Checks(self.engine, self.rules, hint, silent)
 
     @cached_property
     def life(self) -> Life:
         """The use case behind `vigencia cards renew` and its like."""
         return Life(self.engine, self.rules)
+
+    @cached_property
+    def signer(self) -> Signer | None:
+        """Signs links; none without SECRET_KEY, except where nothing leaves this machine."""
+        keys = keys_in(self.settings.secret_key)
+        if not keys and self.gateways.sandboxed:
+            keys = [sandbox.SECRET_KEY]
+        former = keys_in(self.settings.secret_key_previous) if keys else []
+        return Signer(tuple(key.encode() for key in keys + former)) if keys else None
+
+    @cached_property
+    def links(self) -> Links | None:
+        """What messages let a holder answer with; none without an address of ours to answer to."""
+        base = self.settings.web.public_url
+        return Links(base, self.signer) if base and self.signer else None
+
+    @cached_property
+    def consent(self) -> Consent:
+        """Who is not to be written to, by word of the holder or of a person."""
+        return Consent(self.engine)
+
+    @cached_property
+    def stopping(self) -> Stopping:
+        """The use case behind the links to stop messages, and to have them again."""
+        return Stopping(self.engine, self.rules, self.consent)
+
+    @cached_property
+    def answers(self) -> Answers:
+        """The use case behind "I have topped up" and "remind me tomorrow"."""
+        return Answers(self.engine, self.rules)
+
+    @cached_property
+    def paced(self) -> bool:
+        """Is any sender bound to a pace?"""
+        return bool(rates(self.settings, self.gateways))
+
+    @cached_property
+    def limits(self) -> Limits:
+        """What bounds sending. Raises ``ConfigError`` for a cap on spending without prices."""
+        caps, breaker = self.settings.caps, self.settings.breaker
+        return Limits(
+            BreakerPolicy(
+                timedelta(seconds=breaker.probe_seconds), timedelta(seconds=breaker.longest_seconds)
+            ),
+            Caps(caps.per_address_per_day, caps.per_book_per_day, caps.spend_per_day),
+            load_tariff(config_dir(), needed=caps.spend_per_day is not None),
+            open_pace(self.settings),
+            rates(self.settings, self.gateways),
+        )
 
     @cached_property
     def delivery(self) -> Delivery:
@@ -83,16 +151,37 @@ class App:
         lease = timedelta(seconds=own.lease_seconds)
         providers = self.gateways.open(self.transport, self.now)
         preparation = Preparation(
-            self.engine, self.rules, self.content, lease, self.retry.hold, frozenset(providers)
+            self.engine,
+            self.rules,
+            self.content,
+            lease,
+            self.retry.hold,
+            lanes_of(providers),
+            self.links,
+            self.limits,
         )
         return Delivery(self.engine, preparation, providers, self.retry, own.in_flight)
 
     @cached_property
     def reconciliation(self) -> Reconciliation:
         """The use case behind ``reconcile``."""
+        return Reconciliation(self.engine, self._searchable, self.retry)
+
+    @cached_property
+    def receipts(self) -> Receipts:
+        """The use case behind the providers' reports."""
+        return Receipts(self.engine, self.retry)
+
+    @cached_property
+    def fetching(self) -> Fetching:
+        """The use case behind ``fetch``."""
+        return Fetching(self.engine, self._searchable, self.receipts)
+
+    @property
+    def _searchable(self) -> TwilioProvider | None:
+        """Who can be asked what became of a text."""
         sms = self.delivery.providers.get(Channel.SMS)
-        searchable = sms if isinstance(sms, TwilioProvider) else None
-        return Reconciliation(self.engine, searchable, self.retry)
+        return sms if isinstance(sms, TwilioProvider) else None
 
     async def close(self) -> None:
         """Close what is open in the running loop."""

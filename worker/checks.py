@@ -19,12 +19,17 @@ from worker.life import apply
 from worker.store import books as book_store
 from worker.store import cards as card_store
 from worker.store import messages as message_store
+from worker.store import receipts as receipt_store
 from worker.store import reminders as ledger
 from worker.store.cards import Watched
 from worker.store.engine import writing
 from worker.store.messages import NewMessage
 
 log = structlog.get_logger(__name__)
+
+# Who confirms a delivery on each channel, and how long ago that still shows that it works.
+_CONFIRMING = {Channel.SMS: ("twilio",), Channel.EMAIL: ("sendgrid", "smtp")}
+_LATELY = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +44,14 @@ class Checked:
 
 @dataclass(frozen=True, slots=True)
 class Checks:
-    """Evaluates cards. ``hint``: how long a worker may take to pick up a message it was told of."""
+    """Evaluates cards. ``hint``: how long a worker may take to pick up a message it was told of;
+    ``silent``: whether guardians are told where no notice of a deadline is known to have arrived.
+    """
 
     engine: Engine
     rules: Rules
     hint: timedelta
+    silent: bool = False
 
     def run(self, ids: Sequence[int], now: datetime) -> Checked:
         """Check the cards ``ids`` at ``now`` in one transaction; repeating it changes nothing."""
@@ -51,11 +59,12 @@ class Checks:
             watched = card_store.lock(conn, ids)
             since = (now - REMEMBERED).date()
             known = ledger.known(conn, [w.card.id for w in watched], since)
+            heard = self._heard(conn, now)
             decided: list[tuple[Watched, Decision]] = []
             for one in watched:
                 try:
                     decision = self.rules.evaluate(
-                        one.card, one.holder, now, known.get(one.card.id, ())
+                        one.card, one.holder, now, known.get(one.card.id, ()), heard
                     )
                 except Exception:  # one card that breaks a rule must not silence its neighbours
                     log.exception("alarm", cause="card_check_failed", card=one.card.id)
@@ -68,6 +77,16 @@ class Checks:
                     book_store.erase_if_done(conn, one.holder.id, now)
                 decided.append((one, decision))
             return self._write(conn, decided, now)
+
+    def _heard(self, conn: Connection, now: datetime) -> frozenset[Channel]:
+        """The channels whose receipts do reach us: without them silence means nothing."""
+        if not self.silent:
+            return frozenset()
+        last = {
+            channel: receipt_store.last_confirmation(conn, providers)
+            for channel, providers in _CONFIRMING.items()
+        }
+        return frozenset(channel for channel, at in last.items() if at and now - at <= _LATELY)
 
     def _lapse(self, conn: Connection, one: Watched, now: datetime) -> tuple[Watched, Decision]:
         """Nobody confirmed the renewal: tell the holder, and go on with the former deadlines."""

@@ -1,10 +1,9 @@
 """Who carries messages: the real providers, the sandbox, or nobody. The three never mix."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
-from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -13,17 +12,23 @@ from pydantic import SecretStr
 from worker.core.cards import Channel
 from worker.errors import ConfigError
 from worker.providers.base import Provider
+from worker.providers.choice import Weighted
 from worker.providers.sendgrid import SendGridProvider, SendGridSettings
+from worker.providers.smtp import SmtpProvider
+from worker.providers.smtp_pool import SmtpSettings
 from worker.providers.transport import Transport
 from worker.providers.twilio import TwilioProvider, TwilioSettings
 from worker.sandbox import credentials as sandbox
-from worker.settings import Settings
+from worker.settings import Settings, is_here
+from worker.smtp_url import smtp_from
 
 _NEVER_MIX = (
-    "Real credentials go to the provider only. For the sandbox leave all TWILIO_ and SENDGRID_ "
-    "variables unset."
+    "Real credentials go to the provider only. For the sandbox leave all TWILIO_, SENDGRID_ and "
+    "SMTP_ variables unset."
 )
 SANDBOX_EMAIL_SENDER = "reminders@example.com"
+# Where the web process takes what Twilio reports of a message; the attempt's id follows as ?a=.
+STATUS_PATH = "/webhooks/twilio/status"
 
 
 class Mode(StrEnum):
@@ -41,11 +46,30 @@ class Gateways:
     modes: Mapping[Channel, Mode]
     twilio: TwilioSettings | None = field(repr=False)
     sendgrid: SendGridSettings | None = field(repr=False)
+    # The key that SendGrid's events are signed with, as base64.
+    events_key: str | None = None
+    smtp: SmtpSettings | None = field(default=None, repr=False)
+    # How emails are shared between SendGrid and SMTP.
+    weights: tuple[int, int] = (100, 0)
 
     @property
     def sandboxed(self) -> bool:
         """Does anything go to the sandbox?"""
         return Mode.SANDBOX in self.modes.values()
+
+    def through(self, channel: Channel) -> str:
+        """Who carries messages on a channel, for people."""
+        if channel is Channel.SMS:
+            return "through Twilio" if self.twilio else "through nobody"
+        names = {
+            "SendGrid": self.weights[0] if self.sendgrid else None,
+            f"SMTP ({self.smtp.where})" if self.smtp else "": self.weights[1],
+        }
+        found = {name: weight for name, weight in names.items() if name and weight is not None}
+        if len(found) > 1:
+            several = (f"{name}, weight {weight}" for name, weight in found.items())
+            return f"through {' and '.join(several)}"
+        return f"through {' and '.join(found) or 'nobody'}"
 
     def open(
         self, transport: Transport, now: Callable[[], datetime]
@@ -54,10 +78,21 @@ class Gateways:
         found: dict[Channel, Provider[Any]] = {}
         if self.twilio:
             found[Channel.SMS] = TwilioProvider(self.twilio, transport)
-        if self.sendgrid:
-            email = SendGridProvider(self.sendgrid, transport, now)
+        if email := self._email(transport, now):
             found |= {Channel.EMAIL: email, Channel.GUARDIAN: email}
         return found
+
+    def _email(self, transport: Transport, now: Callable[[], datetime]) -> Provider[Any] | None:
+        several: list[tuple[int, Provider[Any]]] = []
+        if self.sendgrid:
+            several.append((self.weights[0], SendGridProvider(self.sendgrid, transport, now)))
+        if self.smtp:
+            several.append((self.weights[1], SmtpProvider(self.smtp, transport, now)))
+        if len(several) < 2:
+            return several[0][1] if several else None
+        several.sort(key=lambda one: -one[0])  # the preferred one first
+        weights, providers = zip(*several, strict=True)
+        return Weighted(providers, weights)
 
 
 def choose(settings: Settings) -> Gateways:
@@ -70,9 +105,10 @@ def choose(settings: Settings) -> Gateways:
     _base_url("sandbox.url", settings.sandbox.url, False, errors)
     twilio = _twilio(settings, errors)
     sendgrid = _sendgrid(settings, errors)
+    smtp = smtp_from(settings, errors)
     if errors:
         raise ConfigError("\n  ".join(["The providers' settings are wrong:", *errors]), _NEVER_MIX)
-    if twilio is None and sendgrid is None:
+    if twilio is None and sendgrid is None and smtp is None:
         url = settings.sandbox.url
         twilio = TwilioSettings(
             sandbox.ACCOUNT_SID,
@@ -87,9 +123,34 @@ def choose(settings: Settings) -> Gateways:
         Channel.SMS: _mode(twilio.account_sid if twilio else None, sandbox.ACCOUNT_SID),
         Channel.EMAIL: _mode(sendgrid.api_key if sendgrid else None, sandbox.API_KEY),
     }
-    if len({mode for mode in modes.values() if mode is not Mode.OFF}) > 1:
+    found: set[Mode] = set(modes.values()) - {Mode.OFF}
+    if smtp is not None:
+        # A mail server on this machine is what the others are: nothing tells a relay from a stub.
+        own = found if found and is_here(smtp.host) else {Mode.LIVE}
+        found |= own
+        modes[Channel.EMAIL] = next(iter(own))
+    if len(found) > 1:
         raise ConfigError("One provider is real and the other is the sandbox.", _NEVER_MIX)
-    return Gateways(modes, twilio, sendgrid)
+    live = Mode.LIVE in modes.values()
+    callback = _status_callback(settings.web.public_url, live)
+    twilio = replace(twilio, status_callback=callback) if twilio else None
+    events_key = settings.sendgrid_webhook_key if live else sandbox.EVENTS_PUBLIC_KEY
+    weights = (settings.email.sendgrid_weight, settings.email.smtp_weight)
+    return Gateways(modes, twilio, sendgrid, events_key, smtp, weights)
+
+
+def _status_callback(public_url: str | None, live: bool) -> str | None:
+    """Where reports are to go; nowhere unless it is known where providers reach us."""
+    if public_url is None:
+        return None
+    if live == is_here(urlsplit(public_url).hostname or ""):
+        problem = (
+            "web.public_url points to this machine, where no provider can reach it"
+            if live
+            else "web.public_url points to another machine, but the credentials are the sandbox's"
+        )
+        raise ConfigError(problem, "Correct web.public_url, or leave it unset.")
+    return public_url + STATUS_PATH
 
 
 def _mode(credential: str | None, of_sandbox: str) -> Mode:
@@ -155,17 +216,9 @@ def _base_url(name: str, url: str | None, live: bool, errors: list[str]) -> None
         scheme, host = "", None
     if scheme not in ("http", "https") or not host:
         errors.append(f"{name} is not an http or https address")
-    elif live and _is_here(host):
+    elif live and is_here(host):
         errors.append(f"{name} points to this machine, but the credentials are real")
     elif live and scheme != "https":
         errors.append(f"{name} must be https: the credentials would travel in the open")
-    elif not live and not _is_here(host):
+    elif not live and not is_here(host):
         errors.append(f"{name} points to another machine, but the credentials are the sandbox's")
-
-
-def _is_here(host: str) -> bool:
-    try:
-        address = ip_address(host)
-    except ValueError:
-        return host == "localhost"
-    return address.is_loopback or address.is_unspecified

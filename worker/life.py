@@ -1,6 +1,7 @@
 """Use case: something happened to a card. Write it, end what is no longer true, tell the holder."""
 
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -11,7 +12,7 @@ from worker.core.cards import CardState, Channel
 from worker.core.life import Effect, Happening, ImpossibleError, LifeEvent, LifeNotice, happen
 from worker.core.reminders import Planned, ReminderKey, ReminderState
 from worker.core.rules import Rules
-from worker.core.windows import ways
+from worker.core.windows import address_of, ways
 from worker.errors import VigenciaError
 from worker.store import books, suppressions
 from worker.store import cards as card_store
@@ -25,6 +26,9 @@ from worker.store.messages import NewMessage
 _URGENCY = (-1, 0)
 # No hint: the scheduler finds the message at its next tick.
 _AT_ONCE = timedelta()
+
+# A card with its holder, what is to be told of it, and the day or cycle it is told for.
+Owed = tuple[Watched, LifeNotice, date]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +48,15 @@ class Life:
 
     def reassign(self, card_id: int, person: Mapping[str, Any], now: datetime) -> Effect:
         """Give the card to another holder (``name language time_zone contact_phone email``; what
-        is ``None`` is taken from the book), in the same way."""
+        is ``None`` is taken from the book), in the same way. The former one is forgotten unless
+        another card of the book is theirs."""
         with writing(self.engine) as conn:
             watched = _lock(conn, card_id)
             holder_id = books.holder_like(conn, watched.card.book_id, person, now)
             what = Happening(LifeEvent.REASSIGNED, holder_id=holder_id)
-            return self._record(conn, card_id, what, now)
+            effect = self._record(conn, card_id, what, now)
+            books.erase_if_done(conn, watched.holder.id, now)
+            return effect
 
     def _record(self, conn: Connection, card_id: int, what: Happening, now: datetime) -> Effect:
         watched = _lock(conn, card_id)
@@ -80,32 +87,47 @@ def apply(
     if effect.notice is None or effect.on is None:
         return []
     after = card_store.load(conn, [card.id])[card.id]
-    return _tell(conn, rules, after, effect.notice, effect.on, now)
+    return tell(conn, rules, [(after, effect.notice, effect.on)], now)
 
 
-def _tell(
-    conn: Connection, rules: Rules, told: Watched, notice: LifeNotice, on: date, now: datetime
+def tell(
+    conn: Connection, rules: Rules, owed: Iterable[Owed], now: datetime, *, guardian: bool = True
 ) -> list[int]:
-    """Owe ``notice`` for the day or cycle ``on`` over its channels, once; returns message ids."""
-    card, holder = told.card, told.holder
-    due_at = rules.hours.next_open(now, holder.time_zone)
-    until = due_at + timedelta(days=rules.policies[card.kind].useful_days)
-    messages: list[int] = []
-    for channel, unreachable in ways(card, holder, rules.events[notice], rules.routes):
-        key = ReminderKey(notice, on, "event", channel)
-        if unreachable:
-            state, reason = ReminderState.SUPPRESSED, "no_address"
-            planned = Planned(key, now, until, _URGENCY, state, reason)
-            ledger.insert_new(conn, [ledger.as_row(card.id, planned, None, now)])
-            continue
-        new = NewMessage(card.book_id, holder.id, channel, due_at, until)
-        [message_id] = message_store.create(conn, [new], now, _AT_ONCE)
-        planned = Planned(key, due_at, until, _URGENCY)
-        if ledger.insert_new(conn, [ledger.as_row(card.id, planned, message_id, now)]):
-            messages.append(message_id)
-        else:
-            message_store.drop(conn, message_id)
-    return messages
+    """Owe each notice for its day or cycle, once, over its channels; returns message ids.
+
+    Cards of one holder that share an address travel in one message. ``guardian``: whether the
+    keeper of the book is told of holders out of reach.
+    """
+    rows: list[dict[str, Any]] = []
+    groups: dict[tuple[Any, ...], list[tuple[Watched, Planned]]] = defaultdict(list)
+    for told, notice, on in owed:
+        card, holder = told.card, told.holder
+        due_at = rules.hours.next_open(now, holder.time_zone)
+        until = due_at + timedelta(days=rules.policies[card.kind].useful_days)
+        for channel, unreachable in ways(card, holder, rules.events[notice], rules.routes):
+            key = ReminderKey(notice, on, "event", channel)
+            if unreachable:
+                state, reason = ReminderState.SUPPRESSED, "no_address"
+                planned = Planned(key, now, until, _URGENCY, state, reason)
+                rows.append(ledger.as_row(card.id, planned, None, now))
+            elif guardian or channel is not Channel.GUARDIAN:
+                address = address_of(card, holder, channel)
+                planned = Planned(key, due_at, until, _URGENCY)
+                groups[holder.id, channel, address].append((told, planned))
+    ids = message_store.create(conn, [_message(group) for group in groups.values()], now, _AT_ONCE)
+    for message_id, group in zip(ids, groups.values(), strict=True):
+        rows += [ledger.as_row(w.card.id, planned, message_id, now) for w, planned in group]
+    carried = set(ledger.insert_new(conn, rows))
+    message_store.drop_all(conn, [message_id for message_id in ids if message_id not in carried])
+    return [message_id for message_id in ids if message_id in carried]
+
+
+def _message(group: Sequence[tuple[Watched, Planned]]) -> NewMessage:
+    watched, first = group[0]
+    until = max(planned.useful_until for _, planned in group)
+    return NewMessage(
+        watched.card.book_id, watched.holder.id, first.key.channel, first.due_at, until
+    )
 
 
 def _lock(conn: Connection, card_id: int) -> Watched:

@@ -5,14 +5,19 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from worker.app import App
 from worker.clock import Clock
 from worker.core.cards import Channel
 from worker.core.reminders import MessageState
-from worker.scheduler import tick
+from worker.scheduler import PACE_SECONDS, tick
+from worker.store import messages as message_store
+from worker.store.engine import reading
+
+# How long a run goes on for what waits for its sender's pace: the next run is never far.
+_PATIENCE = 240.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +65,12 @@ class _Inbox:
 
         self._jobs.append(job)
 
+    def fetch(self, ids: Sequence[int]) -> None:
+        async def job() -> None:
+            self.counts.update(await self._app.fetching.run(ids, self._now()))
+
+        self._jobs.append(job)
+
     async def work(self) -> None:
         while self._jobs:
             await self._jobs.popleft()()
@@ -71,8 +82,14 @@ async def run_once(app: App, now: datetime | None = None) -> Report:
     clock: Clock = app.now if now is None else lambda: now
     inbox = _Inbox(app, clock)
     try:
-        while await asyncio.to_thread(tick, app, clock(), inbox):
-            await inbox.work()
+        give_up = started + _PATIENCE if now is None else started
+        while True:
+            while await asyncio.to_thread(tick, app, clock(), inbox):
+                await inbox.work()
+            paced = app.paced and await asyncio.to_thread(_waits_for_its_pace, app, clock())
+            if not paced or time.monotonic() > give_up:
+                break
+            await asyncio.sleep(PACE_SECONDS)
     finally:
         await app.close()
     counts = inbox.counts
@@ -80,9 +97,14 @@ async def run_once(app: App, now: datetime | None = None) -> Report:
         checked=counts["checked"],
         reminders=counts["reminders"],
         messages=counts["messages"],
-        sent=counts[MessageState.SENT],
+        sent=counts[MessageState.SENT] + counts[MessageState.DELIVERED],
         retryable=counts[MessageState.RETRYABLE] + counts[MessageState.HELD],
         unknown=counts[MessageState.UNKNOWN],
         failed=counts[MessageState.FAILED],
         seconds=round(time.monotonic() - started, 3),
     )
+
+
+def _waits_for_its_pace(app: App, now: datetime) -> bool:
+    with reading(app.engine) as conn:
+        return message_store.paced_before(conn, now + timedelta(seconds=_PATIENCE))

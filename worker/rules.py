@@ -7,6 +7,7 @@ from worker.core.operators import OperatorPack, parse_pack
 from worker.core.policy import parse_events, parse_policies
 from worker.core.routes import parse_routes
 from worker.core.rules import Rules
+from worker.core.tolerance import parse_tolerance
 from worker.errors import ConfigError
 from worker.paths import place, read_toml
 
@@ -20,7 +21,8 @@ def load_rules(directory: Path) -> Rules:
     data = read_toml(path)
     policies, found = parse_policies(data)
     events, more = parse_events(data)
-    found += more
+    tolerance, wrong = parse_tolerance(data)
+    found += more + wrong
     errors = [place(path, problem) for problem in found]
     packs: dict[str, OperatorPack] = {}
     for file in sorted((directory / "operators").glob("*.toml")):
@@ -37,7 +39,7 @@ def load_rules(directory: Path) -> Rules:
         raise ConfigError(
             "\n  ".join(["The rules are wrong:", *errors]), "Correct these keys and try again."
         )
-    return Rules(packs, policies, events, routes)
+    return Rules(packs, policies, events, routes, tolerance)
 
 
 def load_vocabulary(directory: Path, rules: Rules) -> Columns:

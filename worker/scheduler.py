@@ -10,15 +10,20 @@ from typing import Protocol
 
 import structlog
 
+from worker import metrics
 from worker.app import App
 from worker.core.cards import Channel
 from worker.errors import UnreachableError
+from worker.heartbeat import Heartbeat
 from worker.store import cards as card_store
 from worker.store import messages as message_store
 from worker.store.engine import writing
+from worker.watch import Watch
 
 log = structlog.get_logger(__name__)
 
+# How often what waits for its sender's pace is looked for: a bucket holds a second's worth.
+PACE_SECONDS = 0.5
 # One claim: large enough to be cheap, small enough to be a short transaction.
 _CLAIM = 5_000
 
@@ -36,6 +41,10 @@ class Hinting(Protocol):
 
     def reconcile(self, ids: Sequence[int]) -> None:
         """Have these unknown messages settled."""
+        ...
+
+    def fetch(self, ids: Sequence[int]) -> None:
+        """Have these sent messages, of which nothing was heard, asked about."""
         ...
 
 
@@ -58,7 +67,8 @@ def tick(app: App, now: datetime, hints: Hinting) -> Tick:
     """
     own = app.settings.scheduler
     lease = timedelta(seconds=own.check_lease_seconds)
-    cards = messages = 0
+    cards = 0
+    app.receipts.apply_parked(now)
     while True:
         with writing(app.engine) as conn:
             ids = card_store.claim_due(conn, now, _CLAIM, lease)
@@ -66,7 +76,13 @@ def tick(app: App, now: datetime, hints: Hinting) -> Tick:
             hints.check_cards(batch)
         cards += len(ids)
         if len(ids) < _CLAIM:
-            break
+            return Tick(cards, wake(app, now, hints))
+
+
+def wake(app: App, now: datetime, hints: Hinting) -> int:
+    """Hint the messages that need a look at ``now``, and nothing else; returns how many."""
+    own = app.settings.scheduler
+    messages = 0
     while True:
         woken = _wake(app, now)
         for channel, due in woken.send.items():
@@ -74,11 +90,13 @@ def tick(app: App, now: datetime, hints: Hinting) -> Tick:
                 hints.send(channel, batch)
         for batch in _batches(woken.reconcile, own.send_batch):
             hints.reconcile(batch)
+        for batch in _batches(woken.fetch, own.send_batch):
+            hints.fetch(batch)
         if woken.expired:
             log.error("alarm", cause="worker_lost", messages=len(woken.expired))
         messages += len(woken)
         if len(woken) < _CLAIM:
-            return Tick(cards, messages)
+            return messages
 
 
 def _wake(app: App, now: datetime) -> message_store.Woken:
@@ -93,6 +111,7 @@ def run(app: App, hints: Hinting, stopping: threading.Event, ticks: int | None =
     A database that is away is waited for, with an alarm at each look.
     """
     pause = app.settings.scheduler.tick_seconds
+    heartbeat, watch = Heartbeat(app.settings.heartbeat_url), Watch(app)
     total = Tick()
     log.info("scheduler_started", tick_seconds=pause)
     for _ in itertools.count() if ticks is None else range(ticks):
@@ -102,11 +121,28 @@ def run(app: App, hints: Hinting, stopping: threading.Event, ticks: int | None =
             total = Tick(total.cards + found.cards, total.messages + found.messages)
             if found:
                 log.info("tick", cards=found.cards, messages=found.messages)
+            metrics.tick(time.monotonic() - began, time.time())
+            heartbeat.beat()
+            watch.look(app.now())
         except UnreachableError as error:
             log.error("alarm", cause="database_unreachable", reason=error.message)
-        if stopping.wait(max(0.0, pause - (time.monotonic() - began))):
+        if _rest(app, hints, stopping, pause - (time.monotonic() - began)):
             break
     return total
+
+
+def _rest(app: App, hints: Hinting, stopping: threading.Event, seconds: float) -> bool:
+    """Wait until the next tick is due; whether to stop. Meanwhile what waits for nothing but its
+    sender's pace is sent: its turn comes every second, whatever the tick."""
+    end = time.monotonic() + seconds
+    while app.paced and end - time.monotonic() > PACE_SECONDS:
+        if stopping.wait(PACE_SECONDS):
+            return True
+        try:
+            wake(app, app.now(), hints)
+        except UnreachableError:
+            break  # the tick waits for the database, and tells of it
+    return stopping.wait(max(0.0, end - time.monotonic()))
 
 
 def _batches(ids: Sequence[int], size: int) -> Iterator[Sequence[int]]:

@@ -1,9 +1,14 @@
 """Settings: one file, the environment over it, all errors at once. Secrets only from outside."""
 
 import os
+import re
 from collections.abc import Iterator, Mapping
+from datetime import timedelta
+from decimal import Decimal
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import urlsplit
 from zoneinfo import available_timezones
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
@@ -14,7 +19,8 @@ from pydantic_settings import (
     SettingsError,
 )
 
-from worker.core.cards import Language
+from worker.core.cards import Channel, Language
+from worker.core.tokens import SHORTEST_KEY
 from worker.errors import ConfigError
 from worker.paths import config_dir, read_toml
 
@@ -70,6 +76,37 @@ class RetrySettings(_Section):
     hold_seconds: int = Field(900, ge=1)
 
 
+class UnknownSettings(_Section):
+    """What to do with a message that may have been sent if nobody can tell."""
+
+    sms: Literal["resend_once", "hold"] = "resend_once"
+    email: Literal["resend_once", "hold"] = "resend_once"
+
+    @property
+    def resend(self) -> frozenset[Channel]:
+        """The channels on which it is sent once more."""
+        by_email = (Channel.EMAIL, Channel.GUARDIAN)
+        wanted = {Channel.SMS: self.sms, **dict.fromkeys(by_email, self.email)}
+        return frozenset(channel for channel, way in wanted.items() if way == "resend_once")
+
+
+class ReceiptSettings(_Section):
+    """What is done where no receipt comes."""
+
+    fetch_after_seconds: int = Field(3600, ge=0, le=86_400)
+
+    @property
+    def fetch_after(self) -> timedelta | None:
+        """How long after its acceptance a text is asked about; ``None`` for never."""
+        return timedelta(seconds=self.fetch_after_seconds) if self.fetch_after_seconds else None
+
+
+class GuardianSettings(_Section):
+    """When the keeper of a book is told of a holder."""
+
+    silent: bool = True
+
+
 class WorkerSettings(_Section):
     """The worker processes."""
 
@@ -78,10 +115,105 @@ class WorkerSettings(_Section):
     shutdown_seconds: int = Field(30, ge=1)
 
 
+class BreakerSettings(_Section):
+    """How long nothing is sent after a fault of our own configuration. Seconds."""
+
+    probe_seconds: int = Field(300, ge=1, le=86_400)
+    longest_seconds: int = Field(3600, ge=1, le=86_400)
+
+
+class EmailSettings(_Section):
+    """How emails are shared between two providers; a weight of 0 is a spare."""
+
+    sendgrid_weight: int = Field(100, ge=0, le=1000)
+    smtp_weight: int = Field(0, ge=0, le=1000)
+    smtp_connections: int = Field(8, ge=1, le=100)
+
+
+class PaceSettings(_Section):
+    """How fast senders send; unset: what the sender's kind bears, 0: no bound."""
+
+    sms_segments_per_second: float | None = Field(None, ge=0, le=10_000)
+    email_per_second: float | None = Field(None, ge=0, le=10_000)
+
+
+class CapSettings(_Section):
+    """How much may go out in a day."""
+
+    per_address_per_day: int | None = Field(50, ge=1)
+    per_book_per_day: int | None = Field(None, ge=1)
+    spend_per_day: Decimal | None = Field(None, gt=0)
+
+
+class WebSettings(_Section):
+    """The web process: where it listens, where providers reach it, what it bears."""
+
+    host: str = Field("127.0.0.1", min_length=1)
+    port: int = Field(8800, ge=0, le=65535)
+    public_url: str | None = None
+    most_bytes: int = Field(1_048_576, ge=1024, le=33_554_432)
+    concurrency: int = Field(512, ge=8, le=20_000)
+    request_seconds: float = Field(10.0, gt=0, le=60)
+    replay_seconds: int = Field(259_200, ge=90_000)
+
+    @field_validator("public_url")
+    @classmethod
+    def _no_more_than_an_address(cls, value: str | None) -> str | None:
+        return web_address(value) if value else None
+
+
+class AlarmSettings(_Section):
+    """Whom alarms are written to, beside the log. ``every_minutes``: at most one email in these."""
+
+    email: str | None = None
+    every_minutes: int = Field(60, ge=5, le=1440)
+
+    @field_validator("email")
+    @classmethod
+    def _address(cls, value: str | None) -> str | None:
+        if value and not re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s]+", value):
+            raise ValueError("write one email address")
+        return value
+
+
+class MetricsSettings(_Section):
+    """Where scheduler and workers show their metrics; port 0 shows none."""
+
+    host: str = Field("127.0.0.1", min_length=1)
+    worker_port: int = Field(9191, ge=0, le=65535)
+    scheduler_port: int = Field(9192, ge=0, le=65535)
+
+
 class SandboxSettings(_Section):
     """Where the stand-in for the providers answers."""
 
     url: str = "http://127.0.0.1:8825"
+
+
+def web_address(value: str) -> str:
+    """``value`` without a slash at its end; raises ``ValueError`` if it is not https, except on
+    this machine, or is more than an address."""
+    try:
+        parts = urlsplit(value)
+        host, _ = parts.hostname, parts.port
+    except ValueError:  # brackets that do not close, a port that is no number
+        raise ValueError("write an address like https://reminders.example.com") from None
+    if parts.scheme not in ("http", "https") or not host:
+        raise ValueError("write an address like https://reminders.example.com")
+    if parts.query or parts.fragment or "@" in parts.netloc:
+        raise ValueError("an address without user, query and fragment is needed")
+    if parts.scheme != "https" and not is_here(host):
+        raise ValueError("it must be https: what is reported would travel in the open")
+    return value.rstrip("/")
+
+
+def is_here(host: str) -> bool:
+    """Is ``host`` this machine?"""
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return host == "localhost"
+    return address.is_loopback or address.is_unspecified
 
 
 class Settings(BaseSettings):
@@ -109,6 +241,15 @@ class Settings(BaseSettings):
     sendgrid_api_key: SecretStr | None = Field(None, validation_alias="sendgrid_api_key")
     sendgrid_from: str | None = Field(None, validation_alias="sendgrid_from")
     sendgrid_base_url: str | None = Field(None, validation_alias="sendgrid_base_url")
+    smtp_url: SecretStr | None = Field(None, validation_alias="smtp_url")
+    smtp_from: str | None = Field(None, validation_alias="smtp_from")
+    secret_key: SecretStr | None = Field(None, validation_alias="secret_key")
+    secret_key_previous: SecretStr | None = Field(None, validation_alias="secret_key_previous")
+    sendgrid_webhook_key: str | None = Field(None, validation_alias="sendgrid_webhook_key")
+    port: int | None = Field(None, ge=0, le=65535, validation_alias="port")
+
+    heartbeat_url: SecretStr | None = Field(None, validation_alias="heartbeat_url")
+    metrics_token: SecretStr | None = Field(None, validation_alias="metrics_token")
 
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = "INFO"
     log_format: Literal["auto", "console", "json"] = "auto"
@@ -117,8 +258,43 @@ class Settings(BaseSettings):
     scheduler: SchedulerSettings = SchedulerSettings()  # type: ignore[call-arg]
     delivery: DeliverySettings = DeliverySettings()  # type: ignore[call-arg]
     retry: RetrySettings = RetrySettings()  # type: ignore[call-arg]
+    unknown: UnknownSettings = UnknownSettings()
+    receipts: ReceiptSettings = ReceiptSettings()  # type: ignore[call-arg]
+    guardian: GuardianSettings = GuardianSettings()
+    breaker: BreakerSettings = BreakerSettings()  # type: ignore[call-arg]
+    email: EmailSettings = EmailSettings()  # type: ignore[call-arg]
+    pace: PaceSettings = PaceSettings()  # type: ignore[call-arg]
+    caps: CapSettings = CapSettings()  # type: ignore[call-arg]
     worker: WorkerSettings = WorkerSettings()  # type: ignore[call-arg]
+    web: WebSettings = WebSettings()  # type: ignore[call-arg]
+    alarms: AlarmSettings = AlarmSettings()  # type: ignore[call-arg]
+    metrics: MetricsSettings = MetricsSettings()  # type: ignore[call-arg]
     sandbox: SandboxSettings = SandboxSettings()
+
+    @field_validator("heartbeat_url")
+    @classmethod
+    def _heartbeat(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is None:
+            return None
+        try:
+            parts = urlsplit(value.get_secret_value())
+            host, _ = parts.hostname or "", parts.port
+        except ValueError:
+            raise ValueError("it is not an https address") from None
+        if not host or (parts.scheme, is_here(host)) not in {
+            ("https", True),
+            ("https", False),
+            ("http", True),
+        }:
+            raise ValueError("it must be an https address (http only on this machine)")
+        return value
+
+    @field_validator("secret_key", "secret_key_previous")
+    @classmethod
+    def _hard_to_guess(cls, value: SecretStr | None) -> SecretStr | None:
+        if any(len(key) < SHORTEST_KEY for key in keys_in(value)):
+            raise ValueError(f"a key has at least {SHORTEST_KEY} characters, and no spaces")
+        return value
 
     @classmethod
     def settings_customise_sources(
@@ -131,6 +307,11 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """The environment first, then what ``load`` read from the file."""
         return env_settings, init_settings
+
+
+def keys_in(value: SecretStr | None) -> list[str]:
+    """The keys in a setting, which may hold several with spaces or line ends between them."""
+    return value.get_secret_value().split() if value else []
 
 
 def load() -> Settings:
@@ -166,7 +347,7 @@ def _secret_files(errors: list[str]) -> dict[str, str]:
 
 
 def _plain_names() -> Iterator[str]:
-    """The settings whose variables have no prefix: DATABASE_URL, REDIS_URL, TWILIO_…, SENDGRID_…"""
+    """The settings whose variables have no prefix: DATABASE_URL, REDIS_URL, TWILIO_…, SMTP_…"""
     for name, info in Settings.model_fields.items():
         if info.validation_alias is not None:
             yield name
@@ -186,7 +367,10 @@ def _unknown_names() -> Iterator[str]:
 
 
 def _secrets_in_file(path: Path, values: Mapping[str, Any]) -> Iterator[str]:
-    for name in ("twilio_auth_token", "sendgrid_api_key"):
+    for name in (
+        *("twilio_auth_token", "sendgrid_api_key", "secret_key", "secret_key_previous"),
+        *("smtp_url", "heartbeat_url", "metrics_token"),
+    ):
         if name in values:
             yield f"{name}: a secret does not belong in {path.name}; set {name.upper()} instead"
 

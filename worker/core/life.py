@@ -100,8 +100,9 @@ def happen(card: Card, what: Happening, now: datetime) -> Effect:
 
 
 def renewal_lapses_at(card: Card) -> datetime | None:
-    """When a renewal that nobody confirmed counts as not effective."""
-    return None if card.renewed_at is None else card.renewed_at + EFFECTIVE_WITHIN
+    """When a renewal nobody confirmed counts as not effective; never once the number is gone."""
+    gone = card.state in (CardState.RECYCLED, CardState.CLOSED)
+    return None if card.renewed_at is None or gone else card.renewed_at + EFFECTIVE_WITHIN
 
 
 def _today(card: Card, now: datetime) -> date:

@@ -1,11 +1,12 @@
 """How an attempt ended, decided by one table for each provider.
 
 Sources: Twilio's error dictionary (twilio.com/docs/api/errors) and message statuses; SendGrid's
-v3 API error and Event Webhook references; both SDKs measured against a faulty server. A row is
-data, and each has its test.
+v3 API error and Event Webhook references; both SDKs measured against a faulty server; for SMTP
+RFC 5321 (replies), 3463 and its registry (enhanced codes) and 4954 (AUTH). A row is data, and each
+has its test.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -88,8 +89,9 @@ TWILIO_CODES: Mapping[int, Row] = {
     63017: _T,
     63018: _T,
     30003: Row(OutcomeKind.TRANSIENT, Wait.HOURS, most=2),  # handset off or out of reach
-    30410: _A,  # the carrier timed out; Twilio does not retry, to avoid duplicates
-    30008: Row(OutcomeKind.AMBIGUOUS, most=2),  # unknown error at the carrier
+    # The carrier timed out; Twilio does not retry, to avoid duplicates.
+    30410: Row(OutcomeKind.AMBIGUOUS, Wait.HOURS, most=2),
+    30008: Row(OutcomeKind.AMBIGUOUS, Wait.HOURS, most=2),  # unknown error at the carrier
     21211: _R,  # not a phone number
     21610: _R,  # the recipient opted out
     21612: _R,  # no route from this sender to this number
@@ -149,6 +151,57 @@ SENDGRID_EVENTS: Mapping[str, Row] = {
     "unsubscribe": _R,
     "group_unsubscribe": _R,
 }
+# SendGrid's reasons for a drop that are not the address's: none of them may silence a holder.
+SENDGRID_DROPS: Mapping[str, Row] = {
+    "recipient list over package quota": _C,
+    "spam content": _M,
+    "invalid smtpapi header": _M,
+}
+
+
+class SmtpPhase(StrEnum):
+    """Where in the dialogue a mail server's reply comes. Only ``BODY``, what follows the final dot,
+    is a reply to a message that the server has."""
+
+    CONNECT = "connect"  # the greeting, EHLO, STARTTLS
+    AUTH = "auth"
+    MAIL = "mail"
+    RCPT = "rcpt"
+    DATA = "data"
+    BODY = "body"
+
+
+_MAILBOX_FULL = Row(OutcomeKind.TRANSIENT, Wait.HOURS, most=2)
+# The first row whose phases (``None``: all), reply codes and enhanced codes begin so decides.
+SMTP_REPLIES: Sequence[tuple[frozenset[SmtpPhase] | None, str, str, Row]] = (
+    (None, "421", "", _T),  # the server closes the connection
+    (None, "530", "", _C),  # it wants AUTH, or STARTTLS first
+    (None, "534", "", _C),
+    (None, "535", "", _C),  # wrong user or password
+    (None, "538", "", _C),
+    (frozenset({SmtpPhase.AUTH}), "454", "", _C),
+    (frozenset({SmtpPhase.AUTH}), "4", "", _T),
+    (frozenset({SmtpPhase.AUTH, SmtpPhase.CONNECT}), "5", "", _C),
+    (None, "4", "", _T),
+    # Which mailbox a 5.1.7 or 5.1.8 means is ours.
+    (None, "55", "5.1.7", _C),
+    (None, "55", "5.1.8", _C),
+    (frozenset({SmtpPhase.MAIL}), "552", "", _M),
+    (frozenset({SmtpPhase.MAIL}), "5", "", _C),
+    (None, "55", "5.1.", _R),
+    (None, "55", "5.2.1", _R),  # the mailbox is disabled
+    (None, "55", "5.2.2", _MAILBOX_FULL),
+    # Before the content was seen a policy is about us: no relaying, a sender that is not allowed.
+    (frozenset({SmtpPhase.RCPT}), "55", "5.7.", _C),
+    (frozenset({SmtpPhase.RCPT}), "550", "5.", _M),
+    (frozenset({SmtpPhase.RCPT}), "550", "", _R),
+    (frozenset({SmtpPhase.RCPT}), "551", "", _R),
+    (frozenset({SmtpPhase.RCPT}), "553", "", _R),
+    (None, "5", "", _M),  # the content, its size, or what we do not know
+)
+
+# Those by which a person asks for silence: the mail itself has arrived.
+OPT_OUTS: frozenset[str] = frozenset({"spamreport", "unsubscribe", "group_unsubscribe"})
 
 # What each provider reports on the way, none of it an end.
 PROGRESS: frozenset[str] = frozenset(
@@ -184,6 +237,44 @@ def from_sendgrid(status: int, retry_after: float | None = None) -> Outcome:
     row = SENDGRID_STATUSES.get(status, unknown)
     alarm = row is _M
     return _outcome(row, f"sendgrid:http_{status}", retry_after, alarm=alarm)
+
+
+def from_smtp(smtp_phase: SmtpPhase, reply: int, enhanced: str = "") -> Outcome:
+    """The end of a mail server's dialogue by a ``reply`` other than the one hoped for; ``enhanced``
+    is its enhanced code (``5.1.1``), empty if it has none.
+
+    What is no reply at all (a 2xx out of place, noise) is ambiguous after the final dot.
+    """
+    code = f"smtp:{smtp_phase}_{reply}" + (f"_{enhanced}" if enhanced else "")
+    for phases, digits, start, row in SMTP_REPLIES:
+        here = phases is None or smtp_phase in phases
+        if here and str(reply).startswith(digits) and enhanced.startswith(start):
+            return _outcome(row, code)
+    return smtp_lost(smtp_phase, Fault.BROKEN_REPLY)
+
+
+def smtp_lost(smtp_phase: SmtpPhase, fault: Fault) -> Outcome:
+    """The end of a dialogue that broke off: before the final dot a server must forget it all."""
+    if smtp_phase is SmtpPhase.BODY:
+        return from_fault(fault)
+    return _outcome(FAULTS[Fault.CONNECT], f"smtp:{smtp_phase}_{fault}")
+
+
+def from_twilio_status(status: str, code: int | None) -> Outcome:
+    """The end of a message that Twilio took and reports as ``failed``, ``undelivered`` or
+    ``canceled``. Without a code an ``undelivered`` is the carriers' unknown error."""
+    if code is not None:
+        return from_twilio(None, code)
+    row = TWILIO_CODES[30008] if status == "undelivered" else _M
+    return _outcome(row, f"twilio:{status}")
+
+
+def from_sendgrid_event(provider: str, event: str, why: str | None) -> Outcome:
+    """The end of an email by an event of ``SENDGRID_EVENTS``; ``why`` is a drop's reason."""
+    row = SENDGRID_EVENTS[event]
+    if event == "dropped" and why:
+        row = SENDGRID_DROPS.get(why.lower(), row)
+    return _outcome(row, f"{provider}:{event}")
 
 
 def accepted(provider_id: str) -> Outcome:

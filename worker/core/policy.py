@@ -53,7 +53,7 @@ def parse_policies(data: Mapping[str, Any]) -> tuple[dict[Kind, Policy], list[st
     Errors read ``key: what is wrong``, ready to be shown after the file's name.
     """
     errors: list[str] = []
-    known = {"hours", "useful_days", "events", *Kind}
+    known = {"hours", "useful_days", "events", "tolerance", *Kind}
     errors += [
         f"{key}: not known here; known are {', '.join(sorted(known))}"
         for key in data.keys() - known

@@ -15,7 +15,8 @@ from worker.core.windows import address_of, in_service
 @dataclass(frozen=True, slots=True)
 class Item:
     """A waiting reminder inside a message, with its card as it is now. ``told`` is the card's
-    holder, whom a message to the guardian is about."""
+    holder, whom a message to the guardian is about, and ``why`` a reason that the card itself does
+    not show."""
 
     id: int
     key: ReminderKey
@@ -23,6 +24,7 @@ class Item:
     useful_until: datetime
     card: Card
     told: Holder | None = None
+    why: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +56,11 @@ def recheck(
     now: datetime,
     hours: Hours,
     ladder_of: Callable[[Card], Ladder],
-    suppressed: Callable[[str], str | None],
+    suppressed: Callable[[str, int], str | None],
 ) -> Verdict:
     """Check ``items`` of one message to ``holder`` over ``channel`` once more at ``now``.
 
-    ``suppressed`` gives the reason why an address must not be used, or ``None``.
+    ``suppressed`` gives the reason why an address must not be used for a card, or ``None``.
     """
     opens = hours.next_open(now, holder.time_zone)
     keep: list[Item] = []
@@ -89,10 +91,10 @@ def _untrue(item: Item, ladder_of: Callable[[Card], Ladder]) -> str | None:
     gone = card.state in (CardState.RECYCLED, CardState.CLOSED)
     if gone and subject is not LifeNotice.RECYCLED:
         return card.state
-    if isinstance(subject, LifeNotice):
-        return None
     if card.paused:
         return "paused"
+    if isinstance(subject, LifeNotice):
+        return None
     deadline = ladder_of(card).get(subject)
     return RENEWED if deadline is None or deadline.on != item.key.on else None
 
@@ -103,7 +105,7 @@ def _end(
     now: datetime,
     opens: datetime,
     ladder_of: Callable[[Card], Ladder],
-    suppressed: Callable[[str], str | None],
+    suppressed: Callable[[str, int], str | None],
 ) -> End | None:
     if reason := _untrue(item, ladder_of):
         return End(item, ReminderState.SUPERSEDED, reason)
@@ -111,7 +113,7 @@ def _end(
         return End(item, ReminderState.MISSED, "too_late")
     if opens >= item.useful_until:
         return End(item, ReminderState.MISSED, "quiet_hours")
-    if reason := "no_address" if address is None else suppressed(address):
+    if reason := "no_address" if address is None else suppressed(address, item.card.id):
         to_holder = item.key.channel is not Channel.GUARDIAN
         return End(item, ReminderState.SUPPRESSED, reason, fall_back=to_holder)
     return None

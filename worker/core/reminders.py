@@ -1,6 +1,6 @@
 """The unit of the promise: one notice owed for one card, and the states it can end in."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
 
@@ -77,7 +77,8 @@ class Known:
 @dataclass(frozen=True, slots=True)
 class Planned:
     """A reminder to write: ``PENDING`` to send from ``due_at`` on and no later than
-    ``useful_until``, or one that ends at once, with its ``reason``."""
+    ``useful_until``, or one that ends at once, with its ``reason``. ``owed_at``: since when it is
+    owed, where that is earlier than ``due_at`` because nobody looked."""
 
     key: ReminderKey
     due_at: datetime
@@ -85,3 +86,4 @@ class Planned:
     urgency: tuple[int, int]
     state: ReminderState = ReminderState.PENDING
     reason: str | None = None
+    owed_at: datetime | None = field(default=None, compare=False)

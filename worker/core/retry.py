@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from worker.core.cards import Channel
 from worker.core.outcomes import Outcome, OutcomeKind, Wait
 from worker.core.reminders import MessageState
 
@@ -14,7 +15,9 @@ class RetryPolicy:
 
     ``quick``: the first pause after a call that certainly never left. ``park``: how long an
     unknown rests before the provider is asked. ``hold``: the pause while the provider's
-    configuration is wrong.
+    configuration is wrong. ``resend``: the channels on which a message that may have been sent is
+    sent once more if nobody can tell. ``fetch_after``: how long after its acceptance a text
+    without a receipt is asked about, ``None`` for never.
     """
 
     base: timedelta = timedelta(seconds=30)
@@ -23,6 +26,8 @@ class RetryPolicy:
     park: timedelta = timedelta(seconds=150)
     hold: timedelta = timedelta(minutes=15)
     most: int = 12
+    resend: frozenset[Channel] = frozenset(Channel)
+    fetch_after: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,9 @@ from typing import Any
 from worker.core.cards import Language
 
 _PREFIX = re.compile(r"\+\d{0,6}")
-_KEYS = frozenset({"prefix", "languages", "fallback", "per_day", "templates"})
+_KEYS = frozenset({"prefix", "languages", "fallback", "per_day", "templates", "replies"})
+# 70 characters are too few for a notice and a link.
+NO_ROOM = frozenset({Language.ZH_HANS, Language.ZH_HANT})
 # What a registered text may be given, by the names a template of ours uses.
 PARAMETERS = ("signature", "operator", "tail", "days", "date", "others")
 
@@ -33,13 +35,14 @@ class Filled:
 @dataclass(frozen=True, slots=True)
 class Route:
     """``languages`` arrive dependably; everybody else reads ``fallback``. ``per_day`` bounds the
-    attempts to one number in 24 hours, ``None`` for no bound."""
+    attempts to one number in 24 hours, ``None`` for no bound. ``replies``: do answers arrive?"""
 
     prefix: str
     languages: frozenset[Language]
     fallback: Language | None = None
     per_day: int | None = None
     templates: Mapping[tuple[str, Language], Registered] = field(default_factory=dict)
+    replies: bool = True
 
     def language_for(self, language: Language) -> Language:
         """The language of an SMS to somebody who reads ``language``."""
@@ -95,12 +98,17 @@ def _route(number: int, entry: Mapping[str, Any], errors: list[str]) -> Route | 
     per_day = entry.get("per_day")
     if per_day is not None and (type(per_day) is not int or per_day < 1):
         wrong.append(f"{where}.per_day: {per_day!r} is not a whole number above 0")
+    replies = entry.get("replies", True)
+    if type(replies) is not bool:
+        wrong.append(f"{where}.replies: write true or false")
+    elif not replies and NO_ROOM.intersection(languages):
+        wrong.append(f"{where}.replies: without them the SMS has a link, and with Chinese no room")
     templates = _templates(where, entry.get("templates", {}), wrong)
     errors += wrong
     if wrong:
         return None
     found = frozenset(language for language in languages if language)
-    return Route(str(prefix), found, fallback, per_day, templates)
+    return Route(str(prefix), found, fallback, per_day, templates, replies)
 
 
 def _templates(where: str, data: Any, wrong: list[str]) -> dict[tuple[str, Language], Registered]:

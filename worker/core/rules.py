@@ -12,18 +12,20 @@ from worker.core.operators import OperatorPack
 from worker.core.policy import Policy
 from worker.core.reminders import Known
 from worker.core.routes import Routes
+from worker.core.tolerance import Tolerance
 from worker.core.windows import Decision, Span, evaluate, spans
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
     """``packs`` by operator code, ``policies`` by kind, ``events``: the channels of each life
-    notice. Every kind and every notice has its own."""
+    notice. Every kind and every notice has its own. ``tolerance``: how late is still on time."""
 
     packs: Mapping[str, OperatorPack]
     policies: Mapping[Kind, Policy]
     events: Mapping[LifeNotice, tuple[Channel, ...]] = field(default_factory=dict)
     routes: Routes = field(default_factory=Routes)
+    tolerance: Tolerance = field(default_factory=Tolerance)
 
     @property
     def hours(self) -> Hours:
@@ -43,8 +45,13 @@ class Rules:
         return spans(card, holder, self.ladder(card), self.policies[card.kind])
 
     def evaluate(
-        self, card: Card, holder: Holder, now: datetime, known: Collection[Known] = ()
+        self,
+        card: Card,
+        holder: Holder,
+        now: datetime,
+        known: Collection[Known] = (),
+        heard: Collection[Channel] = (),
     ) -> Decision:
         """What ``card`` owes at ``now``."""
         pack, policy = self.pack(card.operator), self.policies[card.kind]
-        return evaluate(card, holder, pack, policy, now, known, self.routes)
+        return evaluate(card, holder, pack, policy, now, known, self.routes, heard)

@@ -21,6 +21,11 @@ REMEMBERED = timedelta(days=120)
 
 EVERY_ROUTE = Routes()
 
+# Where silence is told to the guardian: the last notice that leaves a day to act, or three to get
+# a line back.
+_LAST_CALLS = frozenset({(DeadlineKind.PLAN_END, -1), (DeadlineKind.LINE_LOSS, -3)})
+SILENT = "silent"
+
 
 @dataclass(frozen=True, slots=True)
 class Span:
@@ -59,8 +64,10 @@ def evaluate(
     now: datetime,
     known: Collection[Known] = (),
     routes: Routes = EVERY_ROUTE,
+    heard: Collection[Channel] = (),
 ) -> Decision:
-    """Decide what ``card`` owes its holder at ``now``, given the reminders that exist.
+    """Decide what ``card`` owes its holder at ``now``, given the reminders that exist. ``heard``:
+    the channels on which receipts arrive these days.
 
     Of each deadline only the one open window is owed: an older one that passed unsent while the
     card was watched is ``missed``; what lay before ``card.watched_since`` was never owed.
@@ -87,6 +94,7 @@ def evaluate(
     open_now = [span for span in every if span.at <= now < span.until]
     reach = in_service(card, steps, now)
     planned, again = _plan(reach, holder, policy, open_now, now, known, routes)
+    planned += list(_last_resort(reach, holder, policy, open_now, now, known, heard, planned))
     instants = [span.at for span in every if span.at > now] + again
     return Decision(tuple(missed + planned), stale, min(instants, default=None))
 
@@ -205,10 +213,53 @@ def _plan(
             elif at > due_at:
                 again.append(at)
             else:
-                planned.append(_planned(span, channel, at))
+                taken_days = busy if channel is Channel.SMS else set()
+                owed_at = _owed_at(card, span, policy, holder, taken_days)
+                planned.append(replace(_planned(span, channel, at), owed_at=min(owed_at, at)))
                 if channel is Channel.SMS:
                     busy.add(local_day(at, holder.time_zone))
     return planned, again
+
+
+def _last_resort(
+    card: Card,
+    holder: Holder,
+    policy: Policy,
+    open_now: list[Span],
+    now: datetime,
+    known: Collection[Known],
+    heard: Collection[Channel],
+    planned: Collection[Planned],
+) -> Iterator[Planned]:
+    """For the guardian: a deadline is near, and nothing shows that any notice of it arrived."""
+    taken = _taken(known) | {p.key for p in planned}
+    for span in open_now:
+        last_call = (span.window.deadline, span.window.offset) in _LAST_CALLS
+        key = span.key(Channel.GUARDIAN)
+        if last_call and key not in taken and reachable(card, holder, Channel.GUARDIAN):
+            at = policy.hours.next_open(now, holder.time_zone)
+            if at < span.until and _is_silent(span, known, heard):
+                yield _planned(span, Channel.GUARDIAN, at, reason=SILENT)
+
+
+def _is_silent(span: Span, known: Collection[Known], heard: Collection[Channel]) -> bool:
+    """Were earlier notices of this deadline sent, and none confirmed by a channel that confirms?
+
+    Email does wherever its receipts arrive at all. Handsets often do not: one counts only if it
+    has confirmed a notice of this card before.
+    """
+    earlier = [
+        k
+        for k in known
+        if (k.key.deadline, k.key.on) == (span.deadline.kind, span.deadline.on)
+        and k.key.channel is not Channel.GUARDIAN
+        and k.due_at < span.at
+    ]
+    if any(k.state is ReminderState.DELIVERED for k in earlier):
+        return False
+    confirmed = {k.key.channel for k in known if k.state is ReminderState.DELIVERED}
+    telling = {Channel.EMAIL, *confirmed}.intersection(heard)
+    return any(k.state is ReminderState.SENT and k.key.channel in telling for k in earlier)
 
 
 def ways(
@@ -257,6 +308,13 @@ def _free_day(policy: Policy, holder: Holder, busy: set[date], due_at: datetime)
         tomorrow = local_day(at, holder.time_zone) + timedelta(days=1)
         at = policy.hours.opening(tomorrow, holder.time_zone)
     return at
+
+
+def _owed_at(card: Card, span: Span, policy: Policy, holder: Holder, busy: set[date]) -> datetime:
+    """Since when an open window's notice is owed: a check that comes late makes it late, not due
+    later."""
+    owed = policy.hours.next_open(max(span.at, card.watched_since), holder.time_zone)
+    return _free_day(policy, holder, busy, owed)
 
 
 def _too_late(span: Span, due_at: datetime) -> tuple[ReminderState, str]:

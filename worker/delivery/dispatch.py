@@ -11,13 +11,19 @@ from typing import Any
 import structlog
 from sqlalchemy import Engine
 
+from worker import metrics
 from worker.core.cards import Channel
 from worker.core.outcomes import Outcome, OutcomeKind
 from worker.core.retry import RetryPolicy
+from worker.core.segments import measure
+from worker.delivery.breaking import Tripped, refused, release, settle
 from worker.delivery.prepare import Preparation, Ready
 from worker.delivery.record import Ended, record
 from worker.errors import UnreachableError
-from worker.providers.base import Provider
+from worker.providers.base import Provider, SmsOut
+from worker.providers.choice import named
+from worker.store import usage
+from worker.store.breakers import Breaker
 from worker.store.engine import writing
 
 log = structlog.get_logger(__name__)
@@ -49,7 +55,8 @@ class Delivery:
 
         ready = await asyncio.to_thread(self.preparation.run, channel, ids, now)
         done: asyncio.Queue[Ended] = asyncio.Queue()
-        tasks = [asyncio.create_task(self._send(one, done, now, clock)) for one in ready]
+        tripped = Tripped()
+        tasks = [asyncio.create_task(self._send(one, done, now, clock, tripped)) for one in ready]
         try:
             return await self._record_all(done, len(tasks))
         finally:
@@ -57,20 +64,44 @@ class Delivery:
                 task.cancel()
 
     async def _send(
-        self, one: Ready, done: asyncio.Queue[Ended], now: datetime, clock: Callable[[], datetime]
+        self,
+        one: Ready,
+        done: asyncio.Queue[Ended],
+        now: datetime,
+        clock: Callable[[], datetime],
+        tripped: Tripped,
     ) -> None:
         async with self._slots:
-            outcome = await self._call(one, clock() - now)
+            outcome = tripped.answer(one)
+            if outcome is None:
+                outcome = await self._call(one, now, clock)
+                tripped.note(one, outcome)
         await done.put(Ended(one, outcome, clock()))
 
-    async def _call(self, one: Ready, waited: timedelta) -> Outcome:
-        if waited >= self.preparation.lease:  # others may have taken it over by now
+    async def _call(self, one: Ready, now: datetime, clock: Callable[[], datetime]) -> Outcome:
+        if clock() - now >= self.preparation.lease:  # others may have taken it over by now
             return Outcome(OutcomeKind.NOT_SENT, "lease_over_before_the_call")
         try:
-            return await self.providers[one.parcel.channel].send(one.out)
+            outcome = await self._measured(one)
         except Exception:  # a bug: without an outcome the batch would wait for ever
             log.exception("alarm", cause="provider_failed", message=one.parcel.id)
             return Outcome(OutcomeKind.AMBIGUOUS, "provider_failed")
+        erring = self.preparation.erring
+        if one.lane and erring.note(one.lane.provider, outcome, clock()) and one.spare:
+            log.warning("provider_rests", provider=one.lane.provider, code=outcome.code)
+        return outcome
+
+    async def _measured(self, one: Ready) -> Outcome:
+        provider = self.providers[one.parcel.channel]
+        if one.lane:
+            provider = named(provider, one.lane.provider)
+        began = time.monotonic()
+        outcome = await provider.send(one.out)
+        seconds = time.monotonic() - began
+        taken = outcome.kind is OutcomeKind.ACCEPTED and isinstance(one.out, SmsOut)
+        segments = measure(one.out.text).segments if taken else 0
+        metrics.attempt(provider.name, outcome.kind, seconds, segments)
+        return outcome
 
     async def _record_all(self, done: asyncio.Queue[Ended], expected: int) -> Counter[str]:
         states: Counter[str] = Counter()
@@ -88,14 +119,25 @@ class Delivery:
         pause = 0.5
         while True:
             try:
-                return await asyncio.to_thread(self._write, group)
+                states, closed = await asyncio.to_thread(self._write, group)
+                break
             except UnreachableError:
                 if time.monotonic() + pause > give_up:
                     raise
                 log.warning("outcomes_wait_for_the_database", count=len(group))
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, 8.0)
+        if closed:
+            await asyncio.to_thread(release, self.engine, closed, group[-1].at)
+        return states
 
-    def _write(self, group: Sequence[Ended]) -> list[str]:
+    def _write(self, group: Sequence[Ended]) -> tuple[list[str], list[Breaker]]:
+        own = self.preparation
         with writing(self.engine) as conn:
-            return [following.state.value for following in record(conn, group, self.retry)]
+            found = settle(conn, group, own.limits.breaker, own.rules.hours)
+            nexts = record(conn, group, self.retry, found.until, found.told)
+            uses = [one.ready.use for one in refused(group)]
+            usage.add(conn, [use.back() for use in uses if use])
+        for one, following in zip(group, nexts, strict=True):
+            metrics.settled(one.ready.parcel.channel, following.state)
+        return [following.state.value for following in nexts], found.closed

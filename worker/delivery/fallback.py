@@ -20,22 +20,25 @@ from worker.store.messages import NewMessage, Parcel
 _AT_ONCE = timedelta()
 
 
-def fall_back(conn: Connection, parcel: Parcel, items: Sequence[Item], now: datetime) -> None:
-    """Owe the notices of ``items`` on the other channel, unless they are owed there already; tell
-    the guardian of those that have come to nothing on both."""
+def fall_back(conn: Connection, parcel: Parcel, items: Sequence[Item], now: datetime) -> list[Item]:
+    """Owe the notices of ``items`` on the other channel, unless they are owed there already or no
+    longer useful; tell the guardian of those that have come to nothing on both. Returns those that
+    nobody will be told of."""
     other = parcel.channel.other
-    there = [item for item in items if address_of(item.card, parcel.holder, other)]
+    useful = [item for item in items if item.useful_until > now]
+    there = [item for item in useful if address_of(item.card, parcel.holder, other)]
     _owe(conn, parcel, parcel.holder.id, other, there, now)
     dead = ledger.without_hope(conn, [(item.card.id, item.key) for item in items])
     lost = [
         item
         for item in items
         if (item.card.id, replace(item.key, channel=Channel.GUARDIAN)) in dead
-        and item.card.guardian_email
     ]
-    if lost:
+    told = [item for item in lost if item in useful and item.card.guardian_email]
+    if told:
         guardian = books.guardian_of(conn, parcel.book_id, now)
-        _owe(conn, parcel, guardian, Channel.GUARDIAN, lost, now)
+        _owe(conn, parcel, guardian, Channel.GUARDIAN, told, now)
+    return [item for item in lost if item not in told]
 
 
 def _owe(

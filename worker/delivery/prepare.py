@@ -1,186 +1,173 @@
 """Before the call: claim, look once more, render, and commit the attempts. One transaction."""
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
 import structlog
 from sqlalchemy import Connection, Engine
 
 from worker.content.render import Content
+from worker.core.breaker import Lane
 from worker.core.cards import Channel
-from worker.core.recheck import Item, Verdict, recheck
-from worker.core.reminders import MessageState, ReminderState
+from worker.core.pace import PACE, Budget, last_chance
+from worker.core.recheck import Item
+from worker.core.reminders import MessageState
 from worker.core.rules import Rules
-from worker.core.windows import address_of
-from worker.delivery.fallback import fall_back, reroute
+from worker.core.tokens import Links
+from worker.core.ways import Ways
+from worker.delivery.capping import Capping
+from worker.delivery.erring import Erring
+from worker.delivery.gate import Gate
+from worker.delivery.limits import Limits
+from worker.delivery.look import Look, Wanted
 from worker.delivery.rendering import contents, digest_of, render
+from worker.delivery.writes import Writes
 from worker.errors import ConfigError
 from worker.providers.base import EmailOut, SmsOut
 from worker.store import attempts as attempt_store
 from worker.store import messages as message_store
-from worker.store import reminders as ledger
-from worker.store import suppressions
 from worker.store.engine import writing
 from worker.store.messages import Parcel
+from worker.store.usage import Use
 
 log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """A message whose attempt is committed: nothing may stand between it and the call."""
+    """A message whose attempt is committed: nothing may stand between it and the call. ``probe``:
+    it shows whether a breaker may close; ``spare``: another provider could carry it."""
 
     parcel: Parcel
     items: tuple[Item, ...]
     out: SmsOut | EmailOut
+    lane: Lane | None = None
+    use: Use | None = None
+    probe: bool = False
+    spare: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Preparation:
     """Makes claimed messages ready to send at ``now``; ``lease`` must outlast the longest call.
-    ``hold``: the pause while a text of ours is broken."""
+    ``hold``: the pause while a text of ours is broken. A channel without a lane is off."""
 
     engine: Engine
     rules: Rules
     content: Content
     lease: timedelta
     hold: timedelta
-    channels: frozenset[Channel]
+    lanes: Mapping[Channel, Ways]
+    links: Links | None = None
+    limits: Limits = field(default_factory=Limits)
+    erring: Erring = field(default_factory=Erring)
 
     def run(self, channel: Channel, ids: Sequence[int], now: datetime) -> list[Ready]:
         """Claim the due ones of ``ids``, end or postpone what must not go now, return the rest."""
-        with writing(self.engine) as conn:
-            parcels = message_store.claim(conn, channel, ids, now, self.lease)
-            dead = self._suppressed(conn, channel, parcels)
-            ready: list[Ready] = []
-            started: Counter[str] = Counter()
-            for parcel in parcels:
-                verdict = recheck(
-                    parcel.items,
-                    parcel.holder,
-                    channel,
-                    now,
-                    self.rules.hours,
-                    self.rules.ladder,
-                    dead.get,
-                )
-                if one := self._apply(conn, parcel, verdict, now, started):
-                    ready.append(one)
-                    started[one.out.to] += 1
-            self._commit_attempts(conn, ready, now)
+        lane = self.lanes.get(channel) or Ways((Lane(channel, "", ""),))
+        budget = self.limits.budget(lane, channel, len(ids))
+        try:
+            with writing(self.engine) as conn:
+                ready = _Batch(self, conn, channel, budget, now).run(ids)
+        except BaseException:
+            budget.used = budget.queued = 0
+            raise
+        finally:
+            self.limits.settle(lane, budget)
         return ready
 
-    def _suppressed(
-        self, conn: Connection, channel: Channel, parcels: Sequence[Parcel]
-    ) -> dict[str, str]:
-        """Addresses not to be used, with the reason; all of them on a channel nobody serves."""
-        addresses = {
-            address
-            for parcel in parcels
-            for item in parcel.items
-            if (address := address_of(item.card, parcel.holder, channel))
-        }
-        if channel not in self.channels:
-            return dict.fromkeys(addresses, "channel_off")
-        by_email = Channel.EMAIL if channel is Channel.GUARDIAN else channel
-        return suppressions.reasons(conn, by_email, addresses)
 
-    def _apply(
+class _Batch:
+    """The messages of one claim, inside its transaction."""
+
+    def __init__(
         self,
+        own: Preparation,
         conn: Connection,
-        parcel: Parcel,
-        verdict: Verdict,
+        channel: Channel,
+        budget: Budget,
         now: datetime,
-        started: Mapping[str, int],
-    ) -> Ready | None:
-        """Write what the verdict says; a ``Ready`` if something is left to send now. ``started``:
-        how many messages of this batch go to each address."""
-        for end in verdict.ended:
-            ledger.end(conn, [end.item.id], end.state, end.reason, now)
-            if end.state is ReminderState.MISSED:
-                log.error("alarm", cause="reminder_missed", reason=end.reason, reminder=end.item.id)
-        fall_back(conn, parcel, [end.item for end in verdict.ended if end.fall_back], now)
-        reroute(conn, parcel, verdict.rerouted, now)
-        if not verdict.keep or verdict.address is None:
-            reason = verdict.ended[0].reason if verdict.ended else "nothing_left_to_say"
-            _settle(conn, parcel, MessageState.CANCELLED, reason)
+    ) -> None:
+        self._own, self._conn, self._now = own, conn, now
+        self._channel, self._budget = channel, budget
+        self._writes = Writes()
+        self._kept: list[dict[str, Any]] = []
+        limits, rules, until = own.limits, own.rules, now + own.lease
+        self._gate = Gate(conn, own.lanes, limits, rules.hours, now, until)
+        self._look = Look(
+            conn, rules, channel, own.lanes, self._gate, self._writes, now, own.erring.away(now)
+        )
+        self._capping = Capping(conn, channel, limits, rules.routes, rules.hours, now)
+
+    def run(self, ids: Sequence[int]) -> list[Ready]:
+        """Claim, look, bound, and commit what is left."""
+        own = self._own
+        parcels = message_store.claim(self._conn, self._channel, ids, self._now, own.lease)
+        wanted = self._look.wanted(parcels)
+        self._capping.look({o.address for o in wanted}, {o.parcel.book_id for o in wanted})
+        ready = [found for one in wanted if (found := self._ready(one))]
+        self._writes.flush(self._conn, self._now)
+        self._commit_attempts(ready)
+        self._capping.write()
+        return ready
+
+    def _ready(self, one: Wanted) -> Ready | None:
+        """A ``Ready`` if the message may go now; else it waits, and another may be the probe."""
+        found = self._bounded(one)
+        if found is None:
+            self._gate.give_back(one.parcel, one.tries)
+        return found
+
+    def _bounded(self, one: Wanted) -> Ready | None:
+        parcel, writes = one.parcel, self._writes
+        if met := self._capping.free_at(one.address):
+            self._capping.hold(parcel, one.items, met, writes)
             return None
-        if verdict.postpone is not None:
-            _settle(conn, parcel, MessageState.PENDING, "quiet_hours", verdict.postpone)
-            return None
-        here = started.get(verdict.address, 0)
-        if free_at := self._free_at(conn, parcel.channel, verdict.address, now, here):
-            self._cap(conn, parcel, verdict.keep, free_at, now)
+        if not self._budget.is_open:
+            writes.settle(parcel, MessageState.PENDING, PACE, self._place(one))
             return None
         try:
-            out = render(self.content, self.rules, parcel, verdict.keep, verdict.address, now)
+            own = self._own
+            out = render(
+                own.content, own.rules, parcel, one.items, one.address, self._now, own.links
+            )
         except ConfigError as error:
             # Ours to mend, so it waits for that; the next look ends what became useless meanwhile.
             log.exception("alarm", cause="template_failed", message=parcel.id, hint=error.hint)
-            _settle(conn, parcel, MessageState.HELD, "template_failed", now + self.hold)
+            writes.settle(parcel, MessageState.HELD, "template_failed", self._now + own.hold)
             return None
-        return Ready(parcel, verdict.keep, out)
-
-    def _free_at(
-        self, conn: Connection, channel: Channel, address: str, now: datetime, here: int
-    ) -> datetime | None:
-        """When a number on a route with a daily cap may be tried again, ``None`` for at once."""
-        per_day = self.rules.routes.route(address).per_day if channel is Channel.SMS else None
-        if per_day is None:
+        kept = contents(parcel, out)
+        segments = kept["segments"] or 0
+        if met := self._capping.use(parcel, one.address, segments):
+            self._capping.hold(parcel, one.items, met, writes)
             return None
-        day = timedelta(days=1)
-        tried = attempt_store.started_since(conn, address, now - day) + [now] * here
-        return tried[-per_day] + day if len(tried) >= per_day else None
+        self._budget.spend(max(1, segments))
+        self._kept.append(kept)
+        use = self._capping.uses[-1]
+        return Ready(parcel, one.items, out, one.lane, use, bool(one.tries), one.spare)
 
-    def _cap(
-        self,
-        conn: Connection,
-        parcel: Parcel,
-        items: Sequence[Item],
-        free_at: datetime,
-        now: datetime,
-    ) -> None:
-        """Wait until the number may be tried again; what cannot wait goes the other way."""
-        urgent = [item for item in items if item.useful_until <= free_at]
-        ids = [item.id for item in urgent]
-        ledger.end(conn, ids, ReminderState.SUPPRESSED, "daily_cap", now)
-        fall_back(conn, parcel, urgent, now)
-        if len(urgent) < len(items):
-            _settle(conn, parcel, MessageState.PENDING, "daily_cap", free_at)
-        else:
-            _settle(conn, parcel, MessageState.CANCELLED, "daily_cap")
+    def _place(self, one: Wanted) -> datetime:
+        """When a message that finds the bucket empty comes back."""
+        until = min(item.useful_until for item in one.items)
+        last = last_chance(until, self._own.rules.hours, one.parcel.holder.time_zone)
+        return self._budget.place(self._now, last, waited=one.parcel.reason == PACE)
 
-    def _commit_attempts(self, conn: Connection, ready: Sequence[Ready], now: datetime) -> None:
+    def _commit_attempts(self, ready: Sequence[Ready]) -> None:
         attempt_store.add(
-            conn,
+            self._conn,
             [
                 {
                     "id": one.out.attempt,
                     "message_id": one.parcel.id,
                     "address": one.out.to,
                     "digest": digest_of(one.out),
-                    "started_at": now,
+                    "started_at": self._now,
+                    "provider": one.lane.provider if one.lane else None,
+                    "sender": one.lane.sender if one.lane else None,
                 }
                 for one in ready
             ],
         )
-        message_store.set_contents(conn, [contents(one.parcel.id, one.out) for one in ready])
-
-
-def _settle(
-    conn: Connection,
-    parcel: Parcel,
-    state: MessageState,
-    reason: str,
-    again: datetime | None = None,
-) -> None:
-    row = {
-        "message": parcel.id,
-        "count": parcel.attempts,
-        "state": state,
-        "reason": reason,
-        "next_attempt_at": again,
-    }
-    message_store.set_states(conn, [row])
+        message_store.set_contents(self._conn, self._kept)

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from uuid import uuid4
@@ -12,6 +13,7 @@ from worker.core.cards import Channel
 from worker.core.recheck import Item
 from worker.core.rules import Rules
 from worker.core.segments import measure
+from worker.core.tokens import Links, Purpose
 from worker.providers.base import EmailOut, SmsOut
 from worker.store.messages import Parcel
 
@@ -23,20 +25,40 @@ def render(
     items: Sequence[Item],
     address: str,
     now: datetime,
+    links: Links | None = None,
 ) -> SmsOut | EmailOut:
-    """The text of ``items`` for ``address``, ready to hand over. Raises ``ConfigError``."""
+    """The text of ``items`` for ``address``, ready to hand over. Raises ``ConfigError``.
+
+    With ``links`` a holder can answer; without, only the words of the text tell how to stop.
+    """
     holder, sign = parcel.holder, parcel.signature
     if parcel.channel is Channel.SMS:
         route = rules.routes.route(address)
         language = route.language_for(holder.language)
         letter = compose(items, holder, sign, rules, now, language)
+        if links and not route.replies:
+            way_out = links.to(Purpose.STOP_SMS, parcel.id, now)
+            letter = replace(letter, way_out=way_out)
         registered = route.templates.get((letter.notices[0].event, language))
         filled = fill(registered, letter) if registered else None
         useful = max(item.useful_until for item in items) - now
         return SmsOut(uuid4(), address, content.sms(letter).text, useful, filled)
-    build = alert if parcel.channel is Channel.GUARDIAN else compose
-    email = content.email(build(items, holder, sign, rules, now))
-    return EmailOut(uuid4(), address, sign, email.subject, email.text, email.html)
+    if parcel.channel is Channel.GUARDIAN:
+        email = content.email(alert(items, holder, sign, rules, now))
+        return EmailOut(uuid4(), address, sign, email.subject, email.text, email.html)
+    unsubscribe = links.to(Purpose.STOP_EMAIL, parcel.id, now) if links else None
+    letter = compose(items, holder, sign, rules, now, links=links)
+    email = content.email(replace(letter, unsubscribe=unsubscribe))
+    headers = _one_click(unsubscribe) if unsubscribe else {}
+    return EmailOut(uuid4(), address, sign, email.subject, email.text, email.html, headers)
+
+
+def _one_click(link: str) -> dict[str, str]:
+    """RFC 8058: mail programs show a button, and it posts; a GET would be a scanner's."""
+    return {
+        "List-Unsubscribe": f"<{link}>",
+        "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
+    }
 
 
 def digest(text: str) -> str:
@@ -50,11 +72,12 @@ def digest_of(out: SmsOut | EmailOut) -> str:
     return "" if registered else digest(out.text)
 
 
-def contents(message: int, out: SmsOut | EmailOut) -> dict[str, Any]:
-    """What is kept of a message for people to look at."""
+def contents(parcel: Parcel, out: SmsOut | EmailOut) -> dict[str, Any]:
+    """What is kept of a message for people to look at, with its count of attempts."""
     email = isinstance(out, EmailOut)
     return {
-        "message": message,
+        "row_id": parcel.id,
+        "attempts": parcel.attempts + 1,
         "subject": out.subject if isinstance(out, EmailOut) else None,
         "body": out.text,
         "segments": None if email else measure(out.text).segments,

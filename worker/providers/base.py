@@ -1,6 +1,7 @@
 """The one protocol of the house, since it has several implementations."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol, TypeVar
 from uuid import UUID
@@ -25,7 +26,8 @@ class SmsOut:
 
 @dataclass(frozen=True, slots=True)
 class EmailOut:
-    """An email to hand over; ``sender_name`` is the guardian's signature."""
+    """An email to hand over; ``sender_name`` is the guardian's signature. ``headers``: further
+    header lines, such as List-Unsubscribe."""
 
     attempt: UUID
     to: str
@@ -33,6 +35,7 @@ class EmailOut:
     subject: str
     text: str
     html: str
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +54,11 @@ class Provider(Protocol[Out]):
 
     name: str
 
+    @property
+    def sender(self) -> str:
+        """The number or address that messages come from."""
+        ...
+
     async def send(self, out: Out) -> Outcome:
         """Make one call and say how it ended."""
         ...
@@ -61,4 +69,8 @@ class Searchable(Protocol):
 
     async def find(self, to: str) -> list[Sighting] | None:
         """The latest messages to an address, newest first; ``None`` if it cannot tell now."""
+        ...
+
+    async def fetch(self, provider_id: str) -> Sighting | None:
+        """One message by the provider's id; ``None`` if it cannot tell now, or has none."""
         ...

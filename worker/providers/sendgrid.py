@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sendgrid import SendGridAPIClient
-from sendgrid.helpers.mail import Content, CustomArg, From, Mail, To
+from sendgrid.helpers.mail import Content, CustomArg, From, Header, Mail, To
 
 from worker.core.outcomes import Fault, Outcome, OutcomeKind, accepted, from_fault, from_sendgrid
 from worker.providers.base import EmailOut
@@ -37,6 +37,11 @@ class SendGridProvider:
         self._url = f"{settings.base_url.rstrip('/')}/v3/mail/send"
         self._headers = {**api.client.request_headers, "Content-Type": "application/json"}
 
+    @property
+    def sender(self) -> str:
+        """See ``Provider``."""
+        return self._settings.sender
+
     async def send(self, out: EmailOut) -> Outcome:
         """Send one email to one address."""
         try:
@@ -65,6 +70,8 @@ class SendGridProvider:
         )
         mail.content = [Content("text/plain", out.text), Content("text/html", out.html)]
         mail.personalizations[0].add_custom_arg(CustomArg("attempt", str(out.attempt)))
+        for name, value in out.headers.items():
+            mail.add_header(Header(name, value))
         payload: dict[str, object] = mail.get()
         return payload
 

@@ -7,7 +7,7 @@ requests, and this makes the calls. It never retries: that is decided in SQL.
 
 import asyncio
 import ssl
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -50,6 +50,7 @@ class Transport:
     read_timeout: float = 10.0
     connections: int = 256
     _session: aiohttp.ClientSession | None = field(default=None, init=False)
+    _others: list[Callable[[], Awaitable[None]]] = field(default_factory=list, init=False)
 
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None:
@@ -92,8 +93,14 @@ class Transport:
         except (aiohttp.ClientError, OSError, asyncio.IncompleteReadError) as error:
             raise TransportError(Fault.RESET) from error
 
+    def also_close(self, other: Callable[[], Awaitable[None]]) -> None:
+        """Close what speaks another protocol than HTTP together with this."""
+        self._others.append(other)
+
     async def close(self) -> None:
         """Close the pool."""
+        for close in self._others:
+            await close()
         if self._session is not None:
             await self._session.close()
             self._session = None

@@ -85,6 +85,11 @@ class TwilioProvider:
         if settings.base_url:
             self._client.api.base_url = settings.base_url
 
+    @property
+    def sender(self) -> str:
+        """See ``Provider``."""
+        return self._settings.sender
+
     async def send(self, out: SmsOut) -> Outcome:
         """Create a message."""
         try:
@@ -124,16 +129,24 @@ class TwilioProvider:
             found = await self._client.messages.list_async(to=to, limit=50)
         except (TransportError, _Refused, *_NOT_AS_PROMISED):
             return None
-        return [
-            Sighting(
-                provider_id=str(m.sid),
-                text=m.body or "",
-                created_at=m.date_created or datetime.now(UTC),
-                status=str(m.status),
-                error_code=m.error_code,
-            )
-            for m in found
-        ]
+        return [_sighting(message) for message in found]
+
+    async def fetch(self, provider_id: str) -> Sighting | None:
+        """The message with this SID."""
+        try:
+            return _sighting(await self._client.messages(provider_id).fetch_async())
+        except (TransportError, _Refused, *_NOT_AS_PROMISED):
+            return None
+
+
+def _sighting(message: Any) -> Sighting:
+    return Sighting(
+        provider_id=str(message.sid),
+        text=message.body or "",
+        created_at=message.date_created or datetime.now(UTC),
+        status=str(message.status),
+        error_code=message.error_code,
+    )
 
 
 def _basic(user: str, password: str) -> str:

@@ -4,10 +4,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import IO, Any
 
+from worker.core.prices import Prices
 from worker.simulation.chunks import Side
 from worker.simulation.document import Document
 from worker.simulation.period import Period
-from worker.simulation.prices import Prices
 from worker.simulation.totals import Totals
 
 

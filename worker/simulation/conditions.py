@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from worker.content.render import Content
 from worker.core.cards import Channel, Holder
+from worker.core.prices import Prices
 from worker.core.rules import Rules
-from worker.simulation.prices import Prices
 
 
 @dataclass(frozen=True, slots=True)

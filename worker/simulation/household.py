@@ -40,13 +40,14 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class Household:
-    """``known``: the ledger's reminders by card. ``suppressed``: by channel and address, why."""
+    """``known``: the ledger's reminders by card. ``suppressed``: by channel, address and
+    card (0: all), why."""
 
     holder: Holder
     cards: Sequence[Watched]
     known: Mapping[int, Sequence[Known]]
     waiting: Sequence[Waiting]
-    suppressed: Mapping[tuple[Channel, str], str]
+    suppressed: Mapping[tuple[Channel, str, int], str]
 
 
 def spans(conn: Connection, book: int | None, size: int) -> Iterator[Span]:
@@ -119,12 +120,12 @@ def _waiting(conn: Connection, watched: Mapping[int, Watched]) -> dict[int, list
     return found
 
 
-def _suppressed(conn: Connection, found: Sequence[Watched]) -> dict[tuple[Channel, str], str]:
-    reasons: dict[tuple[Channel, str], str] = {}
+def _suppressed(conn: Connection, found: Sequence[Watched]) -> dict[tuple[Channel, str, int], str]:
+    reasons: dict[tuple[Channel, str, int], str] = {}
     for channel in (Channel.SMS, Channel.EMAIL):
         wanted = {a for w in found if (a := address_of(w.card, w.holder, channel))}
         if channel is Channel.EMAIL:
             wanted |= {w.card.guardian_email for w in found if w.card.guardian_email}
         told = suppressions.reasons(conn, channel, wanted)
-        reasons |= {(channel, address): reason for address, reason in told.items()}
+        reasons |= {(channel, *key): reason for key, reason in told.items()}
     return reasons

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from worker.core.policy import parse_events, parse_policies
 from worker.core.rules import Rules
+from worker.core.tolerance import parse_tolerance
 from worker.errors import ConfigError
 from worker.paths import read_toml
 
@@ -21,7 +22,8 @@ def with_policies(rules: Rules, path: Path) -> Rules:
     data = read_toml(path)
     policies, errors = parse_policies(data)
     events, more = parse_events(data)
-    if errors := [*errors, *more]:
+    tolerance, wrong = parse_tolerance(data)
+    if errors := [*errors, *more, *wrong]:
         lines = ["The policy is wrong:", *(f"{path}: {problem}" for problem in errors)]
         raise ConfigError("\n  ".join(lines), "Correct these keys and try again.")
-    return replace(rules, policies=policies, events=events)
+    return replace(rules, policies=policies, events=events, tolerance=tolerance)

@@ -9,6 +9,7 @@ from itertools import count
 
 from worker.content.compose import compose
 from worker.core.cards import Channel, Holder
+from worker.core.prices import EMAIL
 from worker.core.recheck import Item, Verdict, recheck
 from worker.core.reminders import ReminderState
 from worker.core.windows import address_of
@@ -16,7 +17,6 @@ from worker.errors import ConfigError
 from worker.simulation.conditions import Conditions
 from worker.simulation.memory import Memory
 from worker.simulation.notices import Digest
-from worker.simulation.prices import EMAIL
 
 _DAY = timedelta(days=1)
 
@@ -30,7 +30,8 @@ class Message:
     digest: Digest
 
 
-Suppressed = Mapping[tuple[Channel, str], str]
+# By channel, address and card; card 0 stands for all.
+Suppressed = Mapping[tuple[Channel, str, int], str]
 
 
 @dataclass(slots=True)
@@ -110,12 +111,15 @@ class Post:
         tried = [at for at in self._tried[address] if at > now - _DAY]
         return tried[-per_day] + _DAY if len(tried) >= per_day else None
 
-    def _reasons(self, channel: Channel) -> Callable[[str], str | None]:
+    def _reasons(self, channel: Channel) -> Callable[[str, int], str | None]:
         """Why an address is not to be used; none is on a channel that nobody serves."""
         if channel not in self.given.channels:
-            return lambda address: "channel_off"
+            return lambda address, card: "channel_off"
         by_email = Channel.EMAIL if channel is Channel.GUARDIAN else channel
-        return lambda address: self.suppressed.get((by_email, address))
+        known = self.suppressed
+        return lambda address, card: (
+            known.get((by_email, address, 0)) or known.get((by_email, address, card))
+        )
 
     def _turn_away(self, verdict: Verdict, channel: Channel, now: datetime) -> None:
         for end in verdict.ended:

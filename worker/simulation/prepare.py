@@ -10,11 +10,11 @@ from worker.core.cards import Channel, Holder, Language
 from worker.errors import CardBookError
 from worker.gateways import Mode
 from worker.paths import config_dir, templates_dir
+from worker.prices import load_prices
 from worker.simulation.chunks import Task
 from worker.simulation.household import Span, spans
 from worker.simulation.period import Period
 from worker.simulation.policies import with_policies
-from worker.simulation.prices import load_prices
 from worker.simulation.processes import CHUNK, Plan
 from worker.store import books as book_store
 from worker.store.engine import reading

@@ -14,12 +14,12 @@ from sqlalchemy import Engine
 
 from worker.content.render import Content
 from worker.core.cards import Channel, Holder
+from worker.core.prices import Prices
 from worker.core.rules import Rules
 from worker.errors import UnreachableError
 from worker.simulation.chunks import Side, Task, simulate
 from worker.simulation.conditions import Conditions
 from worker.simulation.household import Span
-from worker.simulation.prices import Prices
 from worker.store.engine import open_engine
 
 # Cards in one piece of work: a second or less, and a few megabytes.

@@ -8,9 +8,9 @@ from typing import Any
 
 from worker.core.cards import CARD_TIME_ZONE, Channel
 from worker.core.hours import local_day
+from worker.core.prices import ELSEWHERE, EMAIL, Prices
 from worker.simulation.notices import Digest, Notice, Outcome
 from worker.simulation.period import Period
-from worker.simulation.prices import ELSEWHERE, EMAIL, Prices
 
 
 @dataclass(slots=True)

@@ -1,16 +1,20 @@
 """Attempts: one call to a provider each, committed before it is made, and what became of it."""
 
-from collections.abc import Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, bindparam, insert, or_, select, update
+from sqlalchemy import Connection, func, or_, select, update
 
 from worker.core.cards import Channel
 from worker.core.outcomes import OutcomeKind
 from worker.core.reminders import MessageState
+from worker.core.reports import CONFIRMED, Phase, phase
+from worker.core.ways import ELSEWHERE
+from worker.store.bulk import add_many, update_many
 from worker.store.messages import Parcel, load
 from worker.store.tables import attempts, messages
 
@@ -26,16 +30,166 @@ class Unknown:
     started_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """An attempt beside its message as they are now."""
+
+    id: UUID
+    message_id: int
+    address: str
+    started_at: datetime
+    provider_id: str | None
+    phase: Phase
+    channel: Channel
+    state: MessageState
+    message_provider_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Unconfirmed:
+    """A message that was sent and of which nothing more is known, with the attempt that was
+    taken."""
+
+    message_id: int
+    attempt: UUID
+    provider_id: str
+    sent_at: datetime
+
+
 def add(conn: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Commit attempts before their calls: ``id message_id address digest started_at``."""
-    if rows:
-        conn.execute(insert(attempts), list(rows))
+    """Commit attempts before their calls: ``id message_id address digest started_at provider
+    sender``."""
+    add_many(conn, attempts, rows)
 
 
 def end(conn: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
     """Record how attempts ended: ``attempt outcome code provider_id ended_at``."""
-    if rows:
-        conn.execute(update(attempts).where(attempts.c.id == bindparam("attempt")), list(rows))
+    named = ({("row_id" if k == "attempt" else k): v for k, v in row.items()} for row in rows)
+    update_many(conn, attempts, named)
+
+
+def settled(conn: Connection, ids: Sequence[UUID]) -> tuple[set[UUID], set[UUID]]:
+    """Those of ``ids`` that the provider is known to have taken, and all those that have ended."""
+    rows = conn.execute(
+        select(attempts.c.id, attempts.c.provider_id).where(
+            attempts.c.id.in_(ids),
+            or_(attempts.c.provider_id.is_not(None), attempts.c.ended_at.is_not(None)),
+        )
+    ).all()
+    return {row.id for row in rows if row.provider_id is not None}, {row.id for row in rows}
+
+
+def find(
+    conn: Connection, ids: Collection[UUID], provider_ids: Collection[str]
+) -> tuple[dict[UUID, int], dict[str, tuple[UUID, int]]]:
+    """The messages of the attempts ``ids``; and of ``provider_ids`` the attempt and message."""
+    by_id = conn.execute(
+        select(attempts.c.id, attempts.c.message_id).where(attempts.c.id.in_(ids))
+    ).all()
+    by_name = conn.execute(
+        select(attempts.c.provider_id, attempts.c.id, attempts.c.message_id).where(
+            attempts.c.provider_id.in_(provider_ids)
+        )
+    ).all()
+    named = {row.provider_id: (row.id, row.message_id) for row in by_name}
+    return {row.id: row.message_id for row in by_id}, named
+
+
+def lock_messages(conn: Connection, ids: Collection[int]) -> None:
+    """Lock these messages, in the one order that everybody keeps to."""
+    order = select(messages.c.id).where(messages.c.id.in_(ids)).order_by(messages.c.id)
+    conn.execute(order.with_for_update()).all()
+
+
+def tried(conn: Connection, attempt: UUID) -> Tried | None:
+    """The attempt with its message, which is locked before either is read."""
+    own = select(attempts.c.message_id).where(attempts.c.id == attempt)
+    columns = (messages.c.id, messages.c.channel, messages.c.state, messages.c.provider_id)
+    message = conn.execute(
+        select(*columns).where(messages.c.id == own.scalar_subquery()).with_for_update()
+    ).first()
+    if message is None:
+        return None
+    row = conn.execute(select(attempts).where(attempts.c.id == attempt)).one()
+    return Tried(
+        id=row.id,
+        message_id=message.id,
+        address=row.address,
+        started_at=row.started_at,
+        provider_id=row.provider_id,
+        phase=phase(row.outcome, row.code, row.provider_id),
+        channel=Channel(message.channel),
+        state=MessageState(message.state),
+        message_provider_id=message.provider_id,
+    )
+
+
+def confirm(conn: Connection, attempt: UUID) -> None:
+    """The provider reports that the attempt was delivered."""
+    conn.execute(
+        update(attempts)
+        .where(attempts.c.id == attempt)
+        .values(outcome=OutcomeKind.ACCEPTED, code=CONFIRMED)
+    )
+
+
+def failed_behind(conn: Connection, message_id: int) -> int:
+    """How many attempts of a message the provider took, and reported as failed."""
+    found = conn.execute(
+        select(func.count()).where(
+            attempts.c.message_id == message_id,
+            attempts.c.provider_id.is_not(None),
+            attempts.c.outcome != OutcomeKind.ACCEPTED,
+        )
+    )
+    return int(found.scalar_one())
+
+
+def also_taken(conn: Connection, message_id: int, attempt: UUID) -> str | None:
+    """The provider's id of another attempt of the message that was taken and did not fail."""
+    return conn.execute(
+        select(attempts.c.provider_id)
+        .where(
+            attempts.c.message_id == message_id,
+            attempts.c.id != attempt,
+            attempts.c.provider_id.is_not(None),
+            attempts.c.outcome == OutcomeKind.ACCEPTED,
+        )
+        .order_by(attempts.c.started_at)
+        .limit(1)
+    ).scalar()
+
+
+def unconfirmed(conn: Connection, ids: Sequence[int]) -> list[Unconfirmed]:
+    """Those of the messages ``ids`` that are sent, and no more than that."""
+    rows = conn.execute(
+        select(messages.c.id, messages.c.sent_at, attempts.c.id.label("attempt"))
+        .add_columns(messages.c.provider_id)
+        .join(attempts, attempts.c.provider_id == messages.c.provider_id)
+        .where(
+            messages.c.id.in_(ids),
+            messages.c.state == MessageState.SENT,
+            messages.c.channel == Channel.SMS,
+        )
+    )
+    return [Unconfirmed(row.id, row.attempt, row.provider_id, row.sent_at) for row in rows]
+
+
+def failed_by(conn: Connection, message_ids: Collection[int]) -> dict[int, str]:
+    """The provider of the last attempt of each message, where another may do better."""
+    rows = conn.execute(
+        select(attempts.c.message_id, attempts.c.provider, attempts.c.outcome)
+        .where(attempts.c.message_id.in_(message_ids))
+        .order_by(attempts.c.started_at)
+    )
+    last = {row.message_id: row for row in rows}
+    return {message: str(row.provider) for message, row in last.items() if row.outcome in ELSEWHERE}
+
+
+def codes(conn: Connection, message_id: int) -> Counter[str | None]:
+    """How often the attempts of a message ended with each code."""
+    found = conn.execute(select(attempts.c.code).where(attempts.c.message_id == message_id))
+    return Counter(found.scalars())
 
 
 def unknowns(conn: Connection, channel: Channel, ids: Sequence[int]) -> list[Unknown]:
@@ -90,20 +244,25 @@ def has_open_twin(conn: Connection, one: Unknown) -> bool:
     return found.first() is not None
 
 
-def started_since(conn: Connection, address: str, since: datetime) -> list[datetime]:
-    """When attempts to ``address`` that may have arrived were started after ``since``, earliest
-    first; one the provider never took does not count."""
+def started_since(
+    conn: Connection, addresses: Collection[str], since: datetime
+) -> dict[str, list[datetime]]:
+    """When attempts to each of ``addresses`` that may have arrived were started after ``since``,
+    earliest first; one the provider never took does not count."""
     arrived = (OutcomeKind.ACCEPTED, OutcomeKind.AMBIGUOUS)
     rows = conn.execute(
-        select(attempts.c.started_at)
+        select(attempts.c.address, attempts.c.started_at)
         .where(
-            attempts.c.address == address,
+            attempts.c.address.in_(addresses),
             attempts.c.started_at > since,
             or_(attempts.c.outcome.is_(None), attempts.c.outcome.in_(arrived)),
         )
         .order_by(attempts.c.started_at)
     )
-    return list(rows.scalars())
+    found: dict[str, list[datetime]] = defaultdict(list)
+    for address, started_at in rows:
+        found[address].append(started_at)
+    return found
 
 
 def adopted(conn: Connection, provider_ids: Sequence[str]) -> set[str]:
@@ -112,12 +271,3 @@ def adopted(conn: Connection, provider_ids: Sequence[str]) -> set[str]:
         select(attempts.c.provider_id).where(attempts.c.provider_id.in_(provider_ids))
     )
     return {str(provider) for provider in found.scalars()}
-
-
-def reopen(conn: Connection, message_id: int) -> None:
-    """Let an unknown whose end has come to light be recorded like one that was just sent."""
-    conn.execute(
-        update(messages)
-        .where(messages.c.id == message_id, messages.c.state == MessageState.UNKNOWN)
-        .values(state=MessageState.SENDING)
-    )

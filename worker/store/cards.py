@@ -5,9 +5,19 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, bindparam, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    Select,
+    case,
+    func,
+    select,
+    update,
+)
 
 from worker.core.cards import Card, CardState, Holder, Kind, Language
+from worker.store.bulk import add_many, update_many
 from worker.store.tables import books, card_events, cards, holders
 
 # Due at whatever time the next tick is asked for, be it a replayed day of the past.
@@ -26,7 +36,8 @@ class Watched:
 def claim_due(conn: Connection, now: datetime, limit: int, lease: timedelta) -> list[int]:
     """Take up to ``limit`` cards whose check is due, sorted by holder; returns their ids.
 
-    The claim moves ``next_check_at`` by ``lease``: if nobody comes to check, they are due again.
+    The claim moves ``next_check_at`` by ``lease``: if nobody comes to check, they are due again,
+    and ``check_since`` still says since when.
     """
     due = (
         select(cards.c.id)
@@ -38,10 +49,16 @@ def claim_due(conn: Connection, now: datetime, limit: int, lease: timedelta) -> 
     claimed = conn.execute(
         update(cards)
         .where(cards.c.id.in_(due))
-        .values(next_check_at=now + lease)
+        .values(next_check_at=now + lease, check_since=_owed_since(now))
         .returning(cards.c.holder_id, cards.c.id)
     )
     return [row.id for row in sorted(claimed, key=lambda row: (row.holder_id, row.id))]
+
+
+def _owed_since(now: datetime) -> ColumnElement[datetime]:
+    """Since when a claimed check is owed: kept from an earlier claim, else when it fell due."""
+    asked = case((cards.c.next_check_at <= AT_ONCE, now), else_=cards.c.next_check_at)
+    return func.coalesce(cards.c.check_since, asked)
 
 
 def watched_columns() -> Select[Any]:
@@ -148,15 +165,11 @@ def load(conn: Connection, ids: Iterable[int]) -> dict[int, Watched]:
 
 def advance(conn: Connection, instants: Mapping[int, datetime | None]) -> None:
     """Set each card's next instant of change; ``None`` means not before the card changes."""
-    if not instants:
-        return
-    conn.execute(
-        update(cards).where(cards.c.id == bindparam("card")),
-        [{"card": card, "next_check_at": at} for card, at in instants.items()],
-    )
+    rows = [{"row_id": card, "next_check_at": at} for card, at in instants.items()]
+    update_many(conn, cards, rows, check_since=None)
 
 
 def add_events(conn: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
     """Write the audit trail: rows of ``card_id``, ``at``, ``event``, ``detail`` (no addresses)."""
     if rows:
-        conn.execute(insert(card_events), list(rows))
+        add_many(conn, card_events, rows)

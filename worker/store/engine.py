@@ -102,8 +102,7 @@ def _translated(engine: Engine) -> Iterator[None]:
             raise not_migrated() from error
         where = engine.url.render_as_string(hide_password=True)
         raise UnreachableError(
-            f"The database {where} does not answer: {_first_line(error)}",
-            "Check DATABASE_URL and that the server runs, then try again; nothing was lost.",
+            f"The database {where} does not answer: {_first_line(error)}", _advice(error)
         ) from error
     except DBAPIError as error:
         if type(error.orig).__name__ == "UndefinedTable":
@@ -116,6 +115,16 @@ def not_migrated() -> ConfigError:
     return ConfigError(
         "The database does not have this version's tables.", "Run: vigencia db upgrade"
     )
+
+
+def _advice(error: DBAPIError) -> str:
+    """What to do about the commonest reasons."""
+    reason = str(error.orig)
+    if "is full" in reason or "No space left" in reason:
+        return "Make room on the database's disk, then try again; nothing was lost."
+    if "is locked" in reason or "deadlock" in reason:
+        return "Another process was writing for long: try again; nothing was lost."
+    return "Check DATABASE_URL and that the server runs, then try again; nothing was lost."
 
 
 def _first_line(error: DBAPIError) -> str:

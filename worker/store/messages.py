@@ -2,16 +2,18 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, func, select, update
 
 from worker.core.cards import Channel, Holder
+from worker.core.pace import PACE
 from worker.core.recheck import Item
 from worker.core.reminders import WAITING, MessageState, ReminderState
 from worker.store import cards as card_store
+from worker.store.bulk import insert_many, update_many
 from worker.store.reminders import key_of
 from worker.store.tables import books, holders, messages, reminders
 
@@ -29,7 +31,8 @@ class NewMessage:
 
 @dataclass(frozen=True, slots=True)
 class Parcel:
-    """A claimed message with all that a send needs; ``items`` are its waiting reminders."""
+    """A claimed message with all that a send needs; ``items`` are its waiting reminders.
+    ``reason``: what it waited for, if anything."""
 
     id: int
     book_id: int
@@ -39,18 +42,22 @@ class Parcel:
     holder: Holder
     signature: str
     items: tuple[Item, ...]
+    reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Woken:
-    """Ids the scheduler found: to send, by channel; unknowns to settle; leases that ran out."""
+    """Ids the scheduler found: to send, by channel; unknowns to settle; leases that ran out; sent
+    ones without a receipt, to ask about."""
 
     send: Mapping[Channel, list[int]]
     reconcile: list[int]
     expired: list[int]
+    fetch: list[int] = field(default_factory=list)
 
     def __len__(self) -> int:
-        return sum(map(len, self.send.values())) + len(self.reconcile) + len(self.expired)
+        others = (self.reconcile, self.expired, self.fetch)
+        return sum(map(len, self.send.values())) + sum(map(len, others))
 
 
 def create(
@@ -76,8 +83,7 @@ def create(
         }
         for m in new
     ]
-    statement = insert(messages).returning(messages.c.id, sort_by_parameter_order=True)
-    return list(conn.execute(statement, rows).scalars())
+    return insert_many(conn, messages, rows)
 
 
 def wake(conn: Connection, now: datetime, limit: int, hint: timedelta, park: timedelta) -> Woken:
@@ -99,6 +105,7 @@ def wake(conn: Connection, now: datetime, limit: int, hint: timedelta, park: tim
             send[Channel(row.channel)].append(row.id)
     expired = [row.id for row in rows if row.state == MessageState.SENDING]
     unknown = [row.id for row in rows if row.state == MessageState.UNKNOWN]
+    fetch = [row.id for row in rows if row.state == MessageState.SENT]
     _wake_at(conn, [row.id for row in rows if row.state != MessageState.SENDING], now + hint)
     if expired:
         conn.execute(
@@ -111,7 +118,7 @@ def wake(conn: Connection, now: datetime, limit: int, hint: timedelta, park: tim
                 next_attempt_at=now + park,
             )
         )
-    return Woken(send, unknown, expired)
+    return Woken(send, unknown, expired, fetch)
 
 
 def _wake_at(conn: Connection, ids: list[int], at: datetime) -> None:
@@ -155,7 +162,9 @@ def load(conn: Connection, ids: Sequence[int]) -> list[Parcel]:
     items: dict[int, list[Item]] = defaultdict(list)
     for row in waiting:
         one = watched[row.card_id]
-        item = Item(row.id, key_of(row), row.due_at, row.useful_until, one.card, told=one.holder)
+        item = Item(
+            row.id, key_of(row), row.due_at, row.useful_until, one.card, one.holder, row.reason
+        )
         items[row.message_id].append(item)
     rows = conn.execute(
         select(messages, holders.c.name, holders.c.language, holders.c.time_zone)
@@ -181,18 +190,20 @@ def _parcel(row: Any, items: tuple[Item, ...]) -> Parcel:
         holder=holder,
         signature=row.signature,
         items=items,
+        reason=row.reason,
     )
 
 
 def still_sending(conn: Connection, counts: Mapping[int, int]) -> set[int]:
-    """Those of the messages that are ``sending`` with this count of attempts, locked."""
+    """Those of the messages that are ``sending`` with this count of attempts. All are locked."""
     rows = conn.execute(
-        select(messages.c.id, messages.c.attempts)
-        .where(messages.c.id.in_(counts), messages.c.state == MessageState.SENDING)
+        select(messages.c.id, messages.c.attempts, messages.c.state)
+        .where(messages.c.id.in_(counts))
         .order_by(messages.c.id)
         .with_for_update()
-    )
-    return {row.id for row in rows if row.attempts == counts[row.id]}
+    ).all()
+    sending = [row for row in rows if row.state == MessageState.SENDING]
+    return {row.id for row in sending if row.attempts == counts[row.id]}
 
 
 def set_states(
@@ -223,31 +234,101 @@ def set_states(
 
 
 def set_contents(conn: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Keep what is about to be sent (``message subject body segments``) and count the attempt."""
-    if rows:
-        conn.execute(
-            update(messages)
-            .where(messages.c.id == bindparam("message"))
-            .values(attempts=messages.c.attempts + 1),
-            list(rows),
-        )
+    """Keep what is about to be sent: ``row_id subject body segments``, and the ``attempts`` with
+    this one."""
+    update_many(conn, messages, rows)
 
 
-def set_sent(conn: Connection, sent: Mapping[int, str], now: datetime) -> None:
-    """Record that the provider took the messages, each with the provider's id."""
-    if sent:
-        conn.execute(
-            update(messages)
-            .where(messages.c.id == bindparam("message"))
-            .values(
-                state=MessageState.SENT,
-                reason=None,
-                wake_at=None,
-                sent_at=now,
-                provider_id=bindparam("provider"),
-            ),
-            [{"message": message, "provider": provider} for message, provider in sent.items()],
+def set_all_sent(conn: Connection, rows: Sequence[Mapping[str, Any]]) -> set[int]:
+    """Record that the provider took messages that this transaction holds: ``row_id provider_id
+    sent_at wake_at``. Returns those it is known to have taken under another id: they stay."""
+    state = {"state": MessageState.SENT.value, "reason": None}
+    free = messages.c.provider_id.is_(None)
+    if update_many(conn, messages, rows, free, **state) == len(rows):
+        return set()
+    wanted = {row["row_id"]: row["provider_id"] for row in rows}
+    known = select(messages.c.id, messages.c.provider_id).where(messages.c.id.in_(wanted))
+    return {row.id for row in conn.execute(known) if row.provider_id != wanted[row.id]}
+
+
+def set_sent(
+    conn: Connection, message_id: int, provider_id: str, at: datetime, wake_at: datetime | None
+) -> bool:
+    """Record that the provider took a message under ``provider_id``, and look again at
+    ``wake_at``. False if it is known to have been taken under another id: the first one stays.
+    """
+    taken = conn.execute(
+        update(messages)
+        .where(messages.c.id == message_id, messages.c.provider_id.is_(None))
+        .values(
+            state=MessageState.SENT,
+            reason=None,
+            wake_at=wake_at,
+            sent_at=at,
+            provider_id=provider_id,
         )
+    )
+    if taken.rowcount:
+        return True
+    known = select(messages.c.provider_id).where(messages.c.id == message_id)
+    return conn.execute(known).scalar() == provider_id
+
+
+def set_delivered(conn: Connection, message_id: int, provider_id: str, at: datetime) -> None:
+    """Record that a message has arrived; the first time that was said stays."""
+    conn.execute(
+        update(messages)
+        .where(messages.c.id == message_id, messages.c.state != MessageState.DELIVERED)
+        .values(
+            state=MessageState.DELIVERED,
+            reason=None,
+            wake_at=None,
+            delivered_at=at,
+            provider_id=func.coalesce(messages.c.provider_id, provider_id),
+        )
+    )
+
+
+def set_undelivered(
+    conn: Connection,
+    message_id: int,
+    state: MessageState,
+    reason: str | None,
+    again_at: datetime | None,
+) -> None:
+    """Record that a message that was taken did not arrive: it ends in ``state``, or is tried again
+    at ``again_at``, as if the provider did not have it."""
+    values: dict[str, Any] = {
+        "state": state,
+        "reason": reason,
+        "wake_at": again_at,
+        "delivered_at": None,
+    }
+    if again_at is not None:
+        values |= {"next_attempt_at": again_at, "provider_id": None}
+    conn.execute(update(messages).where(messages.c.id == message_id).values(**values))
+
+
+def look_again(
+    conn: Connection, message_id: int, provider_id: str, wake_at: datetime | None
+) -> None:
+    """Ask about a sent message again at ``wake_at``, or never."""
+    conn.execute(
+        update(messages)
+        .where(
+            messages.c.id == message_id,
+            messages.c.provider_id == provider_id,
+            messages.c.state == MessageState.SENT,
+        )
+        .values(wake_at=wake_at)
+    )
+
+
+def set_provider(conn: Connection, message_id: int, provider_id: str) -> None:
+    """Follow another attempt of a message from here on."""
+    conn.execute(
+        update(messages).where(messages.c.id == message_id).values(provider_id=provider_id)
+    )
 
 
 def not_counted(conn: Connection, ids: Iterable[int]) -> None:
@@ -260,6 +341,26 @@ def not_counted(conn: Connection, ids: Iterable[int]) -> None:
         )
 
 
+def paced_before(conn: Connection, at: datetime) -> bool:
+    """Does a message wait for its sender's pace whose turn comes before ``at``?"""
+    found = conn.execute(
+        select(messages.c.id)
+        .where(
+            messages.c.wake_at <= at,
+            messages.c.state == MessageState.PENDING,
+            messages.c.reason == PACE,
+        )
+        .limit(1)
+    )
+    return found.first() is not None
+
+
 def drop(conn: Connection, message_id: int) -> None:
     """Remove a message that was made a moment ago in this transaction and carries nothing."""
-    conn.execute(delete(messages).where(messages.c.id == message_id))
+    drop_all(conn, [message_id])
+
+
+def drop_all(conn: Connection, ids: Sequence[int]) -> None:
+    """The same for several."""
+    if ids:
+        conn.execute(delete(messages).where(messages.c.id.in_(ids)))

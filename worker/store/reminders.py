@@ -1,7 +1,7 @@
 """The ledger: which notices are owed, and how each of them ended."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
@@ -9,11 +9,13 @@ from typing import Any
 from sqlalchemy import Connection, Row, and_, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
+from worker import metrics
 from worker.core.cards import Channel
 from worker.core.deadlines import DeadlineKind
 from worker.core.life import LifeNotice
 from worker.core.reminders import REVIVABLE, Known, Planned, ReminderKey, ReminderState
-from worker.store.tables import attempts, reminders
+from worker.store.bulk import array_values, as_arrays
+from worker.store.tables import attempts, card_events, reminders
 
 _DEADLINES = frozenset(DeadlineKind)
 
@@ -50,6 +52,7 @@ def as_row(card_id: int, planned: Planned, message_id: int | None, now: datetime
         "window": planned.key.window,
         "channel": planned.key.channel,
         "due_at": planned.due_at,
+        "owed_at": planned.owed_at,
         "useful_until": planned.useful_until,
         "state": planned.state,
         "reason": planned.reason,
@@ -67,16 +70,24 @@ def insert_new(conn: Connection, rows: Sequence[Mapping[str, Any]]) -> list[int 
     """
     if not rows:
         return []
-    dialect: Any = postgresql if conn.dialect.name == "postgresql" else sqlite
+    in_arrays = conn.dialect.name == "postgresql"
+    dialect: Any = postgresql if in_arrays else sqlite
     statement = dialect.insert(reminders)
-    again = ("due_at", "useful_until", "state", "reason", "message_id", "ended_at")
+    if in_arrays:
+        statement = statement.from_select(*as_arrays(reminders, rows))
+    again = ("due_at", "owed_at", "useful_until", "state", "reason", "message_id", "ended_at")
     statement = statement.on_conflict_do_update(
         index_elements=["card_id", "deadline", "deadline_on", "window", "channel"],
         set_={name: statement.excluded[name] for name in again},
         where=(reminders.c.state == ReminderState.SUPERSEDED)
         & or_(*(reminders.c.reason == reason for reason in sorted(REVIVABLE))),
     )
-    inserted = conn.execute(statement.returning(reminders.c.message_id), list(rows))
+    values: Any = array_values(rows) if in_arrays else list(rows)
+    told = (reminders.c.message_id, reminders.c.state, reminders.c.channel, reminders.c.reason)
+    inserted = conn.execute(statement.returning(*told), values).all()
+    for row in inserted:
+        if row.state != ReminderState.PENDING:
+            metrics.reminder(row.state, row.channel, row.reason)
     return [row.message_id for row in inserted]
 
 
@@ -85,33 +96,118 @@ def end(
 ) -> None:
     """End the waiting reminders ``ids``; one that has ended stays as it is."""
     if wanted := list(ids):
-        conn.execute(
+        ended = conn.execute(
             update(reminders)
             .where(reminders.c.id.in_(wanted), reminders.c.state == ReminderState.PENDING)
             .values(state=state, reason=reason, ended_at=now)
+            .returning(reminders.c.channel)
         )
+        for channel in ended.scalars():
+            metrics.reminder(state, channel, reason)
 
 
-def told(conn: Connection, message_id: int, now: datetime) -> None:
-    """The provider has the message: what it carries was told.
+def told(conn: Connection, message_id: int, at: datetime, begun: datetime | None = None) -> None:
+    """The provider has the message: what it carries was told ``at``.
 
-    That holds too for a notice that an event ended after the last attempt had begun: it was on
-    its way, and must not be owed again should the event be taken back.
+    That holds too for a notice that an event ended after the attempt that carried it had
+    ``begun`` (default: the last one): it was on its way, and must not be owed again should the
+    event be taken back. So it does for one that was given up meanwhile.
     """
-    begun = select(func.max(attempts.c.started_at)).where(attempts.c.message_id == message_id)
-    on_its_way = and_(
-        reminders.c.state == ReminderState.SUPERSEDED,
-        reminders.c.reason.in_(REVIVABLE),
-        reminders.c.ended_at > begun.scalar_subquery(),
+    if begun is None:
+        all_told(conn, [message_id], at)
+        return
+    was_missed = reminders.c.state == ReminderState.MISSED
+    _carried(conn, [message_id], ReminderState.SENT, at, begun, was_missed)
+
+
+def all_told(conn: Connection, message_ids: Collection[int], at: datetime) -> None:
+    """``told`` of many messages at once, each by its last attempt."""
+    last = (
+        select(func.max(attempts.c.started_at))
+        .where(attempts.c.message_id == reminders.c.message_id)
+        .scalar_subquery()
     )
+    was_missed = reminders.c.state == ReminderState.MISSED
+    _carried(conn, message_ids, ReminderState.SENT, at, last, was_missed)
+
+
+def delivered(conn: Connection, message_id: int, at: datetime, begun: datetime) -> None:
+    """The message has arrived, in the attempt that had ``begun`` then: all that it carried was
+    told, even what was thought to have failed."""
+    given_up = reminders.c.state.in_((ReminderState.MISSED, ReminderState.SUPPRESSED))
+    _carried(conn, [message_id], ReminderState.DELIVERED, at, begun, given_up)
+    arrived = conn.execute(
+        update(reminders)
+        .where(reminders.c.message_id == message_id, reminders.c.state == ReminderState.SENT)
+        .values(state=ReminderState.DELIVERED)
+        .returning(reminders.c.channel)
+    )
+    for channel in arrived.scalars():
+        metrics.reminder(ReminderState.DELIVERED, channel, None)
+
+
+def _carried(
+    conn: Connection,
+    message_ids: Collection[int],
+    state: ReminderState,
+    at: datetime,
+    begun: Any,
+    given_up: Any,
+) -> None:
+    overtaken = and_(
+        reminders.c.state == ReminderState.SUPERSEDED, reminders.c.reason.in_(REVIVABLE)
+    )
+    on_its_way = and_(or_(overtaken, given_up), reminders.c.ended_at > begun)
+    told = conn.execute(
+        update(reminders)
+        .where(
+            reminders.c.message_id.in_(message_ids),
+            or_(reminders.c.state == ReminderState.PENDING, on_its_way),
+        )
+        .values(state=state, reason=None, ended_at=at)
+        .returning(*(reminders.c[name] for name in ("channel", "window", "owed_at", "due_at")))
+    )
+    for row in told:
+        metrics.reminder(state, row.channel, None)
+        metrics.accepted(row.window, row.owed_at or row.due_at, at)
+
+
+def reopen(conn: Connection, message_id: int) -> None:
+    """What the message told did not arrive: it is owed again."""
     conn.execute(
         update(reminders)
         .where(
             reminders.c.message_id == message_id,
-            or_(reminders.c.state == ReminderState.PENDING, on_its_way),
+            reminders.c.state.in_((ReminderState.SENT, ReminderState.DELIVERED)),
         )
-        .values(state=ReminderState.SENT, reason=None, ended_at=now)
+        .values(state=ReminderState.PENDING, reason=None, ended_at=None)
     )
+
+
+def miss(conn: Connection, ids: Iterable[int]) -> None:
+    """Nobody was told: what was only held back on its channel has been missed."""
+    missed = conn.execute(
+        update(reminders)
+        .where(reminders.c.id.in_(list(ids)), reminders.c.state == ReminderState.SUPPRESSED)
+        .values(state=ReminderState.MISSED)
+        .returning(reminders.c.channel, reminders.c.reason)
+    )
+    for row in missed:
+        metrics.reminder(ReminderState.MISSED, row.channel, row.reason)
+
+
+def overtaken(conn: Connection, ids: Iterable[int], events: Iterable[str]) -> dict[int, str]:
+    """Those of the reminders ``ids`` after which one of ``events`` happened to their card."""
+    rows = conn.execute(
+        select(reminders.c.id, card_events.c.event)
+        .join(card_events, card_events.c.card_id == reminders.c.card_id)
+        .where(
+            reminders.c.id.in_(list(ids)),
+            card_events.c.event.in_(list(events)),
+            card_events.c.at > reminders.c.created_at,
+        )
+    )
+    return {row.id: row.event for row in rows}
 
 
 def waiting_of(

@@ -1,39 +1,149 @@
-"""Addresses that must not be used on a channel, each with its reason."""
+"""Addresses that must not be used on a channel, for everything or for one card, and why."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Row, and_, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from worker.core.cards import Channel
 from worker.store.tables import suppressions
 
+EVERYTHING: Final = 0  # instead of a card's id
+RECYCLED: Final = "recycled"
+# What the holder said: by a word, by Twilio's reading of it, by a link, by a mail program's button.
+HOLDERS: Final = frozenset({"word", "optout", "link", "one_click"})
 
-def reasons(conn: Connection, channel: Channel, addresses: Iterable[str]) -> dict[str, str]:
-    """Why each suppressed one of ``addresses`` must not be used; the others are not in it."""
-    wanted = set(addresses)
+# Codes by which a provider says that the holder has opted out with it.
+_OPT_OUTS: Final = ("twilio:21610", "opted_out", "sendgrid:unsubscribe")
+
+# Why an address must not be used for a card, by address and card.
+Reasons = Mapping[tuple[str, int], str]
+
+
+def reasons(conn: Connection, channel: Channel, addresses: Iterable[str]) -> dict[Any, str]:
+    """Why each suppressed one of ``addresses`` must not be used, by address and card (0: for
+    everything); what is not in it may be used."""
+    wanted = {address: _key(channel, address) for address in addresses}
     if not wanted:
         return {}
     rows = conn.execute(
-        select(suppressions.c.address, suppressions.c.reason).where(
-            suppressions.c.channel == channel, suppressions.c.address.in_(wanted)
+        select(suppressions).where(
+            suppressions.c.channel == channel,
+            suppressions.c.address.in_({*wanted, *wanted.values()}),
+            suppressions.c.lifted_at.is_(None),
         )
+    ).all()
+    return {
+        (address, row.card_id): row.reason
+        for address, key in wanted.items()
+        for row in rows
+        if row.address in (address, key)
+    }
+
+
+def why(found: Reasons) -> Callable[[str, int], str | None]:
+    """A look into ``found``: for an address and a card the reason, or ``None``."""
+    return lambda address, card: found.get((address, EVERYTHING)) or found.get((address, card))
+
+
+def add(
+    conn: Connection,
+    channel: Channel,
+    found: Mapping[str, str],
+    now: datetime,
+    *,
+    source: str = "provider",
+    card_id: int = EVERYTHING,
+) -> list[str]:
+    """Suppress addresses, each with a reason; returns those for which this is news.
+
+    The first reason stays, but the holder's own word takes the place of anybody else's: a number
+    that works again must not undo it. One that was lifted is in force again.
+    """
+    lifted = suppressions.c.lifted_at.is_not(None)
+    stronger = and_(
+        suppressions.c.source.not_in(sorted(HOLDERS)), suppressions.c.reason != RECYCLED
     )
-    return {row.address: row.reason for row in rows}
+    dialect: Any = postgresql if conn.dialect.name == "postgresql" else sqlite
+    again = ("reason", "source", "created_at", "lifted_at", "lifted_reason")
+    news = []
+    for address, reason in found.items():
+        statement = dialect.insert(suppressions).values(
+            channel=channel,
+            address=_key(channel, address),
+            card_id=card_id,
+            reason=reason,
+            source=source,
+            created_at=now,
+            lifted_at=None,
+            lifted_reason=None,
+        )
+        statement = statement.on_conflict_do_update(
+            index_elements=["channel", "address", "card_id"],
+            set_={name: statement.excluded[name] for name in again},
+            where=or_(lifted, stronger) if source in HOLDERS else lifted,
+        )
+        if conn.execute(statement.returning(suppressions.c.id)).first():
+            news.append(address)
+    return news
 
 
-def add(conn: Connection, channel: Channel, found: Mapping[str, str], now: datetime) -> None:
-    """Suppress addresses, each with a reason; the first reason stays."""
-    if not found:
-        return
-    rows = [
-        {"channel": channel, "address": address, "reason": reason, "created_at": now}
-        for address, reason in found.items()
+def lift(
+    conn: Connection,
+    channel: Channel,
+    address: str,
+    now: datetime,
+    reason: str,
+    *,
+    card_id: int | None = None,
+    own_only: bool = False,
+) -> Sequence[Row[Any]]:
+    """Let an address be used again; returns what was lifted. ``own_only``: only what the holder
+    (or the provider's own opt-out list, in the holder's name) has set, no dead number."""
+    active = [
+        suppressions.c.channel == channel,
+        suppressions.c.address.in_({address, _key(channel, address)}),
+        suppressions.c.lifted_at.is_(None),
     ]
-    if conn.dialect.name == "postgresql":
-        statement: Any = postgresql.insert(suppressions).on_conflict_do_nothing()
-    else:
-        statement = sqlite.insert(suppressions).on_conflict_do_nothing()
-    conn.execute(statement, rows)
+    if card_id is not None:
+        active.append(suppressions.c.card_id == card_id)
+    if own_only:
+        own = suppressions.c.source.in_(sorted(HOLDERS))
+        active.append(or_(own, suppressions.c.reason.in_(_OPT_OUTS)))
+        active.append(suppressions.c.reason != RECYCLED)
+    rows = conn.execute(select(suppressions).where(*active).with_for_update()).all()
+    if rows:
+        conn.execute(
+            update(suppressions)
+            .where(suppressions.c.id.in_([row.id for row in rows]))
+            .values(lifted_at=now, lifted_reason=reason[:200])
+        )
+    return rows
+
+
+def active(conn: Connection, channel: Channel, address: str) -> Sequence[Row[Any]]:
+    """What is in force for one address."""
+    return conn.execute(
+        select(suppressions).where(
+            suppressions.c.channel == channel,
+            suppressions.c.address.in_({address, _key(channel, address)}),
+            suppressions.c.lifted_at.is_(None),
+        )
+    ).all()
+
+
+def listed(conn: Connection, channel: Channel | None, *, lifted: bool) -> Sequence[Row[Any]]:
+    """All suppressions in the order in which they came; with the lifted ones, if wanted."""
+    query = select(suppressions).order_by(suppressions.c.id)
+    if channel is not None:
+        query = query.where(suppressions.c.channel == channel)
+    if not lifted:
+        query = query.where(suppressions.c.lifted_at.is_(None))
+    return conn.execute(query).all()
+
+
+def _key(channel: Channel, address: str) -> str:
+    """Mail servers do not tell upper from lower case, and neither do the people who write to."""
+    return address.lower() if channel is Channel.EMAIL else address

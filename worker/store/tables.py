@@ -86,6 +86,8 @@ cards = Table(
     Column("watched_since", Instant, nullable=False),
     # The next instant at which a check can have a new result; a claim moves it by a lease.
     Column("next_check_at", Instant),
+    # Since when a check is owed that was handed out and is not done yet: a claim moves the other.
+    Column("check_since", Instant),
     Column("created_at", Instant, nullable=False),
     Column("updated_at", Instant, nullable=False),
     UniqueConstraint("book_id", "iccid"),
@@ -96,6 +98,12 @@ cards = Table(
         "next_check_at",
         postgresql_where=Column("next_check_at").is_not(None),
         sqlite_where=Column("next_check_at").is_not(None),
+    ),
+    Index(
+        "ix_cards_check_since",
+        "check_since",
+        postgresql_where=Column("check_since").is_not(None),
+        sqlite_where=Column("check_since").is_not(None),
     ),
 )
 
@@ -140,6 +148,8 @@ reminders = Table(
     Column("window", String(40), nullable=False),
     Column("channel", String(10), nullable=False),
     Column("due_at", Instant, nullable=False),
+    # Since when the notice is owed, where a check that came late made it due only after that.
+    Column("owed_at", Instant),
     Column("useful_until", Instant, nullable=False),
     Column("state", String(20), nullable=False),
     Column("reason", String(100)),
@@ -150,6 +160,13 @@ reminders = Table(
     UniqueConstraint("card_id", "deadline", "deadline_on", "window", "channel"),
     # For the account of a period.
     Index("ix_reminders_due_at", "due_at"),
+    # For the alarms: those that were missed since the last look.
+    Index(
+        "ix_reminders_ended_at",
+        "ended_at",
+        postgresql_where=Column("state") == "missed",
+        sqlite_where=Column("state") == "missed",
+    ),
 )
 
 attempts = Table(

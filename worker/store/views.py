@@ -1,17 +1,57 @@
 """What people ask to see: cards and messages with all that belongs to them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, Select, func, select
+from sqlalchemy import Connection, Row, RowMapping, Select, case, func, select
 
-from worker.store.tables import attempts, books, card_events, cards, holders, messages, reminders
+from worker.errors import CardBookError
+from worker.store.tables import (
+    attempts,
+    books,
+    card_events,
+    cards,
+    holders,
+    messages,
+    receipts,
+    reminders,
+)
 
 
 def list_cards(conn: Connection, book: str | None, limit: int | None) -> Sequence[RowMapping]:
     """Cards with their holder, in the order of import."""
     return conn.execute(_cards(book).limit(limit)).mappings().all()
+
+
+def each_card(conn: Connection, book: str) -> Iterator[RowMapping]:
+    """As ``list_cards``, for any number of cards: read as they are asked for, in bounded memory."""
+    rows = conn.execute(_cards(book), execution_options={"yield_per": 1000})
+    yield from rows.mappings()
+
+
+def book_named(conn: Connection, name: str | None) -> Row[Any]:
+    """The book ``name``, or the only one there is. Raises CardBookError where none is meant."""
+    query = select(books).order_by(books.c.name)
+    found = conn.execute(query.where(books.c.name == name) if name else query).all()
+    if len(found) == 1:
+        return found[0]
+    there = ", ".join(repr(row.name) for row in conn.execute(query.limit(20)))
+    if not there:
+        raise CardBookError("There is no card book yet.", "Import one with: vigencia cards import")
+    told = f"There is no card book {name!r}." if name else "There is more than one card book."
+    raise CardBookError(told, f"Choose one with --book: {there}.")
+
+
+def count_cards(conn: Connection, book: str) -> tuple[int, int]:
+    """How many cards a book has, and how many mobile numbers stand in more than one of them."""
+    mine = cards.join(books, books.c.id == cards.c.book_id)
+    of_book = select(cards.c.msisdn, func.count().label("times")).select_from(mine)
+    of_book = of_book.where(books.c.name == book).group_by(cards.c.msisdn)
+    numbers = of_book.subquery()
+    shared = case((numbers.c.msisdn.is_not(None) & (numbers.c.times > 1), 1), else_=0)
+    found = conn.execute(select(func.sum(numbers.c.times), func.sum(shared))).one()
+    return int(found[0] or 0), int(found[1] or 0)
 
 
 def show_card(conn: Connection, number: str) -> dict[str, Any] | None:
@@ -67,7 +107,7 @@ def list_messages(
 
 
 def show_message(conn: Connection, message_id: int) -> dict[str, Any] | None:
-    """A message with its text, its reminders and its attempts."""
+    """A message with its text, its reminders, its attempts and what providers reported."""
     row = conn.execute(
         _messages()
         .add_columns(messages.c.subject, messages.c.body)
@@ -82,7 +122,24 @@ def show_message(conn: Connection, message_id: int) -> dict[str, Any] | None:
     tried = conn.execute(
         select(attempts).where(attempts.c.message_id == message_id).order_by(attempts.c.started_at)
     ).mappings()
-    return {**found, "reminders": list(map(dict, carried)), "tries": list(map(dict, tried))}
+    told = conn.execute(
+        select(
+            receipts.c.provider,
+            receipts.c.status,
+            receipts.c.code,
+            receipts.c.occurred_at,
+            receipts.c.received_at,
+        )
+        .join(attempts, attempts.c.id == receipts.c.attempt_id)
+        .where(attempts.c.message_id == message_id)
+        .order_by(receipts.c.id)
+    ).mappings()
+    return {
+        **found,
+        "reminders": list(map(dict, carried)),
+        "tries": list(map(dict, tried)),
+        "reports": list(map(dict, told)),
+    }
 
 
 def _messages() -> Select[Any]:
@@ -101,6 +158,7 @@ def _messages() -> Select[Any]:
             messages.c.next_attempt_at,
             messages.c.useful_until,
             messages.c.sent_at,
+            messages.c.delivered_at,
             messages.c.provider_id,
         )
         .join(holders, holders.c.id == messages.c.holder_id)

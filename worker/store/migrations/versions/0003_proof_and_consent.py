@@ -68,10 +68,30 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("kind", "at", name="pk_digests"),
     )
     op.create_index("ix_reminders_due_at", "reminders", ["due_at"])
+    op.add_column("reminders", sa.Column("owed_at", Instant()))
+    op.create_index(
+        "ix_reminders_ended_at",
+        "reminders",
+        ["ended_at"],
+        postgresql_where=sa.text("state = 'missed'"),
+        sqlite_where=sa.text("state = 'missed'"),
+    )
+    op.add_column("cards", sa.Column("check_since", Instant()))
+    op.create_index(
+        "ix_cards_check_since",
+        "cards",
+        ["check_since"],
+        postgresql_where=sa.text("check_since IS NOT NULL"),
+        sqlite_where=sa.text("check_since IS NOT NULL"),
+    )
 
 
 def downgrade() -> None:
     """Undo."""
+    op.drop_index("ix_cards_check_since", "cards")
+    op.drop_column("cards", "check_since")
+    op.drop_index("ix_reminders_ended_at", "reminders")
+    op.drop_column("reminders", "owed_at")
     op.drop_index("ix_reminders_due_at", "reminders")
     for table in ("digests", "usage", "breakers"):
         op.drop_table(table)

@@ -1,58 +1,19 @@
-"""What messages cost, from ``config/prices.toml``; a price nobody verified is never made up."""
+"""Reads what messages cost from ``config/prices.toml``."""
 
 import re
-from collections import defaultdict
-from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
 
-from worker.core.cards import Channel
+from worker.core.caps import Tariff
+from worker.core.prices import EMAIL, Price, Prices
 from worker.errors import ConfigError
 from worker.paths import read_toml
-
-EMAIL = Channel.EMAIL.value
-# A number whose prefix the table does not have.
-ELSEWHERE = "other"
 
 _PREFIX = re.compile(r"\+[1-9]\d{0,6}")
 _CURRENCY = re.compile(r"[A-Z]{3}")
 _KEYS = frozenset({"price", "currency", "source", "checked_on"})
-
-
-@dataclass(frozen=True, slots=True)
-class Price:
-    """``amount`` of ``currency`` (ISO 4217) for one SMS segment or one email."""
-
-    amount: Decimal
-    currency: str
-
-
-@dataclass(frozen=True, slots=True)
-class Prices:
-    """Prices by route: an E.164 prefix, or ``email``; ``None`` where a price is not set."""
-
-    by_route: Mapping[str, Price | None]
-
-    def route_of(self, number: str) -> str:
-        """The longest prefix of the E.164 ``number`` in the table, ``ELSEWHERE`` if none fits."""
-        for length in range(min(len(number), 8), 1, -1):
-            if number[:length] in self.by_route:
-                return number[:length]
-        return ELSEWHERE
-
-    def cost(self, units: Mapping[str, int]) -> tuple[dict[str, str] | None, str | None]:
-        """What ``units`` by route cost, by currency; or ``None`` and a note why nobody knows."""
-        unset = sorted(r for r, count in units.items() if count and not self.by_route.get(r))
-        if unset:
-            return None, f"not set in prices.toml: {', '.join(unset)}"
-        sums: dict[str, Decimal] = defaultdict(Decimal)
-        for route, count in units.items():
-            if price := self.by_route.get(route):
-                sums[price.currency] += price.amount * count
-        return {currency: str(amount) for currency, amount in sorted(sums.items())}, None
 
 
 def load_prices(directory: Path) -> Prices:
@@ -80,6 +41,25 @@ def load_prices(directory: Path) -> Prices:
         told = "\n  ".join(["The prices are wrong:", *(f"{path}: {error}" for error in errors)])
         raise ConfigError(told, "Correct these keys and try again.")
     return Prices(prices)
+
+
+def load_tariff(directory: Path, *, needed: bool) -> Tariff:
+    """The prices for what is spent; raises ``ConfigError`` if a cap on it needs them (``needed``)
+    and an SMS price is not set, or they are in several currencies."""
+    prices = load_prices(directory)
+    unset = [r for r, price in prices.by_route.items() if price is None and r != EMAIL]
+    found = {price.currency for price in prices.by_route.values() if price}
+    if not needed:
+        return Tariff(prices if len(found) == 1 else Prices({}))
+    path, hint = directory / "prices.toml", "Set the prices, or remove caps.spend_per_day."
+    if unset or not found:
+        missing = ", ".join(f"sms.{route}" for route in sorted(unset)) or "all"
+        raise ConfigError(f"caps.spend_per_day needs prices, not set in {path}: {missing}", hint)
+    if len(found) > 1:
+        raise ConfigError(
+            f"caps.spend_per_day is in one currency, {path} in {', '.join(sorted(found))}", hint
+        )
+    return Tariff(prices)
 
 
 def _price(key: str, entry: Any, errors: list[str]) -> Price | None:

@@ -3,7 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import structlog
@@ -11,13 +11,14 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import IntegrityError
 
 from worker.core.cards import Channel
-from worker.core.outcomes import Outcome, OutcomeKind, accepted, from_twilio
+from worker.core.outcomes import Outcome, OutcomeKind
 from worker.core.reminders import MessageState, ReminderState
+from worker.core.reports import News, Phase, news
 from worker.core.retry import RetryPolicy
-from worker.delivery.prepare import Ready
-from worker.delivery.record import Ended, record, sent
 from worker.delivery.rendering import digest
-from worker.providers.base import Searchable, Sighting, SmsOut
+from worker.providers.base import Searchable, Sighting
+from worker.receipts.effects import apply
+from worker.receipts.seen import as_report
 from worker.store import attempts as attempt_store
 from worker.store import messages as message_store
 from worker.store import reminders as ledger
@@ -30,6 +31,8 @@ log = structlog.get_logger(__name__)
 _CLOCKS = timedelta(seconds=5)
 # Calls at once: the list is asked for what went wrong, not for everything.
 _AT_ONCE = 8
+# Codes of attempts that are behind us: it was not in the list; nobody could tell.
+_NOT_FOUND, _RESENT = "reconciled:not_found", "unknown_resent"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +48,9 @@ class Reconciliation:
         (``settled_elsewhere``: another process was first).
 
         SMS: a message in the provider's list with the attempt's address, text and time was sent;
-        one that is not there was not, and may be sent again. Email has no such list: it stays
-        unknown, unsent and alarmed until its notice is no longer useful.
+        one that is not there was not, and is sent again. Where that happens twice, or with email,
+        which has no such list, nobody can tell: ``retry.resend`` decides whether it is sent once
+        more. What is unknown even then stays so, alarmed once its notice is no longer useful.
         """
         states: Counter[str] = Counter()
         slots = asyncio.Semaphore(_AT_ONCE)
@@ -74,46 +78,59 @@ class Reconciliation:
                 # The provider was asked without a lock: somebody else may have settled it.
                 if not attempt_store.still_unknown(conn, one):
                     return "settled_elsewhere"
+                if one.parcel.channel is not Channel.SMS:
+                    return self._unsettled(conn, one, now)
                 # While a twin is in its call, what the list shows may be the twin's.
                 if sightings is None or attempt_store.has_open_twin(conn, one):
-                    return self._wait(conn, one, now)
+                    return self._wait(conn, one, self.retry.park, now)
                 found = [s for s in sightings if _is_ours(one, s)]
                 taken = attempt_store.adopted(conn, [s.provider_id for s in found])
                 if sighting := _earliest(found, taken):
                     return self._adopt(conn, one, sighting, now)
-                return self._resend(conn, one, now)
+                return self._not_there(conn, one, now)
         except IntegrityError:  # somebody adopted the same message this moment: look again later
             return MessageState.UNKNOWN
 
     def _adopt(self, conn: Connection, one: Unknown, sighting: Sighting, now: datetime) -> str:
-        outcome = _outcome(sighting)
-        if outcome.kind is OutcomeKind.ACCEPTED:
-            attempt_store.end(conn, [_attempt(one, outcome, now)])
-            sent(conn, one.parcel.id, outcome, now)
-            return MessageState.SENT
-        # Taken and failed since: from here on it is an attempt like any other.
-        attempt_store.reopen(conn, one.parcel.id)
-        out = SmsOut(one.attempt, one.address, "", timedelta())
-        parcel = replace(one.parcel, attempts=one.parcel.attempts - 1)
-        [following] = record(
-            conn, [Ended(Ready(parcel, parcel.items, out), outcome, now)], self.retry
-        )
-        return following.state
+        """It was taken, and by now more may be known of it."""
+        report = as_report(sighting, one.attempt, now)
+        told = news(report) or News(Phase.TAKEN)
+        if attempt := attempt_store.tried(conn, one.attempt):
+            apply(conn, attempt, report, told, self.retry, now)
+        after = attempt_store.tried(conn, one.attempt)
+        return after.state if after else MessageState.UNKNOWN
 
-    def _resend(self, conn: Connection, one: Unknown, now: datetime) -> str:
-        never = Outcome(OutcomeKind.NOT_SENT, "reconciled:not_found")
-        attempt_store.end(conn, [_attempt(one, never, now)])
+    def _not_there(self, conn: Connection, one: Unknown, now: datetime) -> str:
+        never = Outcome(OutcomeKind.NOT_SENT, _NOT_FOUND)
         if now >= one.parcel.useful_until:
+            attempt_store.end(conn, [_attempt(one, never, now)])
             return self._give_up(conn, one, "not_sent_in_time", now)
         if one.parcel.attempts >= self.retry.most:
+            attempt_store.end(conn, [_attempt(one, never, now)])
             return self._give_up(conn, one, f"not_found: {one.parcel.attempts} attempts", now)
+        if attempt_store.codes(conn, one.parcel.id)[_NOT_FOUND]:
+            # A list that has lost two in a row may be behind: it proves nothing any more.
+            return self._unsettled(conn, one, now)
+        attempt_store.end(conn, [_attempt(one, never, now)])
         return _set(conn, one, MessageState.RETRYABLE, never.code, now)
 
-    def _wait(self, conn: Connection, one: Unknown, now: datetime) -> str:
+    def _unsettled(self, conn: Connection, one: Unknown, now: datetime) -> str:
+        """Nobody can tell whether it was sent: what to do is a matter of configuration."""
         if now >= one.parcel.useful_until:
             return self._give_up(conn, one, "unknown_outcome", now)
-        # An SMS will be found in the list once it answers; of an email nothing new is coming.
-        pause = self.retry.park if one.parcel.channel is Channel.SMS else self.retry.longest
+        resent = attempt_store.codes(conn, one.parcel.id)[_RESENT]
+        channel = one.parcel.channel
+        if resent or channel not in self.retry.resend:
+            log.info("unknown_held", channel=channel, message=one.parcel.id)
+            return self._wait(conn, one, self.retry.longest, now)
+        perhaps = Outcome(OutcomeKind.AMBIGUOUS, _RESENT)
+        attempt_store.end(conn, [_attempt(one, perhaps, now)])
+        log.info("unknown_resent", channel=channel, message=one.parcel.id)
+        return _set(conn, one, MessageState.RETRYABLE, _RESENT, now)
+
+    def _wait(self, conn: Connection, one: Unknown, pause: timedelta, now: datetime) -> str:
+        if now >= one.parcel.useful_until:
+            return self._give_up(conn, one, "unknown_outcome", now)
         again = min(now + pause, one.parcel.useful_until)
         return _set(conn, one, MessageState.UNKNOWN, "unknown_outcome", again)
 
@@ -132,17 +149,6 @@ def _is_ours(one: Unknown, sighting: Sighting) -> bool:
 def _earliest(found: Collection[Sighting], taken: Collection[str]) -> Sighting | None:
     free = [s for s in found if s.provider_id not in taken]
     return min(free, key=lambda s: s.created_at, default=None)
-
-
-def _outcome(sighting: Sighting) -> Outcome:
-    took = accepted(sighting.provider_id)
-    if sighting.status not in ("failed", "undelivered", "canceled"):
-        return took
-    failed = from_twilio(None, sighting.error_code)
-    # Lost somewhere behind the provider: it may have arrived, so it is not sent again.
-    if failed.kind is OutcomeKind.AMBIGUOUS:
-        return took
-    return replace(failed, provider_id=sighting.provider_id)
 
 
 def _attempt(one: Unknown, outcome: Outcome, now: datetime) -> dict[str, object]:

@@ -1,0 +1,85 @@
+"""How messages and reminders may change, and why: the one table behind docs/states.md.
+
+Nothing consults it while running: the store's compare-and-set updates make these changes and no
+others, and a test that plays the whole program at random holds every change against it.
+"""
+
+from collections.abc import Mapping
+
+from worker.core.reminders import MessageState as M
+from worker.core.reminders import ReminderState as R
+
+# A message ends in one of these. Only a report can still change it.
+ENDS: frozenset[M] = frozenset({M.SENT, M.DELIVERED, M.UNDELIVERED, M.FAILED, M.CANCELLED})
+
+# What a message goes through.
+WAYS: Mapping[tuple[M, M], str] = {
+    (M.PENDING, M.SENDING): "a worker claims it",
+    (M.RETRYABLE, M.SENDING): "a worker claims it again",
+    (
+        M.HELD,
+        M.SENDING,
+    ): "a worker claims it to look again: as the probe, or since the fault is over",
+    (M.SENDING, M.PENDING): "it must wait: for the holder's daytime, the sender's pace, a cap",
+    (M.SENDING, M.HELD): "an open breaker, a fault of our configuration, a broken text",
+    (M.SENDING, M.RETRYABLE): "certainly not sent, and there is time to try again",
+    (M.SENDING, M.UNKNOWN): "no usable answer, or its worker was lost",
+    (M.SENDING, M.SENT): "the provider took it",
+    (M.SENDING, M.FAILED): "refused for good, or no attempts or no time left",
+    (M.SENDING, M.CANCELLED): "nothing in it is still true, or may be told this way",
+    (M.UNKNOWN, M.SENT): "the provider's list, or a report, shows that it was taken",
+    (
+        M.UNKNOWN,
+        M.RETRYABLE,
+    ): "the provider does not have it; or nobody can tell, and it is sent once more",
+    (M.UNKNOWN, M.FAILED): "not settled while its notice was useful",
+    (M.SENT, M.DELIVERED): "a report that it arrived",
+    (M.SENT, M.UNDELIVERED): "a report that it did not arrive",
+    (M.SENT, M.RETRYABLE): "a report of a failure that may pass: once more, later",
+    (M.SENT, M.HELD): "a report of a fault of our configuration",
+    (M.DELIVERED, M.UNDELIVERED): "email: refused behind the first mail server",
+    (M.DELIVERED, M.RETRYABLE): "email: refused for now behind the first mail server",
+    (M.DELIVERED, M.HELD): "email: a report of a fault of our configuration",
+}
+
+# A report, or an answer that comes late, tells of an earlier attempt when the message was somewhere
+# else already: what was taken was taken.
+LATE: Mapping[tuple[M, M], str] = {
+    **{
+        (state, M.SENT): "an earlier attempt turns out to have been taken"
+        for state in (M.PENDING, M.RETRYABLE, M.HELD, M.FAILED, M.CANCELLED)
+    },
+    **{
+        (state, M.DELIVERED): "an earlier attempt that had been reported as failed arrived"
+        for state in M
+        if state not in (M.SENT, M.DELIVERED)
+    },
+}
+
+TRANSITIONS: Mapping[tuple[M, M], str] = {**WAYS, **LATE}
+
+REMINDER_TRANSITIONS: Mapping[tuple[R, R], str] = {
+    (R.PENDING, R.SENT): "the provider took its message",
+    (R.PENDING, R.DELIVERED): "a report that its message arrived, in an earlier attempt",
+    (
+        R.PENDING,
+        R.SUPPRESSED,
+    ): "it cannot or must not be told this way; the other channel takes over",
+    (R.PENDING, R.SUPERSEDED): "no longer true, or told with another",
+    (R.PENDING, R.MISSED): "not told while it was useful: an alarm",
+    (R.SENT, R.DELIVERED): "a report that its message arrived",
+    (R.SENT, R.PENDING): "a report that its message did not arrive: owed again",
+    (R.DELIVERED, R.PENDING): "email: refused behind the first mail server: owed again",
+    (
+        R.SUPPRESSED,
+        R.MISSED,
+    ): "its message did not arrive, and nobody is told another way: an alarm",
+    (R.SUPPRESSED, R.DELIVERED): "its message arrived after all",
+    (R.MISSED, R.SENT): "its message turns out to have been taken",
+    (R.MISSED, R.DELIVERED): "its message arrived after all",
+    (R.SUPERSEDED, R.SENT): "it was on its way when an event ended it",
+    (R.SUPERSEDED, R.DELIVERED): "it was on its way when an event ended it, and arrived",
+    (R.SUPERSEDED, R.PENDING): "the event that ended it no longer holds: owed again",
+    (R.SUPERSEDED, R.SUPPRESSED): "owed again, without an address on this channel",
+    (R.SUPERSEDED, R.MISSED): "owed again, and too late by then: an alarm",
+}

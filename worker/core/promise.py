@@ -1,0 +1,144 @@
+"""The account of the promise: every reminder owed is in exactly one class, and the sums agree."""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from worker.core.reminders import ReminderState
+
+
+class Class(StrEnum):
+    """Where a reminder stands. ``WAITING`` is not late yet; ``OVERDUE`` waits past its tolerance
+    and is still useful; ``UNEXPLAINED`` is what must never be: no end in time, no reason, no
+    proof."""
+
+    ON_TIME = "on_time"
+    LATE = "late"
+    WAITING = "waiting"
+    OVERDUE = "overdue"
+    SUPPRESSED = "suppressed"
+    SUPERSEDED = "superseded"
+    MISSED = "missed"
+    UNEXPLAINED = "unexplained"
+
+
+# What was owed to somebody and could have been on time: the base of the share.
+_JUDGED = (Class.ON_TIME, Class.LATE, Class.OVERDUE, Class.MISSED, Class.UNEXPLAINED)
+# What breaks the promise.
+BROKEN = (Class.MISSED, Class.UNEXPLAINED)
+
+_TOLD = (ReminderState.SENT, ReminderState.DELIVERED)
+_REASONED = {
+    ReminderState.SUPPRESSED: Class.SUPPRESSED,
+    ReminderState.SUPERSEDED: Class.SUPERSEDED,
+    ReminderState.MISSED: Class.MISSED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Owed:
+    """What the account needs of one reminder. ``accepted_at``: when a provider took it."""
+
+    state: ReminderState
+    reason: str | None
+    owed_at: datetime
+    useful_until: datetime
+    accepted_at: datetime | None
+    tolerance: timedelta
+
+    @property
+    def late_seconds(self) -> float | None:
+        """From being owed to being taken by a provider, never negative; ``None`` if it was not."""
+        if self.accepted_at is None:
+            return None
+        return max(0.0, (self.accepted_at - self.owed_at).total_seconds())
+
+
+def classify(owed: Owed, now: datetime) -> Class:
+    """The one class of a reminder, as seen at ``now``."""
+    if owed.state in _TOLD:
+        late = owed.late_seconds
+        if late is None:
+            return Class.UNEXPLAINED
+        return Class.ON_TIME if late <= owed.tolerance.total_seconds() else Class.LATE
+    if owed.state is ReminderState.PENDING:
+        if now >= owed.useful_until:
+            return Class.UNEXPLAINED
+        return Class.WAITING if now <= owed.owed_at + owed.tolerance else Class.OVERDUE
+    return _REASONED[owed.state] if owed.reason else Class.UNEXPLAINED
+
+
+@dataclass(slots=True)
+class Account:
+    """The sums of a period; ``reasons`` by class."""
+
+    owed: int = 0
+    by_state: Counter[str] = field(default_factory=Counter)
+    by_class: Counter[Class] = field(default_factory=Counter)
+    reasons: dict[Class, Counter[str]] = field(default_factory=dict)
+
+    def add(self, owed: Owed, now: datetime) -> Class:
+        """Count one reminder; returns its class."""
+        found = classify(owed, now)
+        self.owed += 1
+        self.by_state[owed.state.value] += 1
+        self.by_class[found] += 1
+        if found in (Class.SUPPRESSED, Class.SUPERSEDED, *BROKEN):
+            self.reasons.setdefault(found, Counter())[owed.reason or "no_reason"] += 1
+        return found
+
+    @property
+    def on_time_share(self) -> float | None:
+        """Of what could have been on time, the part that was; ``None`` if there was nothing."""
+        judged = sum(self.by_class[one] for one in _JUDGED)
+        return self.by_class[Class.ON_TIME] / judged if judged else None
+
+    @property
+    def kept(self) -> bool:
+        """Is nothing missed, and everything explained?"""
+        return not any(self.by_class[one] for one in BROKEN)
+
+
+# Reasons of our own, as they stand in the ledger; those with a prefix are a provider's codes.
+_OURS = frozenset(
+    {
+        "breaker_open",
+        "channel_off",
+        "closed",
+        "confirmed",
+        "daily_cap",
+        "next_window_opens_first",
+        "no_address",
+        "not_checked_in_time",
+        "not_sent_in_time",
+        "one_sms_a_day",
+        "opted_out",
+        "paused",
+        "quiet_hours",
+        "reassigned",
+        "recycled",
+        "renewal_failed",
+        "renewal_not_effective",
+        "renewed",
+        "too_late",
+        "unknown_outcome",
+    }
+)
+_PREFIXES = ("twilio", "sendgrid", "smtp")
+
+
+def reason_class(reason: str | None) -> str:
+    """``reason`` as one of a few words: a label of a metric must not take any value."""
+    if reason is None:
+        return ""
+    if reason in _OURS:
+        return reason
+    prefix = reason.partition(":")[0]
+    return prefix if prefix in _PREFIXES else "other"
+
+
+def one_of(known: Iterable[str], value: str) -> str:
+    """``value`` if it is ``known``, else ``other``."""
+    return value if value in known else "other"

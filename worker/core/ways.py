@@ -1,0 +1,63 @@
+"""Which of several providers carries a message: by weights, away from one that failed it."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from hashlib import sha256
+
+from worker.core.breaker import Lane
+from worker.core.cards import Channel
+from worker.core.outcomes import Outcome, OutcomeKind
+
+# Ends after which another provider may do better. After any other the message is over, or nobody
+# knows whether it was sent: that is settled first.
+ELSEWHERE = frozenset({OutcomeKind.NOT_SENT, OutcomeKind.TRANSIENT, OutcomeKind.CONFIG_FAULT})
+
+
+@dataclass(frozen=True, slots=True)
+class Ways:
+    """The lanes of one channel. A lane of ``weights`` 0 is a spare; all 0 are all equal."""
+
+    lanes: tuple[Lane, ...]
+    weights: tuple[int, ...] = (1,)
+
+    @property
+    def channel(self) -> Channel:
+        """The channel of all of them."""
+        return self.lanes[0].channel
+
+    @property
+    def name(self) -> str:
+        """What stands for them all where one name is needed: the first one's."""
+        return self.lanes[0].name
+
+    def order(
+        self, message: int, attempts: int, failed: str | None = None, away: Collection[str] = ()
+    ) -> tuple[Lane, ...]:
+        """All lanes in the order in which to consider them for the next attempt of ``message``:
+        the one its share falls on, then by weight; last the provider that ``failed`` it and those
+        that are ``away``."""
+        if len(self.lanes) == 1:
+            return self.lanes
+        drawn = self._drawn(message, attempts)
+
+        def place(index: int) -> tuple[bool, bool, bool, int]:
+            provider = self.lanes[index].provider
+            return provider == failed, provider in away, index != drawn, -self.weights[index]
+
+        return tuple(self.lanes[index] for index in sorted(range(len(self.lanes)), key=place))
+
+    def _drawn(self, message: int, attempts: int) -> int:
+        """The same for the same attempt, and spread like the weights."""
+        weights = self.weights if any(self.weights) else (1,) * len(self.lanes)
+        number = int.from_bytes(sha256(f"{message}:{attempts}".encode()).digest()[:8])
+        left = number % sum(weights)
+        for index, weight in enumerate(weights):
+            if left < weight:
+                return index
+            left -= weight
+        raise AssertionError("a remainder is smaller than its divisor")
+
+
+def fails(outcome: Outcome) -> bool:
+    """Does this end speak against the provider, and not against the message or its address?"""
+    return outcome.kind in ELSEWHERE or outcome.kind is OutcomeKind.AMBIGUOUS

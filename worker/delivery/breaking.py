@@ -1,0 +1,134 @@
+"""After the call: faults of our own configuration open breakers, answers to probes close them."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+import structlog
+from sqlalchemy import Connection, Engine
+
+from worker.core.breaker import PREFIX, BreakerPolicy, rest
+from worker.core.hours import Hours
+from worker.core.outcomes import Outcome, OutcomeKind
+from worker.delivery.limits import country_of
+from worker.delivery.prepare import Ready
+from worker.delivery.record import Ended
+from worker.errors import UnreachableError
+from worker.store import attempts as attempt_store
+from worker.store import breakers as breaker_store
+from worker.store.breakers import Breaker
+from worker.store.engine import writing
+
+log = structlog.get_logger(__name__)
+
+# Messages made due in one transaction after a breaker closed.
+_RELEASED = 5_000
+# What the provider answers only to those it lets in. A timeout or a 429 shows nothing.
+_ANSWERS = (OutcomeKind.ACCEPTED, OutcomeKind.RECIPIENT_DEAD, OutcomeKind.MESSAGE_DEAD)
+_AT_ONCE = timedelta(seconds=1)
+
+
+@dataclass(slots=True)
+class Tripped:
+    """The faults that one batch has met: what stands behind them is not even tried."""
+
+    _codes: dict[str, str] = field(default_factory=dict)
+
+    def note(self, one: Ready, outcome: Outcome) -> None:
+        """Remember a fault."""
+        if outcome.kind is OutcomeKind.CONFIG_FAULT and one.lane:
+            key = one.lane.key(outcome.code, country_of(one.out.to) or "*")
+            self._codes.setdefault(key, outcome.code)
+
+    def answer(self, one: Ready) -> Outcome | None:
+        """The end of an attempt that the same fault would meet, without a call."""
+        if not self._codes or one.lane is None:
+            return None
+        for key in one.lane.keys(country_of(one.out.to)):
+            if code := self._codes.get(key):
+                return Outcome(OutcomeKind.CONFIG_FAULT, PREFIX + code)
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """``until``: when each held message is looked at again; ``told``: those whose alarm another
+    has raised; ``closed``: breakers that are no more."""
+
+    until: dict[int, datetime] = field(default_factory=dict)
+    told: set[int] = field(default_factory=set)
+    closed: list[Breaker] = field(default_factory=list)
+
+
+def settle(
+    conn: Connection, ended: Sequence[Ended], policy: BreakerPolicy, hours: Hours
+) -> Settled:
+    """Open, keep open and close breakers by how these attempts ended. Nearly always: nothing."""
+    faults = [e for e in ended if e.outcome.kind is OutcomeKind.CONFIG_FAULT and e.ready.lane]
+    probes = [e for e in ended if e.ready.probe]
+    if not faults and not probes:
+        return Settled()
+    # Messages before breakers, as everybody does.
+    attempt_store.lock_messages(conn, {e.ready.parcel.id for e in ended})
+    found = Settled()
+    groups: dict[str, list[Ended]] = defaultdict(list)
+    for one in faults:
+        if one.ready.lane:
+            code = one.outcome.code.removeprefix(PREFIX)
+            country = country_of(one.ready.out.to) or "*"
+            groups[one.ready.lane.key(code, country)].append(one)
+    for key in sorted(groups):
+        _trip(conn, key, groups[key], policy, hours, found)
+    answers = (*_ANSWERS, OutcomeKind.CONFIG_FAULT)  # another fault: then the first one is gone
+    answered = [e.ready.parcel.id for e in probes if e.outcome.kind in answers]
+    found.closed.extend(breaker_store.close(conn, answered))
+    silent = [e.ready.parcel.id for e in probes if e.outcome.kind not in answers]
+    breaker_store.unanswered(conn, silent, ended[0].at + policy.probe)
+    for breaker in found.closed:
+        log.info("breaker_closed", key=breaker.key, code=breaker.code)
+    return found
+
+
+def _trip(
+    conn: Connection,
+    key: str,
+    ended: Sequence[Ended],
+    policy: BreakerPolicy,
+    hours: Hours,
+    found: Settled,
+) -> None:
+    at, code = ended[0].at, ended[0].outcome.code.removeprefix(PREFIX)
+    ids = [one.ready.parcel.id for one in ended]
+    probe_at, news = breaker_store.trip(conn, key, code, ids, at, policy)
+    urgent = sorted(ended, key=lambda one: one.ready.parcel.useful_until)
+    looks = [probe_at]
+    for one in urgent:
+        parcel = one.ready.parcel
+        if one.ready.spare:  # another provider is there to take it over
+            found.until[parcel.id] = one.at + _AT_ONCE
+            continue
+        until = min(item.useful_until for item in one.ready.items)
+        again = rest(until, looks, hours, parcel.holder.time_zone)
+        # No time for that: the next look hands it over, if there is anybody to hand it to.
+        found.until[parcel.id] = again or one.at + _AT_ONCE
+        looks = [at + policy.longest, probe_at] if again else looks
+    found.told.update(ids[1:] if news else ids)
+
+
+def release(engine: Engine, closed: Sequence[Breaker], now: datetime) -> None:
+    """Make due what waited for these. Should that not come to its end, each comes by itself."""
+    for breaker in closed:
+        try:
+            count = _RELEASED
+            while count == _RELEASED:
+                with writing(engine) as conn:
+                    count = breaker_store.release(conn, breaker, now, _RELEASED)
+        except UnreachableError:
+            log.warning("held_messages_wait_for_the_database", key=breaker.key)
+
+
+def refused(ended: Sequence[Ended]) -> list[Ended]:
+    """Those that the provider certainly did not take: they used nothing."""
+    taken = (OutcomeKind.ACCEPTED, OutcomeKind.AMBIGUOUS)
+    return [one for one in ended if one.outcome.kind not in taken]

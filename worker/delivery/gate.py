@@ -1,0 +1,109 @@
+"""Before the call: what an open breaker holds, and the one message that may try it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from worker.core.breaker import Lane, rest
+from worker.core.cards import Channel
+from worker.core.hours import Hours
+from worker.core.recheck import Item
+from worker.core.reminders import MessageState, ReminderState
+from worker.core.ways import Ways
+from worker.core.windows import address_of
+from worker.delivery.limits import Limits, country_of
+from worker.delivery.writes import Writes
+from worker.store import breakers as breaker_store
+from worker.store.breakers import Breaker
+from worker.store.messages import Parcel
+
+
+@dataclass(slots=True)
+class Gate:
+    """The open breakers as one batch finds them. ``lanes``: those of all channels. ``until``: when
+    a probe that is taken now counts as lost."""
+
+    conn: Connection
+    lanes: Mapping[Channel, Ways]
+    limits: Limits
+    hours: Hours
+    now: datetime
+    until: datetime
+    _open: dict[str, Breaker] = field(init=False)
+    _first: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self._open = breaker_store.load(self.conn)
+
+    def closed_for(self, lane: Lane, address: str) -> list[Breaker]:
+        """The breakers that stop a message to ``address`` on ``lane``; none, nearly always."""
+        if not self._open:
+            return []
+        keys = lane.keys(country_of(address))
+        return [self._open[key] for key in sorted(keys) if key in self._open]
+
+    def try_probe(self, parcel: Parcel, stopped: Sequence[Breaker]) -> bool:
+        """Is it time to try, and may this message be the one?"""
+        if any(one.probe_at > self.now for one in stopped):
+            return False
+        taken: list[Breaker] = []
+        for one in stopped:
+            if not breaker_store.take_probe(self.conn, one, parcel.id, self.until):
+                self.give_back(parcel, taken)
+                return False
+            taken.append(one)
+        for one in taken:
+            self._move(one, self.until)
+        return True
+
+    def give_back(self, parcel: Parcel, stopped: Sequence[Breaker]) -> None:
+        """The message is not sent now after all: let another try."""
+        for one in stopped:
+            breaker_store.give_back(self.conn, one, parcel.id)
+            self._open[one.key] = one
+
+    def hold(
+        self, parcel: Parcel, items: Sequence[Item], stopped: Sequence[Breaker], writes: Writes
+    ) -> None:
+        """Hold what can wait; hand over what cannot, if the other channel is of help.
+
+        Only the most urgent message of a batch comes back for the next trial; the others rest
+        longer, since the end of the fault wakes them.
+        """
+        stopped = [self._open[one.key] for one in stopped]
+        breaker = max(stopped, key=lambda one: one.probe_at)
+        # Somebody took the probe this moment: its lease is when to look again.
+        probe_at = breaker.probe_at if breaker.probe_at > self.now else self.until
+        later = self.now + self.limits.breaker.longest
+        looks = [probe_at] if breaker.key not in self._first else [later, probe_at]
+        late, found = [], []
+        for item in items:
+            at = rest(item.useful_until, looks, self.hours, parcel.holder.time_zone)
+            if at is None and self._helps(parcel, item):
+                late.append(item)
+            else:
+                found.append(at or min(probe_at, item.useful_until))
+        for item in late:
+            writes.end(item, ReminderState.SUPPRESSED, breaker.reason)
+        writes.go_over(parcel, late)
+        if not found:
+            writes.settle(parcel, MessageState.CANCELLED, breaker.reason)
+            return
+        self._first.add(breaker.key)
+        writes.settle(parcel, MessageState.HELD, breaker.reason, min(found))
+
+    def _helps(self, parcel: Parcel, item: Item) -> bool:
+        """Can the other channel tell the holder now?"""
+        other = parcel.channel.other
+        ways = self.lanes.get(other)
+        if parcel.channel is Channel.GUARDIAN or ways is None:
+            return False
+        if not address_of(item.card, parcel.holder, other):
+            return False
+        return any(self._open.keys().isdisjoint(lane.keys(None)) for lane in ways.lanes)
+
+    def _move(self, one: Breaker, probe_at: datetime) -> None:
+        moved = Breaker(one.key, one.code, one.opened_at, probe_at, one.failures)
+        self._open[one.key] = moved

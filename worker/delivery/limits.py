@@ -1,0 +1,63 @@
+"""What bounds sending: the lanes, their breakers and pace, and the caps of a day."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
+
+import phonenumbers
+
+from worker.core.breaker import BreakerPolicy, Lane
+from worker.core.caps import Caps, Tariff
+from worker.core.cards import Channel
+from worker.core.pace import Budget, Pace
+from worker.core.ways import Ways
+from worker.providers.base import Provider
+from worker.providers.choice import members
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """``rates``: tokens a second by channel; a channel that is not in it has no bound."""
+
+    breaker: BreakerPolicy = field(default_factory=BreakerPolicy)
+    caps: Caps = field(default_factory=Caps)
+    tariff: Tariff = field(default_factory=Tariff)
+    pace: Pace | None = None
+    rates: Mapping[Channel, float] = field(default_factory=dict)
+
+    def budget(self, lane: Ways, channel: Channel, wanted: int) -> Budget:
+        """What may go out now. Asks Redis: never inside a transaction."""
+        rate = self.rates.get(channel, 0)
+        if not rate or self.pace is None or not wanted:
+            return Budget()
+        return Budget(rate, wanted, self.pace.take(lane.name, rate, wanted))
+
+    def settle(self, lane: Ways, budget: Budget) -> None:
+        """Give back what the batch did not use."""
+        if self.pace and budget.rate and (budget.unused or budget.unqueued):
+            self.pace.settle(lane.name, budget.rate, budget.unused, budget.unqueued)
+
+
+def lanes_of(providers: Mapping[Channel, Provider[Any]]) -> dict[Channel, Ways]:
+    """The lanes of each channel; the guardian is told by email and shares its lanes."""
+    found: dict[Channel, Ways] = {}
+    for channel, provider in providers.items():
+        own = Channel.EMAIL if channel is Channel.GUARDIAN else channel
+        several = members(provider)
+        lanes = tuple(Lane(own, one.name, one.sender[:100]) for one, _ in several)
+        found[channel] = Ways(lanes, tuple(weight for _, weight in several))
+    return found
+
+
+@lru_cache(maxsize=4096)
+def country_of(address: str) -> str | None:
+    """The country of an E.164 number as ISO 3166 names it, or its calling code (``+1``) where
+    several share one and the number does not tell; ``None`` for an email address."""
+    if "@" in address:
+        return None
+    try:
+        number = phonenumbers.parse(address)
+    except phonenumbers.NumberParseException:
+        return None
+    return phonenumbers.region_code_for_number(number) or f"+{number.country_code}"

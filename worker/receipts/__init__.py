@@ -1,0 +1,7 @@
+"""Use cases: what providers report, and asking them about what they did not."""
+
+from worker.receipts.apply import Receipts
+from worker.receipts.fetch import Fetching
+from worker.receipts.reconcile import Reconciliation
+
+__all__ = ["Fetching", "Receipts", "Reconciliation"]

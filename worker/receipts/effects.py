@@ -1,0 +1,147 @@
+"""What a report changes: its attempt, its message, the reminders in it, and its address."""
+
+import random
+from datetime import datetime
+
+import structlog
+from sqlalchemy import Connection
+
+from worker.core.cards import Channel
+from worker.core.life import LifeNotice
+from worker.core.outcomes import Outcome, OutcomeKind
+from worker.core.reminders import MessageState, ReminderState
+from worker.core.reports import News, Phase, Report, advances, after_failure
+from worker.core.retry import Next, RetryPolicy
+from worker.delivery.record import held_back, missed, sent, suppress
+from worker.store import attempts as attempt_store
+from worker.store import messages as message_store
+from worker.store import reminders as ledger
+from worker.store import suppressions
+from worker.store.attempts import Tried
+from worker.store.messages import Parcel
+
+log = structlog.get_logger(__name__)
+
+# After one of these an older notice of an event is no longer true, or no longer news.
+_NEWER = ("renewed", "confirmed", "renewal_not_effective", "renewal_failed", "suspended",
+          "recycled", "reassigned", "paused", "closed", "registration_resolved")  # fmt: skip
+
+
+def apply(
+    conn: Connection, one: Tried, report: Report, told: News, policy: RetryPolicy, now: datetime
+) -> None:
+    """Let ``report``, which says ``told``, have its effect on the attempt ``one``.
+
+    The message of ``one`` is locked. A repeated or overtaken report changes nothing, and any order
+    of reports leads to the same end.
+    """
+    at = min(report.occurred_at or now, now)
+    if told.opt_out:
+        _opt_out(conn, one, told.opt_out, now)
+    outcome = told.outcome
+    if outcome and outcome.kind is OutcomeKind.RECIPIENT_DEAD:
+        # Of a dead address nothing more is to be expected, whatever arrived there before.
+        suppress(conn, one.channel, one.address, outcome.code, now)
+    if one.phase is Phase.OPEN:
+        one = _taken(conn, one, report, policy, now)
+    if not advances(one.channel, one.phase, told.phase):
+        return
+    if told.phase is Phase.DELIVERED:
+        attempt_store.confirm(conn, one.id)
+        message_store.set_delivered(conn, one.message_id, str(one.provider_id), at)
+        ledger.delivered(conn, one.message_id, at, one.started_at)
+    elif outcome is not None:
+        _failed(conn, one, outcome, policy, now)
+
+
+def _opt_out(conn: Connection, one: Tried, reason: str, now: datetime) -> None:
+    by_email = Channel.EMAIL if one.channel is Channel.GUARDIAN else one.channel
+    suppressions.add(conn, by_email, {one.address: reason}, now, source="optout")
+
+
+def _taken(
+    conn: Connection, one: Tried, report: Report, policy: RetryPolicy, now: datetime
+) -> Tried:
+    """A report proves that the provider has it, even where the answer to the call was lost."""
+    provider_id = report.provider_id or f"attempt-{one.id}"
+    row = {
+        "attempt": one.id,
+        "outcome": OutcomeKind.ACCEPTED,
+        "code": "accepted",
+        "provider_id": provider_id,
+        "ended_at": now,
+    }
+    attempt_store.end(conn, [row])
+    # It took it in the call, whenever we hear of it.
+    sent(conn, one.message_id, one.channel, provider_id, one.started_at, policy, one.started_at)
+    return attempt_store.tried(conn, one.id) or one
+
+
+def _failed(
+    conn: Connection, one: Tried, outcome: Outcome, policy: RetryPolicy, now: datetime
+) -> None:
+    row = {
+        "attempt": one.id,
+        "outcome": outcome.kind,
+        "code": outcome.code,
+        "provider_id": one.provider_id,
+        "ended_at": now,
+    }
+    attempt_store.end(conn, [row])
+    if outcome.alarm:
+        log.error("alarm", cause=outcome.kind, code=outcome.code, message=one.message_id)
+    is_the_one = one.provider_id == one.message_provider_id
+    if not is_the_one or one.state not in (MessageState.SENT, MessageState.DELIVERED):
+        return
+    if other := attempt_store.also_taken(conn, one.message_id, one.id):
+        message_store.set_provider(conn, one.message_id, other)
+        return
+    _undelivered(conn, one, outcome, policy, now)
+
+
+def _undelivered(
+    conn: Connection, one: Tried, outcome: Outcome, policy: RetryPolicy, now: datetime
+) -> None:
+    """Nobody was told after all: once more later, or the other way."""
+    ledger.reopen(conn, one.message_id)
+    _end_overtaken(conn, one.message_id, now)
+    [parcel] = message_store.load(conn, [one.message_id])
+    following = _next(conn, parcel, outcome, policy, now)
+    if not parcel.items:
+        following = Next(MessageState.UNDELIVERED, None, outcome.code)
+    message_store.set_undelivered(conn, parcel.id, following.state, following.reason, following.at)
+    if outcome.kind is OutcomeKind.CONFIG_FAULT:
+        message_store.not_counted(conn, [parcel.id])
+    log.info("undelivered", channel=parcel.channel, code=outcome.code, state=following.state)
+    if following.at is not None or not parcel.items:
+        return
+    if outcome.kind in (OutcomeKind.MESSAGE_DEAD, OutcomeKind.CONFIG_FAULT):
+        missed(conn, parcel, parcel.items, outcome.code, now)
+        return
+    lost = held_back(conn, parcel, parcel.items, outcome.code, now)
+    if lost and outcome.kind is not OutcomeKind.RECIPIENT_DEAD:
+        log.error("alarm", cause="reminder_missed", reason=outcome.code, message=parcel.id)
+        ledger.miss(conn, [item.id for item in lost])
+
+
+def _next(
+    conn: Connection, parcel: Parcel, outcome: Outcome, policy: RetryPolicy, now: datetime
+) -> Next:
+    return after_failure(
+        outcome,
+        attempt_store.failed_behind(conn, parcel.id),
+        parcel.attempts,
+        now,
+        parcel.useful_until,
+        policy,
+        parcel.channel,
+        random.random(),  # noqa: S311 - spreads retries, keeps no secret
+    )
+
+
+def _end_overtaken(conn: Connection, message_id: int, now: datetime) -> None:
+    """Before a send only deadlines are looked at again: news of an event lasts until the next."""
+    [parcel] = message_store.load(conn, [message_id])
+    events = [item.id for item in parcel.items if isinstance(item.key.deadline, LifeNotice)]
+    for reminder, event in ledger.overtaken(conn, events, _NEWER).items():
+        ledger.end(conn, [reminder], ReminderState.SUPERSEDED, event, now)

@@ -1,0 +1,165 @@
+"""Open breakers: a row stands while a fault of our own configuration holds its messages back."""
+
+from collections import defaultdict
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, delete, func, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from worker.core.breaker import PREFIX, BreakerPolicy
+from worker.core.cards import Channel
+from worker.core.reminders import MessageState
+from worker.store.tables import breakers, messages
+
+
+@dataclass(frozen=True, slots=True)
+class Breaker:
+    """An open breaker. ``probe_at``: from when on one message is tried; ``held``: how many wait
+    (of all breakers with this code on this channel), where it was asked for."""
+
+    key: str
+    code: str
+    opened_at: datetime
+    probe_at: datetime
+    failures: int
+    held: int = 0
+
+    @property
+    def channel(self) -> str:
+        """The first part of the key; then come provider, country and sender, ``*`` for any."""
+        return self.key.split("/")[0]
+
+    @property
+    def reason(self) -> str:
+        """The reason of the messages that wait for it."""
+        return PREFIX + self.code
+
+
+def open_ones(conn: Connection) -> list[Breaker]:
+    """All open breakers, the oldest first, each with how many messages it holds."""
+    rows = conn.execute(select(breakers).order_by(breakers.c.opened_at)).all()
+    if not rows:
+        return []
+    counted = conn.execute(
+        select(messages.c.channel, messages.c.reason, func.count())
+        .where(messages.c.wake_at.is_not(None), messages.c.state == MessageState.HELD)
+        .group_by(messages.c.channel, messages.c.reason)
+    )
+    held: dict[tuple[str, str], int] = defaultdict(int)
+    for channel, reason, count in counted:
+        held[_lane_channel(channel), str(reason)] += count
+    found = [_breaker(row) for row in rows]
+    return [_breaker(row, held[b.channel, b.reason]) for row, b in zip(rows, found, strict=True)]
+
+
+def load(conn: Connection) -> dict[str, Breaker]:
+    """All open breakers by key."""
+    return {row.key: _breaker(row) for row in conn.execute(select(breakers))}
+
+
+def take_probe(conn: Connection, one: Breaker, message_id: int, until: datetime) -> bool:
+    """Let this message be the probe, unless another is; nobody else may be before ``until``."""
+    changed = conn.execute(
+        update(breakers)
+        .where(
+            breakers.c.key == one.key,
+            breakers.c.opened_at == one.opened_at,
+            breakers.c.probe_at == one.probe_at,
+        )
+        .values(probe_at=until, probe_message_id=message_id)
+    )
+    return changed.rowcount == 1
+
+
+def give_back(conn: Connection, one: Breaker, message_id: int) -> None:
+    """The message will not be sent now: let another be the probe."""
+    conn.execute(
+        update(breakers)
+        .where(breakers.c.key == one.key, breakers.c.probe_message_id == message_id)
+        .values(probe_at=one.probe_at, probe_message_id=None)
+    )
+
+
+def trip(
+    conn: Connection,
+    key: str,
+    code: str,
+    message_ids: Collection[int],
+    now: datetime,
+    policy: BreakerPolicy,
+) -> tuple[datetime, bool]:
+    """These messages met the fault ``code``: open the breaker ``key``, or keep it open for longer
+    if its probe is among them. Returns when one is tried next, and whether that is news."""
+    row = {
+        "key": key,
+        "code": code,
+        "opened_at": now,
+        "probe_at": now + policy.pause(1),
+        "failures": 1,
+    }
+    opened = _insert(conn).values(row).on_conflict_do_nothing().returning(breakers.c.key)
+    if conn.execute(opened).first() is not None:
+        return now + policy.pause(1), True
+    found = conn.execute(select(breakers).where(breakers.c.key == key).with_for_update()).one()
+    if found.probe_message_id not in message_ids:  # was on its way when the breaker opened
+        return found.probe_at, False
+    failures = found.failures + 1
+    probe_at = now + policy.pause(failures)
+    values = {"failures": failures, "probe_at": probe_at, "code": code, "probe_message_id": None}
+    conn.execute(update(breakers).where(breakers.c.key == key).values(values))
+    return probe_at, True
+
+
+def close(conn: Connection, probes: Sequence[int]) -> list[Breaker]:
+    """The provider answered these probes: close their breakers, and return them."""
+    gone = delete(breakers).where(breakers.c.probe_message_id.in_(probes)).returning(breakers)
+    return [_breaker(row) for row in conn.execute(gone)] if probes else []
+
+
+def unanswered(conn: Connection, probes: Sequence[int], again: datetime) -> None:
+    """Nobody knows what these probes would have shown: another is tried at ``again``."""
+    if probes:
+        conn.execute(
+            update(breakers)
+            .where(breakers.c.probe_message_id.in_(probes))
+            .values(probe_at=again, probe_message_id=None)
+        )
+
+
+def release(conn: Connection, closed: Breaker, now: datetime, limit: int) -> int:
+    """Make up to ``limit`` messages that waited for a breaker due now, the most urgent first;
+    returns how many there were."""
+    channels = [c for c in Channel if _lane_channel(c) == closed.channel]
+    waiting = (
+        select(messages.c.id)
+        .where(
+            messages.c.wake_at > now,
+            messages.c.state == MessageState.HELD,
+            messages.c.reason == closed.reason,
+            messages.c.channel.in_(channels),
+        )
+        .order_by(messages.c.useful_until, messages.c.id)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    changed = conn.execute(
+        update(messages).where(messages.c.id.in_(waiting)).values(next_attempt_at=now, wake_at=now)
+    )
+    return changed.rowcount
+
+
+def _lane_channel(channel: str) -> str:
+    """The guardian is told by email."""
+    return Channel.EMAIL if channel == Channel.GUARDIAN else channel
+
+
+def _insert(conn: Connection) -> Any:
+    dialect: Any = postgresql if conn.dialect.name == "postgresql" else sqlite
+    return dialect.insert(breakers)
+
+
+def _breaker(row: Row[Any], held: int = 0) -> Breaker:
+    return Breaker(row.key, row.code, row.opened_at, row.probe_at, row.failures, held)

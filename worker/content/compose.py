@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from worker.content.dates import deadline_words, short_date
-from worker.content.events import LOW
+from worker.content.events import ANSWERABLE, LOW
 from worker.content.letter import Letter, Notice, OperatorGuide
 from worker.core.cards import Channel, Holder, Language
 from worker.core.deadlines import GRAVITY, DeadlineKind
@@ -15,7 +15,8 @@ from worker.core.operators import OperatorPack, Way
 from worker.core.recheck import Item
 from worker.core.routes import Filled, Registered
 from worker.core.rules import Rules
-from worker.core.windows import address_of
+from worker.core.tokens import Links, Purpose
+from worker.core.windows import SILENT, address_of
 from worker.core.wording import GUARDIAN_EVENT, LIFE_EVENTS, days_left, event_for
 
 
@@ -26,14 +27,15 @@ def compose(
     rules: Rules,
     now: datetime,
     language: Language | None = None,
+    links: Links | None = None,
 ) -> Letter:
     """Everything ``holder`` is told at ``now`` about ``items``, most urgent first, in ``language``
-    (default: the holder's own).
+    (default: the holder's own). ``links``: to answer each notice of a deadline with.
 
     Every item's deadline must be in its card's ladder, as a recheck has made sure.
     """
     holder = replace(holder, language=language or holder.language)
-    notices = sorted((_notice(item, holder, rules, now) for item in items), key=_urgency)
+    notices = sorted((_notice(item, holder, rules, now, links) for item in items), key=_urgency)
     operators = dict.fromkeys(item.card.operator for item in items)
     return Letter(
         language=holder.language,
@@ -67,6 +69,8 @@ def _why(item: Item, rules: Rules) -> str:
     holder, channels = item.told, (Channel.SMS, Channel.EMAIL)
     if holder and not any(address_of(item.card, holder, channel) for channel in channels):
         return "no_address"
+    if item.why == SILENT:
+        return SILENT
     windows = rules.policies[item.card.kind].windows
     wanted = {w.name for w in windows if Channel.GUARDIAN in w.channels}
     return "last_day" if item.key.window in wanted else "suppressed"
@@ -100,7 +104,9 @@ def _urgency(notice: Notice) -> tuple[bool, int, int]:
     return over, max(notice.days, 0), GRAVITY.index(kind)
 
 
-def _notice(item: Item, holder: Holder, rules: Rules, now: datetime) -> Notice:
+def _notice(
+    item: Item, holder: Holder, rules: Rules, now: datetime, links: Links | None = None
+) -> Notice:
     card, subject, ends_on = item.card, item.key.deadline, item.card.plan_end
     if isinstance(subject, LifeNotice):
         on, event = item.key.on, subject.value
@@ -113,6 +119,7 @@ def _notice(item: Item, holder: Holder, rules: Rules, now: datetime) -> Notice:
         deadline = rules.ladder(card)[subject]
         on, days = deadline.on, days_left(deadline, now, holder.time_zone)
         event = event_for(subject, days)
+    answers = links if event in ANSWERABLE else None
     return Notice(
         event=event,
         operator=rules.pack(card.operator).name,
@@ -125,6 +132,8 @@ def _notice(item: Item, holder: Holder, rules: Rules, now: datetime) -> Notice:
         days=days,
         ends_on=ends_on,
         balance=None if card.balance is None else f"S/ {card.balance:.2f}",
+        renewed_link=answers.to(Purpose.RENEWED, item.id, now) if answers else None,
+        tomorrow_link=answers.to(Purpose.TOMORROW, item.id, now) if answers else None,
     )
 
 

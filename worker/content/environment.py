@@ -30,6 +30,7 @@ VARIABLES: Final = (
     "others",
     "guides",
     "unsubscribe",
+    "way_out",
 )
 
 

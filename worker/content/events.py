@@ -10,7 +10,10 @@ _ALL: Final = ("sms.txt", *_EMAIL)
 _RENEWALS: Final = frozenset(e for e in LIFE_EVENTS if e.startswith("renewal_"))
 # Known by the cycle in which the card ran low, not by a day a reader could use.
 LOW: Final = frozenset({"low_balance", "low_data"})
-_PAYABLE: Final = frozenset(DEADLINE_EVENTS) - {"line_lost"} | LOW | {"suspended", "renewal_failed"}
+PAYABLE: Final = frozenset(DEADLINE_EVENTS) - {"line_lost"} | LOW | {"suspended", "renewal_failed"}
+
+# Of which a holder can say: I have topped up, or tell me again tomorrow.
+ANSWERABLE: Final = frozenset(DEADLINE_EVENTS) & PAYABLE
 
 
 def parts_of(event: str) -> tuple[str, ...]:
@@ -23,6 +26,6 @@ TESTS: Final[Mapping[str, Callable[[str], bool]]] = {
     "deadline": frozenset(DEADLINE_EVENTS).__contains__,
     "life": frozenset(LIFE_EVENTS).__contains__,
     "renewal": _RENEWALS.__contains__,
-    "payable": _PAYABLE.__contains__,
+    "payable": PAYABLE.__contains__,
     "dated": lambda event: event not in LOW,
 }

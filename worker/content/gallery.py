@@ -1,14 +1,19 @@
 """All texts on one page for each language, for those who read and correct them."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Final
 
 from worker.content.events import parts_of
 from worker.content.render import Content, Sms
 from worker.content.samples import sample_letter
 from worker.core.cards import Language
+from worker.core.routes import NO_ROOM
 from worker.core.segments import GSM_PART, GSM_SINGLE, UCS2_PART, UCS2_SINGLE
+from worker.core.tokens import sample_link
 from worker.core.wording import ALL_EVENTS
+
+_LINK: Final = sample_link("https://v.example.com")
 
 _HEAD: Final = """\
 # Texts in {language}
@@ -43,6 +48,10 @@ def _page(content: Content, language: Language) -> Iterator[str]:
             sms = content.sms(letter)
             yield f"SMS ({cost(sms)}):\n"
             yield f"> {sms.text}\n"
+            if language not in NO_ROOM:
+                linked = content.sms(replace(letter, way_out=_LINK))
+                yield f"Where replies do not arrive ({cost(linked)}):\n"
+                yield f"> {linked.text}\n"
         email = content.email(letter)
         yield f"Subject: {email.subject}\n"
         yield f"```text\n{email.text}```\n"

@@ -17,7 +17,7 @@ class Notice:
     For a life event ``deadline_on`` is the day of the event, and ``ends_on`` the plan's end where
     it is known. ``balance`` is formatted, such as ``S/ 2.00``. ``holder`` and ``why``
     (``no_address``, ``suppressed``, ``silent`` or ``last_day``) are for the keeper of the card
-    book.
+    book. ``renewed_link`` and ``tomorrow_link`` lead to where the holder says so.
     """
 
     event: str
@@ -34,6 +34,8 @@ class Notice:
     receipt_ref: str | None = None
     holder: str | None = None
     why: str | None = None
+    renewed_link: str | None = None
+    tomorrow_link: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,11 @@ class OperatorGuide:
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """All that goes to one holder over one channel; ``notices``: most urgent first, never empty."""
+    """All that goes to one holder over one channel; ``notices``: most urgent first, never empty.
+
+    ``unsubscribe``: the link of an email. ``way_out``: that of an SMS, where a reply would not
+    arrive.
+    """
 
     language: Language
     signature: str
@@ -63,3 +69,4 @@ class Letter:
     notices: tuple[Notice, ...]
     guides: tuple[OperatorGuide, ...] = field(default=())
     unsubscribe: str | None = None
+    way_out: str | None = None

@@ -9,14 +9,17 @@ from worker.content.findings import Finding
 from worker.content.lint_letters import Letters
 from worker.content.lint_names import check_names
 from worker.content.lint_words import check_words
+from worker.content.pages import read_pages
 from worker.content.render import Content
 from worker.core.operators import OperatorPack
+from worker.errors import ConfigError
 
 
 def lint_templates(
-    directory: Path, signature: str, packs: Sequence[OperatorPack]
+    directory: Path, signature: str, packs: Sequence[OperatorPack], public_url: str | None = None
 ) -> tuple[Content, list[Finding]]:
-    """Look at every template below ``directory``, with ``signature`` and the operators ``packs``.
+    """Look at every template below ``directory``, with ``signature``, the operators ``packs`` and
+    links below ``public_url``.
 
     Returns what could be compiled too, so that others can ask which texts there are.
     """
@@ -24,8 +27,12 @@ def lint_templates(
     syntax = build({}, html=False)
     found = [_finding(error, "template") for error in errors]
     found += check_words(content.sources, syntax)
+    try:
+        found += check_words(read_pages(directory), syntax)
+    except ConfigError as error:
+        found.append(Finding("web", 0, "error", "template", "web", error.message))
     found += check_names(content.sources, syntax)
-    found += Letters(content, signature, tuple(packs)).check()
+    found += Letters(content, signature, tuple(packs), public_url=public_url).check()
     return content, sorted(set(_placed(directory, found)))
 
 

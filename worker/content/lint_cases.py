@@ -8,6 +8,7 @@ from typing import Final
 from worker.content.letter import Letter, Notice
 from worker.content.samples import bare, rich_letter, sample_letter, sample_notice
 from worker.core.cards import Kind, Language
+from worker.core.routes import NO_ROOM
 from worker.core.wording import ALL_EVENTS, EVENTS, GUARDIAN_EVENT, PAST
 
 _MANY: Final = 99
@@ -27,8 +28,11 @@ def days_of(event: str) -> tuple[int, ...]:
     return (-1, 0, 1) if event == GUARDIAN_EVENT else (-1, 0)
 
 
-def sms_cases(event: str, language: Language, operators: Sequence[str]) -> Iterator[Letter]:
-    """Every kind and operator alone and with one more card, and every operator with 99 more."""
+def sms_cases(
+    event: str, language: Language, operators: Sequence[str], link: str
+) -> Iterator[Letter]:
+    """Every kind and operator alone and with one more card, and every operator with 99 more; and
+    with a link, which goes with the languages that have room for it."""
     kinds = cycle(Kind)
     for days, operator in product(days_of(event), operators):
         for kind in Kind:
@@ -37,6 +41,9 @@ def sms_cases(event: str, language: Language, operators: Sequence[str]) -> Itera
                 yield _letter(one, language, others)
         many = sample_notice(event, language, operator=operator, kind=next(kinds), days=days)
         yield _letter(many, language, _MANY)
+        for one, others in product((many, bare(many)), (0, 1, _MANY)):
+            if language not in NO_ROOM:
+                yield replace(_letter(one, language, others), way_out=link)
 
 
 def mail_cases(event: str, language: Language, operators: Sequence[str]) -> Iterator[Letter]:

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import product
-from typing import Final
+from typing import Any, Final
 
 from worker.content.dates import full_date, long_date, short_date
 from worker.content.environment import build
@@ -18,11 +19,14 @@ from worker.content.tidy import one_line
 from worker.core.cards import Language
 from worker.core.operators import OperatorPack
 from worker.core.segments import GSM_BASIC, GSM_EXTENSION, Segments, measure
+from worker.core.tokens import sample_link
 from worker.core.wording import ALL_EVENTS, GUARDIAN_EVENT
 
 # What a text of ours must fit with; what does not fit with longer names is the configuration's.
 _SIGNATURE: Final = "Vigencia"
 _OPERATOR: Final = "Movistar"
+# The address of a host of 20 characters.
+_LINK: Final = sample_link("https://reminders.example.co")
 _GSM: Final = GSM_BASIC | GSM_EXTENSION
 _LATIN: Final = (Language.ES_PE, Language.EN)
 
@@ -32,26 +36,32 @@ _Flaw = tuple[Severity, str, str]
 
 @dataclass(frozen=True, slots=True)
 class Letters:
-    """The templates with the ``signature`` and the operators of the configuration."""
+    """The templates with the ``signature``, the operators and the address of the configuration."""
 
     content: Content
     signature: str
     packs: tuple[OperatorPack, ...]
     events: tuple[str, ...] = ALL_EVENTS
+    public_url: str | None = None
 
     def check(self) -> list[Finding]:
         """Render all there is to render; every flaw once for each template."""
         found: dict[tuple[str, str], Finding] = {}
-        ways_out = {language: self._way_out(language) for language in Language}
+        link = sample_link(self.public_url) if self.public_url else _LINK
+        ways_out = {
+            (language, end): self._way_out(language, end)
+            for language, end in product(Language, (None, link))
+        }
         names = [*(pack.name for pack in self.packs), _OPERATOR]
         for event, language in product(self.events, Language):
             for part in parts_of(event):
                 name = template_name(event, language, part)
                 if name not in self.content.templates:
                     continue  # told already
-                cases = sms_cases if part == "sms.txt" else mail_cases
+                cases = partial(sms_cases, link=link) if part == "sms.txt" else mail_cases
                 for letter in cases(event, language, tuple(dict.fromkeys(names))):
-                    for one in self._flaws(letter, name, part, ways_out[language]):
+                    out = ways_out[language, letter.way_out]
+                    for one in self._flaws(letter, name, part, out):
                         found.setdefault((one.file, one.rule), one)
         return list(found.values())
 
@@ -71,19 +81,19 @@ class Letters:
         for severity, rule, what in flaws:
             yield Finding(name, 0, severity, rule, key, what)
 
-    def _way_out(self, language: Language) -> str | None:
-        """The words that end every SMS of a language: ``out`` of its shared file."""
+    def _way_out(self, language: Language, link: str | None) -> str | None:
+        """What ends every SMS of a language, words or a link: ``out`` of its shared file."""
         name = f"{SHARED}/{language}/sms.j2"
         try:
-            module = build(self.content.sources, html=False).get_template(name).module
+            module: Any = build(self.content.sources, html=False).get_template(name).module
+            return str(module.out(link)) or None
         except Exception:  # whatever is wrong with it is told where it is compiled
             return None
-        return str(getattr(module, "out", "")) or None
 
     def _cost(self, letter: Letter, text: str) -> Iterator[_Flaw]:
         cost, first = measure(text), letter.notices[0]
         if cost.segments > 1:
-            ours = replace(letter, signature=_SIGNATURE)
+            ours = replace(letter, signature=_SIGNATURE, way_out=letter.way_out and _LINK)
             named = replace(first, operator=_OPERATOR)
             plain = replace(ours, notices=(named, *letter.notices[1:]))
             if self._segments(plain).segments > 1:
@@ -91,12 +101,16 @@ class Letters:
             elif self._segments(ours).segments > 1:
                 what = f"the operator's name {first.operator!r} makes it {cost.segments} segments"
                 yield "warning", "segments", f"{what} ({cost.units} units)"
+            elif self._segments(replace(ours, way_out=letter.way_out)).segments > 1:
+                what = f"links below {self.public_url} make it {cost.segments} segments"
+                yield "warning", "segments", f"{what} ({cost.units} units): a shorter address helps"
             else:
                 what = f"the signature {letter.signature!r} makes it {cost.segments} segments"
                 yield "warning", "segments", f"{what} ({cost.units} units)"
         if letter.language in _LATIN and cost.encoding != "GSM-7":
             odd = "".join(sorted(set(text) - _GSM))
-            named_odd = set(odd) <= set(letter.signature + first.operator)
+            ours_not = letter.signature + first.operator + (letter.way_out or "")
+            named_odd = set(odd) <= set(ours_not)
             where = " (of the signature or an operator)" if named_odd else ""
             yield (
                 "warning" if named_odd else "error",

@@ -6,6 +6,7 @@ from datetime import date, timedelta
 from typing import Final
 
 from worker.content.dates import deadline_words
+from worker.content.events import ANSWERABLE
 from worker.content.letter import Letter, Notice, OperatorGuide
 from worker.core.cards import Kind, Language
 from worker.core.deadlines import DeadlineKind
@@ -26,6 +27,7 @@ SAMPLE_DAYS: Final = {
 }
 REASONS: Final = ("no_address", "suppressed", "silent", "last_day")
 TODAY: Final = date(2026, 6, 12)
+_SITE: Final = "https://vigencia.example.com"
 # The plan's end in days from the sample's today, where an event speaks of it.
 _ENDS: Final = {
     "renewal_recorded": 30,
@@ -73,12 +75,15 @@ def sample_notice(
         receipt_ref="R-20260612" if event.startswith("renewal_") else None,
         holder=_NAMES[language] if guardian else None,
         why=REASONS[0] if guardian else None,
+        renewed_link=f"{_SITE}/renewed" if event in ANSWERABLE else None,
+        tomorrow_link=f"{_SITE}/tomorrow" if event in ANSWERABLE else None,
     )
 
 
 def bare(notice: Notice) -> Notice:
     """The same without all that may be unknown."""
-    return replace(notice, plan=None, ends_on=None, balance=None, receipt_ref=None)
+    known = replace(notice, plan=None, ends_on=None, balance=None, receipt_ref=None)
+    return replace(known, renewed_link=None, tomorrow_link=None)
 
 
 def _deadline(event: str) -> str:
@@ -114,7 +119,7 @@ def sample_letter(event: str, language: Language, *, others: int = 0) -> Letter:
             OperatorGuide("Claro", "123", "https://operator.example.com", date(2026, 1, 31)),
             OperatorGuide("Movistar"),
         ),
-        unsubscribe="https://vigencia.example.com/stop",
+        unsubscribe=f"{_SITE}/stop",
     )
 
 

@@ -35,6 +35,7 @@ def variables(letter: Letter) -> dict[str, Any]:
         "others": len(notices) - 1,
         "guides": tuple(_guide(guide) for guide in letter.guides),
         "unsubscribe": _optional(letter.unsubscribe),
+        "way_out": _optional(letter.way_out),
     }
 
 
@@ -54,6 +55,8 @@ def _notice(notice: Notice) -> Notice:
         receipt_ref=_optional(notice.receipt_ref),
         holder=_optional(notice.holder),
         why=_optional(notice.why),
+        renewed_link=_optional(notice.renewed_link),
+        tomorrow_link=_optional(notice.tomorrow_link),
     )
 
 

@@ -10,6 +10,7 @@ from worker.sandbox.credentials import HOST, PORT
 from worker.sandbox.fault_rules import FaultRuleError, Rule, parse_rules
 from worker.sandbox.server import serve
 from worker.sandbox.state import SandboxSettings
+from worker.sandbox.webhooks import Webhooks, is_here
 
 
 def main() -> int:
@@ -21,6 +22,7 @@ def main() -> int:
             seed=args.seed,
             clock_file=args.clock_file,
             faults=args.faults,
+            webhooks=Webhooks(events_url=args.events_url, inbound_url=args.inbound_url),
         )
         serve(args.host, args.port, settings, on_ready=lambda port: _tell(args.port_file, port))
     except VigenciaError as error:
@@ -41,7 +43,15 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=0, help="for the draws of the fault plan")
     parser.add_argument("--clock-file", type=Path, help="holds the present, ISO 8601")
     parser.add_argument("--faults", type=_rules, default=(), help="a JSON list of fault rules")
+    parser.add_argument("--events-url", type=_here, help="takes the events of emails")
+    parser.add_argument("--inbound-url", type=_here, help="takes what holders write")
     return parser.parse_args()
+
+
+def _here(url: str) -> str:
+    if not is_here(url):
+        raise argparse.ArgumentTypeError("an http address on this machine")
+    return url
 
 
 def _rules(text: str) -> tuple[Rule, ...]:

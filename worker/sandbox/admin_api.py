@@ -8,7 +8,9 @@ from aiohttp import web
 
 from worker.sandbox.fault_rules import FaultRuleError, parse_rules
 from worker.sandbox.faults import FaultPlan
-from worker.sandbox.state import SANDBOX, Email, Sandbox, Sms
+from worker.sandbox.messages import Email, Sms
+from worker.sandbox.state import SANDBOX, Sandbox
+from worker.sandbox.webhooks import WebhooksError, changed
 
 _LATENCY_MAX_MS = 60_000
 
@@ -20,6 +22,9 @@ def routes() -> list[web.RouteDef]:
         web.get("/sandbox/faults", _faults),
         web.put("/sandbox/faults", _set_faults),
         web.put("/sandbox/latency", _set_latency),
+        web.get("/sandbox/webhooks", _webhooks),
+        web.post("/sandbox/webhooks", _set_webhooks),
+        web.post("/sandbox/inbound", _inbound),
         web.get("/sandbox/mailbox", _mailbox),
         web.get("/sandbox/record", _record),
         web.post("/sandbox/reset", _reset),
@@ -67,6 +72,38 @@ async def _set_latency(request: web.Request) -> web.Response:
     return web.json_response({"ms": value})
 
 
+async def _webhooks(request: web.Request) -> web.Response:
+    return web.json_response(request.app[SANDBOX].callbacks.webhooks.as_json())
+
+
+async def _set_webhooks(request: web.Request) -> web.Response:
+    """Take an object with some of the fields of ``Webhooks``; the others stay as they are."""
+    callbacks = request.app[SANDBOX].callbacks
+    try:
+        callbacks.webhooks = changed(callbacks.webhooks, await _body(request))
+    except WebhooksError as problem:
+        return web.json_response({"error": str(problem)}, status=400)
+    return web.json_response(callbacks.webhooks.as_json())
+
+
+async def _inbound(request: web.Request) -> web.Response:
+    """Take ``{"from": number, "body": text}``, perhaps with ``"OptOutType"`` and ``"to"``: a holder
+    writes. Answers ``{"status": int or null, "answer": text}``: what our end said to it."""
+    callbacks, given = request.app[SANDBOX].callbacks, await _body(request)
+    names = {"from": "From", "body": "Body", "to": "To", "OptOutType": "OptOutType"}
+    if (
+        not isinstance(given, dict)
+        or not {"from", "body"} <= given.keys() <= names.keys()
+        or not all(isinstance(value, str) for value in given.values())
+    ):
+        problem = f"the body must be an object of texts: {list(names)}, at least the first two"
+        return web.json_response({"error": problem}, status=400)
+    if callbacks.webhooks.inbound_url is None:
+        return web.json_response({"error": "inbound_url is not set"}, status=409)
+    status, answer = await callbacks.inbound({names[name]: v for name, v in given.items()})
+    return web.json_response({"status": status, "answer": answer})
+
+
 async def _mailbox(request: web.Request) -> web.Response:
     """``{"sms": {number: [...]}, "email": {address: [...]}}``, oldest first; ``?to=`` picks one."""
     wanted = request.query.get("to")
@@ -83,7 +120,8 @@ async def _mailbox(request: web.Request) -> web.Response:
 
 
 async def _record(request: web.Request) -> web.Response:
-    """``{"messages": [...], "counters": {...}}``: all that was accepted, in order."""
+    """``{"messages": [...], "counters": {...}, "callbacks": {...}}``: all that was accepted, in
+    order, and what was reported of it."""
     sandbox = request.app[SANDBOX]
     counters = sandbox.counters
     return web.json_response(
@@ -95,6 +133,7 @@ async def _record(request: web.Request) -> web.Response:
                 "refused": counters.refused,
                 "faults": counters.faults,
             },
+            "callbacks": sandbox.callbacks.counts(),
         }
     )
 
@@ -151,5 +190,6 @@ def _entry(message: Sms | Email) -> dict[str, object]:
         "text": message.body if isinstance(message, Sms) else message.subject,
         "digest": message.digest,
         "attempt": message.attempt,
+        "ending": message.ending.status if isinstance(message, Sms) else message.ending,
         "created": message.created.isoformat(),
     }

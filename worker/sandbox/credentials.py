@@ -8,6 +8,15 @@ API_KEY: Final = "SG.sandbox-key"
 MESSAGING_SERVICE_SID: Final = "MG00000000000000005a4db0c500000000"
 # Twilio: test credentials name this number as one that may send.
 SENDER: Final = "+15005550006"
+# What the sandbox's events are signed with (a scalar on P-256), and its other half in base64.
+EVENTS_PRIVATE_KEY: Final = 0x5A4DB0C55A4DB0C55A4DB0C55A4DB0C5
+EVENTS_PUBLIC_KEY: Final = (
+    "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEQRH/pjl3dUDTW1n7/Z046YMJ+GH8z/cRs6gQKfBjczJkAavZ"
+    "xM0Qxg1NGDuD3EV+aHz+leBSo7q7OHTg+o4zmA=="
+)
+
+# What links are signed with while nothing leaves this machine.
+SECRET_KEY: Final = "sandbox-links-sandbox-links-sandbox"  # noqa: S105  public by design
 
 HOST: Final = "127.0.0.1"
 PORT: Final = 8825

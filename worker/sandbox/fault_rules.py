@@ -2,7 +2,8 @@
 
 A rule is an object with ``channel``, ``kind``, at least one of ``rate`` (0..1), ``times`` (how
 often it may fire) and ``to`` (an address), and the options of its kind; all that it names must
-hold. ``on`` is ``create`` (the default), ``fetch`` or ``list``.
+hold. ``on`` is ``create`` (the default), ``fetch`` or ``list``. The kinds of ``LATER`` strike a
+message that was accepted: they show in its status and its events.
 """
 
 from collections.abc import Callable, Mapping
@@ -11,7 +12,7 @@ from typing import Any, Final, Literal
 
 Channel = Literal["sms", "email"]
 Operation = Literal["create", "fetch", "list"]
-Phase = Literal["before", "after"]
+Phase = Literal["before", "after", "later"]
 
 # Each kind's options with their defaults.
 KINDS: Final[Mapping[str, Mapping[str, float | str]]] = {
@@ -27,6 +28,21 @@ KINDS: Final[Mapping[str, Mapping[str, float | str]]] = {
     "html_after": {"status": 502},
     "code": {"code": 0, "status": 400, "message": "Refused by a fault rule"},
     "slow": {"extra_ms": 1000},
+    "undelivered": {"code": 30003},
+    "failed": {"code": 30008},
+    "bounce": {},
+    "blocked": {},
+    "dropped": {},
+    "deferred": {},
+    "spamreport": {},
+    "unsubscribe": {},
+    "group_unsubscribe": {},
+}
+# What can befall an accepted message, and on which channel.
+LATER: Final[Mapping[str, Channel]] = {
+    **dict.fromkeys(("undelivered", "failed"), "sms"),
+    **dict.fromkeys(("bounce", "blocked", "dropped", "deferred"), "email"),
+    **dict.fromkeys(("spamreport", "unsubscribe", "group_unsubscribe"), "email"),
 }
 _COMMON: Final = ("channel", "kind", "on", "rate", "times", "to")
 
@@ -54,7 +70,10 @@ class Rule:
 
     @property
     def phase(self) -> Phase:
-        """Whether it strikes before the call was processed, or after it was accepted."""
+        """Whether it strikes before the call was processed, after the message was accepted, or
+        the message itself, later."""
+        if self.kind in LATER:
+            return "later"
         return "after" if self.kind.endswith("_after") else "before"
 
     def as_json(self) -> dict[str, object]:
@@ -130,7 +149,11 @@ def _problems(item: dict[str, Any]) -> list[str]:
     ]
     if not item.keys() & {"rate", "times", "to"}:
         found.append('one of "rate", "times" and "to" must say when it strikes')
-    if "code" in options and "code" not in item:
+    if LATER.get(kind, channel) != channel:
+        found.append(f"{kind} is not something that happens on {channel}")
+    if kind in LATER and item.get("on", "create") != "create":
+        found.append(f'"on" can only be "create" for {kind}')
+    if kind == "code" and "code" in options and "code" not in item:
         found.append('"code" is missing: the Twilio error to answer with')
     if channel == "email" and item.get("on", "create") != "create":
         found.append('"on" can only be "create" for email')

@@ -37,11 +37,17 @@ class SandboxProcess:
         seed: int = 0,
         clock_file: Path | None = None,
         faults: Sequence[Rule] = (),
+        events_url: str | None = None,
+        inbound_url: str | None = None,
         wait_s: float = 20,
     ) -> None:
         self._options = [f"--port={port}", f"--latency-ms={latency_ms}", f"--seed={seed}"]
         if clock_file is not None:
             self._options.append(f"--clock-file={clock_file.resolve()}")
+        if events_url is not None:
+            self._options.append(f"--events-url={events_url}")
+        if inbound_url is not None:
+            self._options.append(f"--inbound-url={inbound_url}")
         self._options.append(f"--faults={json.dumps([rule.as_json() for rule in faults])}")
         self._wait_s = wait_s
         self._child: subprocess.Popen[bytes] | None = None

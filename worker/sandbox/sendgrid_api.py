@@ -12,9 +12,10 @@ from aiohttp import web
 from worker.sandbox.credentials import API_KEY
 from worker.sandbox.exchange import Dialect, exchange, html_page
 from worker.sandbox.faults import Call
+from worker.sandbox.messages import Email
 from worker.sandbox.sendgrid_fields import Problem
 from worker.sandbox.sendgrid_rules import merged, problems, recipients
-from worker.sandbox.state import SANDBOX, Email, Sandbox
+from worker.sandbox.state import SANDBOX, Sandbox
 
 # sendgrid-oai: the total message size may not exceed 30 MB.
 BODY_LIMIT: Final = 30 * 1024 * 1024
@@ -76,6 +77,7 @@ def _accept(sandbox: Sandbox, mail: Any) -> web.Response:
     bodies = {block["type"]: block["value"] for block in reversed(mail["content"])}
     for block in mail["personalizations"]:
         for address in recipients(block):
+            rule = sandbox.later_fault("email", address)
             email = Email(
                 id=message_id,
                 to=address,
@@ -86,6 +88,7 @@ def _accept(sandbox: Sandbox, mail: Any) -> web.Response:
                 custom_args=merged(mail, block, "custom_args"),
                 headers=merged(mail, block, "headers"),
                 created=now,
+                ending=rule.kind if rule else "delivered",
             )
             sandbox.accept_email(email)
     return web.Response(status=202, headers={"X-Message-Id": message_id})

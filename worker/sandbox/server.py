@@ -18,8 +18,13 @@ def build_app(settings: SandboxSettings) -> web.Application:
     """The whole application; raises ``ConfigError`` when the clock file cannot be read."""
     app = web.Application(client_max_size=sendgrid_api.BODY_LIMIT + 1)
     app[SANDBOX] = Sandbox(settings)
+    app.on_cleanup.append(_end_callbacks)
     app.add_routes([*admin_api.routes(), *twilio_api.routes(), *sendgrid_api.routes()])
     return app
+
+
+async def _end_callbacks(app: web.Application) -> None:
+    await app[SANDBOX].callbacks.close()
 
 
 async def start(host: str, port: int, settings: SandboxSettings) -> tuple[web.AppRunner, int]:

@@ -1,18 +1,17 @@
 """What the sandbox has been told, in memory: every accepted message, and the counters."""
 
-import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from pathlib import Path
-from urllib.parse import parse_qs, urlsplit
 
 from aiohttp import web
 
+from worker.sandbox.callbacks import Callbacks
 from worker.sandbox.clock import Clock
-from worker.sandbox.fault_rules import Rule
-from worker.sandbox.faults import FaultPlan
+from worker.sandbox.fault_rules import Channel, Rule
+from worker.sandbox.faults import Call, FaultPlan
+from worker.sandbox.messages import Email, Sms
+from worker.sandbox.webhooks import DEFAULT, Webhooks
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,64 +22,7 @@ class SandboxSettings:
     seed: int = 0
     clock_file: Path | None = None
     faults: tuple[Rule, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Sms:
-    """One accepted Messages resource. ``sender`` is ``None`` where a service is to choose it."""
-
-    id: str
-    to: str
-    sender: str | None
-    service_sid: str | None
-    body: str
-    segments: int
-    media: int
-    status_callback: str | None
-    validity_s: int
-    created: datetime
-
-    @property
-    def attempt(self) -> str | None:
-        """The ``a`` query parameter of the status callback."""
-        if self.status_callback is None:
-            return None
-        values = parse_qs(urlsplit(self.status_callback).query).get("a")
-        return values[0] if values else None
-
-    @property
-    def digest(self) -> str:
-        """SHA-256 of the text, to tell repetitions apart from different messages."""
-        return _digest(self.body)
-
-
-@dataclass(frozen=True, slots=True)
-class Email:
-    """One accepted email to one address; ``id`` is the ``X-Message-Id`` of its request."""
-
-    id: str
-    to: str
-    sender: str
-    subject: str
-    text: str
-    html: str
-    custom_args: Mapping[str, str]
-    headers: Mapping[str, str]
-    created: datetime
-
-    @property
-    def attempt(self) -> str | None:
-        """The custom argument ``a``, or ``attempt``."""
-        return self.custom_args.get("a") or self.custom_args.get("attempt")
-
-    @property
-    def digest(self) -> str:
-        """SHA-256 of subject, text and HTML."""
-        return _digest("\0".join((self.subject, self.text, self.html)))
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+    webhooks: Webhooks = DEFAULT
 
 
 @dataclass(slots=True)
@@ -102,10 +44,12 @@ class Sandbox:
     def __init__(self, settings: SandboxSettings) -> None:
         self.settings = settings
         self.clock = Clock(settings.clock_file)
+        self.callbacks = Callbacks(self.clock, settings.webhooks, settings.seed)
         self.reset()
 
     def reset(self) -> None:
-        """Forget every message and counter; faults and latency are as at the start."""
+        """Forget every message and counter; faults, latency and webhooks are as at the start."""
+        self.callbacks.reset(self.settings.webhooks)
         self.latency_ms = self.settings.latency_ms
         self.plan = FaultPlan(self.settings.faults, self.settings.seed)
         self.counters = Counters()
@@ -113,15 +57,24 @@ class Sandbox:
         self.sms_by_id: dict[str, Sms] = {}
         self.sms_by_number: defaultdict[str, list[Sms]] = defaultdict(list)
 
+    def later_fault(self, channel: Channel, address: str) -> Rule | None:
+        """What befalls a message after it was accepted, if anything."""
+        rule = self.plan.pick(Call(channel, "create", (address,)), "later")
+        if rule is not None:
+            self.counters.faults[rule.kind] += 1
+        return rule
+
     def accept_sms(self, sms: Sms) -> None:
-        """Keep a message that Twilio would have accepted."""
+        """Keep a message that Twilio would have accepted, and report what becomes of it."""
         self.log.append(sms)
         self.sms_by_id[sms.id] = sms
         self.sms_by_number[sms.to].append(sms)
+        self.callbacks.sms(sms)
 
     def accept_email(self, email: Email) -> None:
-        """Keep an email that SendGrid would have accepted."""
+        """Keep an email that SendGrid would have accepted, and report what becomes of it."""
         self.log.append(email)
+        self.callbacks.email(email)
 
 
 SANDBOX = web.AppKey("sandbox", Sandbox)

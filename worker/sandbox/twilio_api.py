@@ -14,7 +14,9 @@ from worker.core.segments import measure
 from worker.sandbox.credentials import ACCOUNT_SID, AUTH_TOKEN
 from worker.sandbox.exchange import Dialect, exchange
 from worker.sandbox.faults import Call
-from worker.sandbox.state import SANDBOX, Sandbox, Sms
+from worker.sandbox.lifecycle import DELIVERED, Ending
+from worker.sandbox.messages import Sms
+from worker.sandbox.state import SANDBOX, Sandbox
 from worker.sandbox.twilio_list import list_messages
 from worker.sandbox.twilio_message import API_VERSION, error, resource
 from worker.sandbox.twilio_rules import VALIDITY_MAX_S, Refusal, refusal
@@ -99,6 +101,7 @@ def _accept(sandbox: Sandbox, form: Mapping[str, str], media: int) -> web.Respon
     if refused := refusal(form):
         return _refuse(refused)
     body, now = form.get("Body", ""), sandbox.clock.now()
+    rule = sandbox.later_fault("sms", form["To"])
     sms = Sms(
         id=f"SM{uuid4().hex}",
         to=form["To"],
@@ -110,6 +113,7 @@ def _accept(sandbox: Sandbox, form: Mapping[str, str], media: int) -> web.Respon
         status_callback=form.get("StatusCallback") or None,
         validity_s=int(form.get("ValidityPeriod") or VALIDITY_MAX_S),
         created=now,
+        ending=Ending(rule.kind, rule.code) if rule else DELIVERED,
     )
     sandbox.accept_sms(sms)
     return web.json_response(resource(sms, now), status=201)

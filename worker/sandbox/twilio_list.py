@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 from typing import Final
 from urllib.parse import urlencode
 
-from worker.sandbox.state import Sandbox, Sms
+from worker.sandbox.messages import Sms
+from worker.sandbox.state import Sandbox
 from worker.sandbox.twilio_message import ACCOUNT_PATH, progress, resource
 from worker.sandbox.twilio_rules import Refusal
 

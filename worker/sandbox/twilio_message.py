@@ -6,12 +6,12 @@ Source: twilio-oai, schema ``api.v2010.account.message`` and ``message_enum_stat
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from email.utils import format_datetime
-from typing import Final, Literal
+from typing import Final
 
 from aiohttp import web
 
 from worker.sandbox.credentials import ACCOUNT_SID, SENDER
-from worker.sandbox.state import Sms
+from worker.sandbox.messages import Sms
 
 API_VERSION: Final = "2010-04-01"
 ACCOUNT_PATH: Final = f"/{API_VERSION}/Accounts/{ACCOUNT_SID}"
@@ -24,24 +24,36 @@ DELIVERED_AFTER: Final = timedelta(seconds=5)
 class Progress:
     """Where a message is; ``sent`` is ``None`` until it left, as its ``date_sent`` is."""
 
-    status: Literal["accepted", "queued", "sent", "delivered"]
+    status: str
     updated: datetime
     sent: datetime | None
     sender: str | None
 
 
 def progress(sms: Sms, now: datetime) -> Progress:
-    """The state of ``sms`` at ``now``.
+    """The state of ``sms`` at ``now``: what its callbacks told, or the time that has passed.
 
     Twilio: a message of a Messaging Service is ``accepted`` and has no sender until one is
     chosen; here that happens when it is sent.
     """
-    sent, delivered = sms.created + SENT_AFTER, sms.created + DELIVERED_AFTER
-    if now >= delivered:
-        return Progress("delivered", delivered, sent, sms.sender or SENDER)
-    if now >= sent:
-        return Progress("sent", sent, sent, sms.sender or SENDER)
+    sender = sms.sender or SENDER
+    sent = _instant(sms, "sent", SENT_AFTER, now)
+    ended = _instant(sms, sms.ending.status, DELIVERED_AFTER, now)
+    if sms.ending.status == "failed":
+        sent = None
+    if ended is not None:
+        return Progress(sms.ending.status, ended, sent, sender)
+    if sent is not None:
+        return Progress("sent", sent, sent, sender)
     return Progress("queued" if sms.sender else "accepted", sms.created, None, sms.sender)
+
+
+def _instant(sms: Sms, status: str, after: timedelta, now: datetime) -> datetime | None:
+    """When ``sms`` came to ``status``, ``None`` if that is still to come."""
+    told, due = sms.reached.get(status), sms.created + after
+    if told is not None:
+        return min(told, due)
+    return due if now >= due else None
 
 
 def resource(sms: Sms, now: datetime) -> dict[str, object]:
@@ -56,7 +68,7 @@ def resource(sms: Sms, now: datetime) -> dict[str, object]:
         "date_sent": format_datetime(state.sent) if state.sent else None,
         "date_updated": format_datetime(state.updated),
         "direction": "outbound-api",
-        "error_code": None,
+        "error_code": sms.ending.code if state.status == sms.ending.status else None,
         "error_message": None,
         "from": state.sender,
         "messaging_service_sid": sms.service_sid,

@@ -1,0 +1,45 @@
+"""What becomes of an accepted message: the statuses and events that follow, in their order."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+# An event, and what SendGrid says beside it. Its fields: "Event Webhook reference".
+Event = tuple[str, Mapping[str, str]]
+
+_PROCESSED: Final[Event] = ("processed", {})
+_DELIVERED: Final[Event] = ("delivered", {"response": "250 OK"})
+_BOUNCE: Final = {"status": "5.1.1", "reason": "550 5.1.1 The mailbox does not exist"}
+_BLOCKED: Final = {"status": "4.7.1", "reason": "451 4.7.1 Try again later"}
+_DROPPED: Final = {"reason": "Bounced Address", "status": "5.0.0"}
+# "attempt" is SendGrid's own word here: the number of tries.
+_DEFERRED: Final = {"response": "451 4.3.0 Try again later", "attempt": "1"}
+
+# What follows an accepted email, by the kind of the fault rule that struck it.
+EMAIL: Final[Mapping[str, tuple[Event, ...]]] = {
+    "delivered": (_PROCESSED, _DELIVERED),
+    "bounce": (_PROCESSED, ("bounce", {**_BOUNCE, "type": "bounce"})),
+    "blocked": (_PROCESSED, ("bounce", {**_BLOCKED, "type": "blocked"})),
+    "dropped": (("dropped", _DROPPED),),
+    "deferred": (_PROCESSED, ("deferred", _DEFERRED), _DELIVERED),
+    "spamreport": (_PROCESSED, _DELIVERED, ("spamreport", {})),
+    "unsubscribe": (_PROCESSED, _DELIVERED, ("unsubscribe", {})),
+    "group_unsubscribe": (_PROCESSED, _DELIVERED, ("group_unsubscribe", {})),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How an SMS ends: ``delivered``, ``undelivered`` or ``failed``, the last two with Twilio's
+    code. A failed one never left."""
+
+    status: str = "delivered"
+    code: int | None = None
+
+    @property
+    def statuses(self) -> tuple[str, ...]:
+        """Twilio's words from ``queued`` to the end."""
+        return ("queued", *(() if self.status == "failed" else ("sent",)), self.status)
+
+
+DELIVERED: Final = Ending()

@@ -1,0 +1,72 @@
+"""What the sandbox keeps of an accepted message."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from urllib.parse import parse_qs, urlsplit
+
+from worker.sandbox.lifecycle import DELIVERED, Ending
+
+
+@dataclass(frozen=True, slots=True)
+class Sms:
+    """One accepted Messages resource. ``sender`` is ``None`` where a service is to choose it."""
+
+    id: str
+    to: str
+    sender: str | None
+    service_sid: str | None
+    body: str
+    segments: int
+    media: int
+    status_callback: str | None
+    validity_s: int
+    created: datetime
+    ending: Ending = DELIVERED
+    # When it reached which status, where somebody is told of it.
+    reached: dict[str, datetime] = field(default_factory=dict, compare=False)
+
+    @property
+    def attempt(self) -> str | None:
+        """The ``a`` query parameter of the status callback."""
+        if self.status_callback is None:
+            return None
+        values = parse_qs(urlsplit(self.status_callback).query).get("a")
+        return values[0] if values else None
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the text, to tell repetitions apart from different messages."""
+        return _digest(self.body)
+
+
+@dataclass(frozen=True, slots=True)
+class Email:
+    """One accepted email to one address; ``id`` is the ``X-Message-Id`` of its request."""
+
+    id: str
+    to: str
+    sender: str
+    subject: str
+    text: str
+    html: str
+    custom_args: Mapping[str, str]
+    headers: Mapping[str, str]
+    created: datetime
+    # A key of ``lifecycle.EMAIL``.
+    ending: str = "delivered"
+
+    @property
+    def attempt(self) -> str | None:
+        """The custom argument ``a``, or ``attempt``."""
+        return self.custom_args.get("a") or self.custom_args.get("attempt")
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of subject, text and HTML."""
+        return _digest("\0".join((self.subject, self.text, self.html)))
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()

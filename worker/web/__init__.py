@@ -1,0 +1,1 @@
+"""The web process: what providers and holders tell us over HTTP."""

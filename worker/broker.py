@@ -9,6 +9,8 @@ from pydantic import SecretStr
 from worker.errors import UnreachableError
 
 NAMESPACE = "vigencia"
+# One for each kind of work: a slow one keeps no other waiting.
+QUEUES = ("checks", "sms", "email", "reconcile")
 
 # A hint older than this was overtaken by the sweep long ago.
 _OLDEST_HINT_MS = 3_600_000

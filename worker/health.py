@@ -14,8 +14,10 @@ from worker.errors import VigenciaError
 from worker.gateways import Mode
 from worker.paths import config_dir, templates_dir
 from worker.rules import load_vocabulary
+from worker.store import breakers
 from worker.store.engine import reading
 from worker.store.migrate import head, revision
+from worker.web.signatures import sendgrid_key
 
 # A value that nobody has looked at for half a year may have changed.
 _STALE = timedelta(days=180)
@@ -72,19 +74,44 @@ def _queue(app: App) -> Iterator[Finding]:
 
 def _providers(app: App) -> Iterator[Finding]:
     for channel, mode in app.gateways.modes.items():
-        hint = f"set the {'TWILIO' if channel == 'sms' else 'SENDGRID'}_ variables"
+        hint = f"set the {'TWILIO_' if channel == 'sms' else 'SENDGRID_ or SMTP_'} variables"
         if mode is Mode.LIVE:
-            yield Finding(channel, "ok", "live: messages reach real people")
+            message = f"live: messages reach real people, {app.gateways.through(channel)}"
+            yield Finding(channel, "ok", message)
         elif mode is Mode.OFF:
             yield Finding(channel, "warning", "off: its reminders go over the other channel", hint)
         else:
-            message = f"sandbox at {app.settings.sandbox.url}: nothing reaches a real person"
+            where = app.gateways.through(channel)
+            message = f"sandbox at {app.settings.sandbox.url}, {where}: nobody real is reached"
             yield Finding(channel, "warning", message, f"to go live, {hint}")
     try:
         require_sandbox(app)
     except VigenciaError as error:
         hint = f"{error.hint} (`vigencia up` starts one itself)"
         yield Finding("sandbox", "warning", error.message, hint)
+
+
+def _webhooks(app: App) -> Iterator[Finding]:
+    """Without reports from live providers most of what happens to a message stays unknown."""
+    if Mode.LIVE not in app.gateways.modes.values():
+        return
+    url, key = app.settings.web.public_url, app.gateways.events_key
+    if url is None:
+        message = "no web.public_url: what becomes of a message after it was sent is not known"
+        hint = "set VIGENCIA_WEB__PUBLIC_URL, run vigencia web (docs/deployment.md, Webhooks)"
+        yield Finding("webhooks", "warning", message, hint)
+    if key is not None:
+        sendgrid_key(key)
+    elif app.gateways.sendgrid is not None:
+        message = "no SENDGRID_WEBHOOK_KEY: bounces and complaints are not known"
+        hint = "set it to the verification key of SendGrid's signed event webhook"
+        yield Finding("webhooks", "warning", message, hint)
+    if app.signer is None:
+        message = "no SECRET_KEY: messages have no links to unsubscribe or to answer with"
+        hint = "set it to 32 characters or more (docs/configuration.md)"
+        yield Finding("links", "warning", message, hint)
+    if url is not None and (key is not None or app.gateways.sendgrid is None):
+        yield Finding("webhooks", "ok", f"at {url}, if providers reach vigencia web there")
 
 
 def _texts(_app: App) -> Iterator[Finding]:
@@ -98,6 +125,21 @@ def _rules(app: App) -> Iterator[Finding]:
     load_vocabulary(config_dir(), app.rules)
     for pack in app.rules.packs.values():
         yield from _pack(pack, app.now().date())
+
+
+def _limits(app: App) -> Iterator[Finding]:
+    _ = app.limits  # a cap on spending needs prices
+    with reading(app.engine) as conn:
+        found = breakers.open_ones(conn) if revision(conn) == head() else []
+    for one in found:
+        since, again = (f"{at:%Y-%m-%d %H:%M} UTC" for at in (one.opened_at, one.probe_at))
+        told = f"{one.key}: refused with {one.code} since {since}, {one.failures} times;"
+        if not one.held and one.probe_at <= app.now():
+            yield Finding("breaker", "ok", f"{told} nothing waits, and the next message tries it")
+            continue
+        message = f"{told} {one.held} messages are held, one is tried at {again}"
+        hint = "correct the provider's account, key, sender or permission; the rest goes by itself"
+        yield Finding("breaker", "warning", message, hint)
 
 
 def _pack(pack: OperatorPack, today: date) -> Iterator[Finding]:
@@ -120,6 +162,8 @@ _LOOKS: dict[str, Callable[[App], Iterator[Finding]]] = {
     "database": _database,
     "queue": _queue,
     "providers": _providers,
+    "webhooks": _webhooks,
     "texts": _texts,
     "rules": _rules,
+    "limits": _limits,
 }

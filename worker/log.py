@@ -8,6 +8,8 @@ from typing import Any, TextIO
 
 import structlog
 
+from worker import metrics
+
 # What the SDKs would tell: Twilio's logs numbers at INFO, SendGrid's the API key at DEBUG.
 _QUIET = ("twilio", "twilio.http_client", "vigencia.twilio", "python_http_client", "aiohttp")
 
@@ -47,7 +49,7 @@ def configure(level: str = "INFO", style: str = "auto", stream: TextIO | None = 
         _masked,
     ]
     structlog.configure(
-        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        processors=[_counted, *shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=True,
     )
@@ -71,6 +73,15 @@ def configure(level: str = "INFO", style: str = "auto", stream: TextIO | None = 
     # dramatiq tells of every message at INFO; its hints are not news.
     logging.getLogger("dramatiq").setLevel(logging.WARNING if level == "INFO" else level)
     logging.getLogger("alembic").setLevel(logging.WARNING)
+
+
+def _counted(
+    _logger: Any, _method: str, event: MutableMapping[str, Any]
+) -> MutableMapping[str, Any]:
+    """Every alarm counts, whoever raises it."""
+    if event.get("event") == "alarm":
+        metrics.alarm(str(event.get("cause")))
+    return event
 
 
 def _masked(

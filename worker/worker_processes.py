@@ -1,18 +1,32 @@
 """Starts dramatiq's own process manager with the settings that matter here."""
 
 import os
-from collections.abc import Sequence
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 
 # Queue messages a process takes ahead: they are batches, so more would let one process hoard.
 _PREFETCH = "4"
 # After losing the queue server, look for it again this soon (milliseconds).
 _RESTART_DELAY = "1000"
+_COUNTS = "PROMETHEUS_MULTIPROC_DIR"
+_PREFIX = "vigencia-metrics-"
 
 
-def serve(processes: int, threads: int, shutdown_seconds: int, queues: Sequence[str] = ()) -> int:
+def serve(
+    processes: int,
+    threads: int,
+    shutdown_seconds: int,
+    queues: Sequence[str] = (),
+    *,
+    metrics: bool = False,
+) -> int:
     """Run worker processes until a signal stops them; returns the exit code.
 
-    SIGTERM lets them finish for ``shutdown_seconds``.
+    SIGTERM lets them finish for ``shutdown_seconds``. With ``metrics`` one more process serves
+    what all of them count.
     """
     os.environ.setdefault("dramatiq_queue_prefetch", _PREFETCH)
     os.environ.setdefault("dramatiq_restart_delay", _RESTART_DELAY)
@@ -26,5 +40,53 @@ def serve(processes: int, threads: int, shutdown_seconds: int, queues: Sequence[
     ]
     if queues:
         arguments += ["--queues", *queues]
+    if metrics:
+        arguments += ["--fork-function", "worker.exposition:workers"]
     parsed = make_argument_parser().parse_args(arguments)  # type: ignore[no-untyped-call]
-    return int(main(parsed) or 0)  # type: ignore[no-untyped-call]
+    with _counts() if metrics else _no_counts():
+        return int(main(parsed) or 0)  # type: ignore[no-untyped-call]
+
+
+@contextmanager
+def _no_counts() -> Iterator[None]:
+    os.environ.pop(_COUNTS, None)
+    yield
+
+
+@contextmanager
+def _counts() -> Iterator[None]:
+    """An empty folder for the files with counts, one for each process, named in the environment
+    before prometheus_client is imported; counts of processes that have ended are not carried on."""
+    if given := os.environ.get(_COUNTS):
+        folder = Path(given)
+        folder.mkdir(parents=True, exist_ok=True)
+        for file in folder.glob("*.db"):
+            file.unlink(missing_ok=True)
+        yield
+        return
+    _remove_left_behind()
+    with tempfile.TemporaryDirectory(prefix=f"{_PREFIX}{os.getpid()}-") as name:
+        os.environ[_COUNTS] = name
+        yield
+
+
+def _remove_left_behind() -> None:
+    """Folders of commands that were killed."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+        pid = folder.name.removeprefix(_PREFIX).partition("-")[0]
+        try:
+            ours = folder.stat().st_uid == os.getuid()
+        except OSError:  # somebody else removed it just now
+            continue
+        if ours and pid.isdigit() and not _runs(int(pid)):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _runs(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

@@ -1,0 +1,258 @@
+"""`vigencia promise`: how every reminder that was owed ended, and with which proof."""
+
+import csv
+import json
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict, fields
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import click
+
+from worker.app import App, build_ready
+from worker.cli.output import Instant, as_json_option, plain, print_table
+from worker.core.promise import BROKEN, Account, Class
+from worker.errors import CardBookError
+from worker.promise import Line, Promise, cause_of
+from worker.store.books import find
+from worker.store.engine import reading
+
+# What a spreadsheet would take for a formula.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_TEXTS = {"book", "card", "operator", "reason", "provider", "provider_id", "receipt"}
+
+
+class DayOrInstant(click.ParamType[date | datetime]):
+    """A day such as 2026-06-05, or an ISO 8601 instant with its UTC offset."""
+
+    name = "day|instant"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> date | datetime:
+        """Parse it; a day stays a day, since its zone is not known here."""
+        if isinstance(value, date):
+            return value
+        try:
+            return date.fromisoformat(value)
+        except ValueError:
+            return Instant().convert(value, param, ctx)
+
+
+@click.command()
+@click.option("--from", "since", type=DayOrInstant(), help="From here on (default: a day ago).")
+@click.option("--to", "until", type=DayOrInstant(), help="Up to here (default: now).")
+@click.option("--book", help="Only this card book.")
+@click.option("--csv", "as_csv", is_flag=True, help="Print every reminder as a line of CSV.")
+@click.option("--rows", is_flag=True, help="With --json: every reminder too.")
+@click.option(
+    "--limit",
+    type=click.IntRange(0),
+    help="At most this many lines (default: 50 of the missed ones, all with --csv or --rows).",
+)
+@as_json_option
+def promise(
+    since: date | datetime | None,
+    until: date | datetime | None,
+    book: str | None,
+    as_csv: bool,
+    rows: bool,
+    limit: int | None,
+    as_json: bool,
+) -> None:
+    """Account for every reminder that fell due in a period.
+
+    A day counts from its beginning (--from) or to its end (--to), in the time zone of the
+    settings. Exit code 1 if anything is missed or unexplained, or cards wait to be checked.
+    """
+    if as_csv and (as_json or rows):
+        raise click.UsageError("Choose --csv, or --json (with --rows if you like).")
+    if rows and not as_json:
+        raise click.UsageError("--rows goes with --json.")
+    app = build_ready()
+    now = app.now()
+    begin, end = _period(app, since, until, now)
+    book_id = _book(app, book)
+    report = _Report(app, begin, end, book, book_id, now)
+    if as_csv:
+        report.csv(limit)
+    elif as_json:
+        report.json(rows, 50 if limit is None else limit, limit)
+    else:
+        report.text(50 if limit is None else limit)
+    sys.exit(0 if report.account.kept and not report.overdue else 1)
+
+
+def _period(
+    app: App, since: date | datetime | None, until: date | datetime | None, now: datetime
+) -> tuple[datetime, datetime]:
+    zone = ZoneInfo(app.settings.book.time_zone)
+    end = now if until is None else _instant(until, zone, timedelta(days=1))
+    begin = end - timedelta(days=1) if since is None else _instant(since, zone, timedelta())
+    if begin >= end:
+        raise click.UsageError("--from must be earlier than --to.")
+    return begin, end
+
+
+def _instant(value: date | datetime, zone: ZoneInfo, shift: timedelta) -> datetime:
+    if isinstance(value, datetime):
+        return value
+    return datetime.combine(value + shift, time(), zone).astimezone(UTC)
+
+
+def _book(app: App, name: str | None) -> int | None:
+    if name is None:
+        return None
+    with reading(app.engine) as conn:
+        found = find(conn, name)
+    if found is None:
+        raise CardBookError(f"There is no card book {name!r}.", "Import one first.")
+    return found
+
+
+class _Report:
+    """Reads the period once, and prints it in one of three forms while it reads."""
+
+    def __init__(
+        self,
+        app: App,
+        begin: datetime,
+        end: datetime,
+        book: str | None,
+        book_id: int | None,
+        now: datetime,
+    ) -> None:
+        self.begin, self.end, self.book, self.now = begin, end, book, now
+        self._book_id = book_id
+        self._use_case = Promise(app.engine, app.rules, app.unchecked)
+        self.overdue = self._use_case.checks_overdue(book_id, now)
+        self.account = Account()
+        self.broken: list[Line] = []
+
+    def csv(self, limit: int | None) -> None:
+        writer = csv.writer(sys.stdout)
+        writer.writerow(field.name for field in fields(Line))
+        for number, line in enumerate(self._lines(0)):
+            if limit is None or number < limit:
+                writer.writerow(_cell(name, value) for name, value in asdict(line).items())
+
+    def json(self, rows: bool, missed: int, limit: int | None) -> None:
+        """One document, its rows written as they are read."""
+        comma = "{"
+        if rows:
+            click.echo('{"rows": [', nl=False)
+            separator = "\n"
+            for number, line in enumerate(self._lines(missed)):
+                if limit is None or number < limit:
+                    click.echo(separator + _dump(asdict(line)), nl=False)
+                    separator = ",\n"
+            click.echo("\n],")
+            comma = ""
+        else:
+            for _ in self._lines(missed):
+                pass
+        document = json.dumps(self._document(), ensure_ascii=False, indent=1, default=plain)
+        click.echo(comma + document[1:])
+
+    def text(self, limit: int) -> None:
+        for _ in self._lines(limit):
+            pass
+        account = self.account
+        where = f"book {self.book}" if self.book else "all books"
+        click.echo(f"{self.begin:%Y-%m-%d %H:%MZ} to {self.end:%Y-%m-%d %H:%MZ}, {where}")
+        share = account.on_time_share
+        told = "-" if share is None else f"{share:.2%}"
+        click.echo(f"{account.owed} reminders owed, on time: {told}\n")
+        print_table(
+            ("", "reminders", "why"),
+            [
+                (one.replace("_", " "), account.by_class[one], _reasons(account, one))
+                for one in Class
+                if account.by_class[one]
+            ],
+        )
+        if self.broken:
+            click.echo()
+            print_table(
+                ("reminder", "book", "card", "operator", "deadline", "window", "channel", "cause"),
+                [
+                    (one.reminder, one.book, f"{one.card_id} {one.card}", one.operator,
+                     f"{one.deadline} {one.deadline_on}", one.window, one.channel, cause_of(one))
+                    for one in self.broken
+                ],
+            )  # fmt: skip
+        left = sum(account.by_class[one] for one in BROKEN) - len(self.broken)
+        if left:
+            click.echo(f"… and {left} more: --limit, or --csv for all.")
+        self._next_step()
+
+    def _next_step(self) -> None:
+        click.echo()
+        if self.overdue:
+            click.secho(
+                f"{self.overdue} cards wait to be checked: what they owe is not known.", fg="red"
+            )
+            click.echo("  Next: do scheduler and workers run? vigencia doctor")
+        if not self.account.kept:
+            click.secho("The promise was not kept for all of them.", fg="red")
+            click.echo(
+                "  Next: tell these holders by other means (vigencia cards show CARD), then see "
+                "docs/promise.md for each cause."
+            )
+        elif not self.overdue:
+            click.secho("Nothing is missed, and everything is explained.", fg="green")
+
+    def _lines(self, keep: int) -> Iterator[Line]:
+        """All lines, counted; the first ``keep`` of those that break the promise are kept."""
+        for line, owed in self._use_case.lines(self.begin, self.end, self._book_id, self.now):
+            if self.account.add(owed, self.now) in BROKEN and len(self.broken) < keep:
+                self.broken.append(line)
+            yield line
+
+    def _document(self) -> dict[str, Any]:
+        account = self.account
+        reasons = {one: dict(found.most_common()) for one, found in account.reasons.items()}
+        return {
+            "from": self.begin,
+            "to": self.end,
+            "book": self.book,
+            "owed": account.owed,
+            "by_state": dict(sorted(account.by_state.items())),
+            **{one.value: account.by_class[one] for one in (Class.ON_TIME, Class.LATE)},
+            "on_time_share": account.on_time_share,
+            "open": account.by_class[Class.WAITING] + account.by_class[Class.OVERDUE],
+            "overdue": account.by_class[Class.OVERDUE],
+            "suppressed": reasons.get(Class.SUPPRESSED, {}),
+            "superseded": reasons.get(Class.SUPERSEDED, {}),
+            "missed": [_missed(line) for line in self.broken if line.verdict == Class.MISSED],
+            "missed_count": account.by_class[Class.MISSED],
+            "missed_causes": reasons.get(Class.MISSED, {}),
+            "unexplained": [_missed(one) for one in self.broken if one.verdict != Class.MISSED],
+            "unexplained_count": account.by_class[Class.UNEXPLAINED],
+            "checks_overdue": self.overdue,
+            "kept": account.kept and not self.overdue,
+        }
+
+
+def _missed(line: Line) -> dict[str, Any]:
+    return {**asdict(line), "cause": cause_of(line)}
+
+
+def _reasons(account: Account, one: Class) -> str:
+    found = account.reasons.get(one)
+    return ", ".join(f"{why} {number}" for why, number in found.most_common(6)) if found else ""
+
+
+def _dump(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, default=plain)
+
+
+def _cell(name: str, value: Any) -> Any:
+    """A cell; text that a spreadsheet would compute is marked as text."""
+    if isinstance(value, date | datetime):
+        return plain(value)
+    if name in _TEXTS and isinstance(value, str) and value.startswith(_FORMULA):
+        return "'" + value
+    return value

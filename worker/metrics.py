@@ -1,0 +1,123 @@
+"""What this process counts. Until ``enable`` nothing is counted and nothing is imported.
+
+Counts are for trends and alarms; what is exact is the ledger (`vigencia promise`). Every label
+takes a bounded set of values, and none is a person's.
+"""
+
+import os
+import re
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Final
+
+from worker.core.outcomes import DELIVERED, PROGRESS, SENDGRID_EVENTS
+from worker.core.promise import one_of, reason_class
+
+if TYPE_CHECKING:
+    from prometheus_client import Counter, Histogram
+
+# Seconds to a day: what a tolerance may be, and the steps of an outage on the way there.
+_DELAYS: Final = (1, 5, 15, 60, 300, 900, 1_800, 3_600, 7_200, 21_600, 43_200, 86_400)
+_CALLS: Final = (0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20)
+_TICKS: Final = (0.01, 0.05, 0.1, 0.5, 1, 5, 10, 60)
+_STATUSES: Final = frozenset(
+    {*PROGRESS, *DELIVERED, *SENDGRID_EVENTS, "failed", "undelivered", "canceled", "open", "click"}
+)
+_WINDOW: Final = re.compile(r"[a-z_]{1,30}[+-]\d{1,3}d|event")
+
+
+class _Meters:
+    """All meters of a process."""
+
+    def __init__(self) -> None:
+        from prometheus_client import Counter, Gauge, Histogram
+
+        def counter(name: str, text: str, *labels: str) -> "Counter":
+            return Counter(f"vigencia_{name}", text, labels)
+
+        def histogram(name: str, text: str, buckets: Iterable[float], *labels: str) -> "Histogram":
+            return Histogram(f"vigencia_{name}", text, labels, buckets=tuple(buckets))
+
+        self.reminders = counter(
+            "reminders", "Reminders that ended, by how.", "state", "channel", "reason"
+        )
+        self.delay = histogram(
+            "reminder_delay_seconds",
+            "From being owed to being taken by a provider.",
+            _DELAYS,
+            "window",
+        )
+        self.attempts = counter("attempts", "Calls to providers.", "provider", "outcome")
+        self.latency = histogram(
+            "provider_seconds", "How long calls to providers took.", _CALLS, "provider"
+        )
+        self.messages = counter(
+            "messages", "What became of messages after a call.", "channel", "state"
+        )
+        self.segments = counter("segments", "SMS segments that were taken.", "provider")
+        self.receipts = counter("receipts", "Receipts by status.", "provider", "status")
+        self.alarms = counter("alarms", "Alarms in the log.", "cause")
+        self.ticks = histogram("tick_seconds", "How long the scheduler's looks took.", _TICKS)
+        self.last_tick = Gauge(
+            "vigencia_last_tick_timestamp_seconds", "When the scheduler last looked and succeeded."
+        )
+
+
+_meters: _Meters | None = None
+
+
+def enable(*, several_processes: bool = False) -> None:
+    """Count from now on. With ``several_processes`` the counts go to files that one of them adds
+    up, in the folder of ``PROMETHEUS_MULTIPROC_DIR``, which exists."""
+    global _meters
+    if _meters is None:
+        if not several_processes:
+            os.environ.pop("PROMETHEUS_MULTIPROC_DIR", None)
+        _meters = _Meters()
+
+
+def attempt(provider: str, outcome: str, seconds: float, segments: int = 0) -> None:
+    """A call to ``provider`` ended in ``outcome``; ``segments`` of an SMS that was taken."""
+    if _meters is not None:
+        _meters.attempts.labels(provider, outcome).inc()
+        _meters.latency.labels(provider).observe(seconds)
+        if segments:
+            _meters.segments.labels(provider).inc(segments)
+
+
+def settled(channel: str, state: str) -> None:
+    """A message over ``channel`` is in ``state`` after a call."""
+    if _meters is not None:
+        _meters.messages.labels(channel, state).inc()
+
+
+def reminder(state: str, channel: str, reason: str | None) -> None:
+    """A reminder ended."""
+    if _meters is not None:
+        _meters.reminders.labels(state, channel, reason_class(reason)).inc()
+
+
+def accepted(window: str, owed_at: datetime, at: datetime) -> None:
+    """A provider took the reminder of ``window`` at ``at``."""
+    if _meters is not None:
+        name = window if _WINDOW.fullmatch(window) else "other"
+        _meters.delay.labels(name).observe(max(timedelta(), at - owed_at).total_seconds())
+
+
+def receipt(provider: str, status: str) -> None:
+    """A provider reported ``status``."""
+    if _meters is not None:
+        _meters.receipts.labels(provider, one_of(_STATUSES, status)).inc()
+
+
+def alarm(cause: str) -> None:
+    """An alarm was logged."""
+    if _meters is not None:
+        _meters.alarms.labels(cause).inc()
+
+
+def tick(seconds: float, at: float) -> None:
+    """The scheduler looked, for ``seconds``, and succeeded at the UNIX time ``at``."""
+    if _meters is not None:
+        _meters.ticks.observe(seconds)
+        _meters.last_tick.set(at)

@@ -1,0 +1,146 @@
+"""Use case: account for every reminder that was owed in a period, with its proof."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Engine, Row
+
+from worker.core.promise import Class, Owed, classify
+from worker.core.reminders import ReminderState
+from worker.core.rules import Rules
+from worker.store import promise as store
+from worker.store.engine import reading
+
+# Rows read at once: what the account needs of memory, however long the period.
+_PAGE = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One reminder in the account. ``card`` is the masked end of its number; ``provider``,
+    ``provider_id`` and ``receipt`` (status, with ``receipt_at``) are the proof."""
+
+    reminder: int
+    book: str
+    card_id: int
+    card: str
+    operator: str
+    deadline: str
+    deadline_on: date
+    window: str
+    channel: str
+    owed_at: datetime
+    due_at: datetime
+    useful_until: datetime
+    state: str
+    verdict: str
+    reason: str | None
+    accepted_at: datetime | None
+    late_seconds: float | None
+    provider: str | None
+    provider_id: str | None
+    receipt: str | None
+    receipt_at: datetime | None
+    message: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Promise:
+    """The account; ``unchecked``: how long a check may be owed before that needs explaining."""
+
+    engine: Engine
+    rules: Rules
+    unchecked: timedelta
+
+    def lines(
+        self, since: datetime, until: datetime, book_id: int | None, now: datetime
+    ) -> Iterator[tuple[Line, Owed]]:
+        """Every reminder due in [since, until), in order, a page in memory at a time.
+
+        No transaction stays open between two pages, so whoever reads slowly holds up nobody.
+        """
+        after: tuple[datetime, int] | None = None
+        while True:
+            with reading(self.engine) as conn:
+                rows = store.page(conn, since, until, book_id, after, _PAGE)
+                found = self._lines(conn, rows, now)
+            yield from found
+            if len(rows) < _PAGE:
+                return
+            after = (rows[-1].due_at, rows[-1].id)
+
+    def checks_overdue(self, book_id: int | None, now: datetime) -> int:
+        """Cards nobody has looked at although it was time: what they owe is in no row yet."""
+        with reading(self.engine) as conn:
+            return store.checks_overdue(conn, now - self.unchecked, book_id)
+
+    def _lines(
+        self, conn: Connection, rows: Sequence[Row[Any]], now: datetime
+    ) -> list[tuple[Line, Owed]]:
+        taken = store.accepted(conn, sorted({r.message_id for r in rows if r.sent_at is not None}))
+        proofs = store.last_receipts(conn, list(taken.values()))
+        found = []
+        for row in rows:
+            attempt = taken.get(row.message_id)
+            proof = proofs.get(attempt.id) or proofs.get(attempt.provider_id) if attempt else None
+            found.append(self._line(row, attempt, proof, now))
+        return found
+
+    def _line(
+        self, row: Row[Any], attempt: Row[Any] | None, proof: Row[Any] | None, now: datetime
+    ) -> tuple[Line, Owed]:
+        told = row.state in (ReminderState.SENT, ReminderState.DELIVERED)
+        accepted_at = row.sent_at if told else None
+        owed = Owed(
+            state=ReminderState(row.state),
+            reason=row.reason,
+            owed_at=row.owed_at or row.due_at,
+            useful_until=row.useful_until,
+            accepted_at=accepted_at,
+            tolerance=self.rules.tolerance.of(row.window),
+        )
+        line = Line(
+            reminder=row.id,
+            book=row.book,
+            card_id=row.card_id,
+            card="***" + (row.msisdn or row.iccid or "")[-4:],
+            operator=row.operator,
+            deadline=row.deadline,
+            deadline_on=row.deadline_on,
+            window=row.window,
+            channel=row.channel,
+            owed_at=owed.owed_at,
+            due_at=row.due_at,
+            useful_until=row.useful_until,
+            state=row.state,
+            verdict=classify(owed, now).value,
+            reason=row.reason or _why_open(row),
+            accepted_at=accepted_at,
+            late_seconds=owed.late_seconds,
+            provider=(attempt.provider if attempt else None) or (proof.provider if proof else None),
+            provider_id=row.provider_id if attempt or told else None,
+            receipt=proof.status if proof else None,
+            receipt_at=proof.at if proof else None,
+            message=row.message_id,
+        )
+        return line, owed
+
+
+def cause_of(line: Line) -> str:
+    """Why a reminder is missed or unexplained, in words of the ledger."""
+    if line.verdict == Class.MISSED and line.reason:
+        return line.reason
+    if line.state == ReminderState.PENDING:
+        return f"still waiting, no longer useful ({line.reason or 'no message'})"
+    if line.state in (ReminderState.SENT, ReminderState.DELIVERED):
+        return f"{line.state}, but no provider is known to have taken it"
+    return f"{line.state} without a reason"
+
+
+def _why_open(row: Row[Any]) -> str | None:
+    """What a waiting reminder waits for: its message's state, and that one's reason."""
+    if row.state != ReminderState.PENDING or row.message_state is None:
+        return None
+    return f"{row.message_state}: {row.message_reason}" if row.message_reason else row.message_state

@@ -19,13 +19,18 @@ _COMMANDS: Mapping[str, tuple[str, str, str]] = {
     "once": ("run", "once", "Do what is due now, then exit (for cron)."),
     "scheduler": ("run", "scheduler", "Run the clock that finds what is due."),
     "worker": ("run", "worker", "Run the processes that check and send."),
+    "web": ("web", "web", "Take what providers report and what links ask for."),
     "sandbox": ("run", "sandbox", "Serve the stand-in for Twilio and SendGrid."),
     "db": ("db", "db", "Prepare the database."),
     "doctor": ("doctor", "doctor", "Say what is configured, reachable and missing."),
     "cards": ("cards", "cards", "Import and show cards."),
     "messages": ("messages", "messages", "Show messages and how they ended."),
+    "suppressions": ("suppressions", "suppressions", "Show and change who is not written to."),
     "lint": ("lint", "lint", "Check every text, operator pack, policy and word list."),
     "preview": ("preview", "preview", "Show a text as a holder would read it."),
+    "promise": ("promise", "promise", "Account for every reminder that was owed."),
+    "storm": ("storm", "storm", "Prove the promise under kills, cuts and every provider fault."),
+    "bench": ("bench", "bench", "Measure beside other designs (source tree only)."),
     "simulate": ("simulate", "simulate", "Tell what will be sent on which day; send nothing."),
 }
 

@@ -120,7 +120,8 @@ def _import(app: Any, file: Path, shift: timedelta, now: datetime) -> None:
         "time_zone": own.time_zone,
         "guardian_email": "guardian@example.com",
     }
-    import_book(app.engine, replace(book, rows=rows), "demo", wanted, now, apply=True)
+    moved_book = replace(book, rows=rows)
+    import_book(app.engine, moved_book, "demo", wanted, now, rules=app.rules, apply=True)
 
 
 def _terminal() -> bool:

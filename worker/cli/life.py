@@ -109,11 +109,13 @@ def _checked(person: dict[str, Any]) -> dict[str, Any]:
         ValueProblem,
         parse_contact_phone,
         parse_email,
+        parse_name,
         parse_time_zone,
     )
     from worker.cardbook.zones import zone_of
 
     try:
+        person["name"] = parse_name(person["name"])
         if person["email"]:
             person["email"] = parse_email(person["email"])
         if person["contact_phone"]:

@@ -35,7 +35,9 @@ def lint(as_json: bool) -> None:
     error, 0 if there are warnings only.
     """
     directory = config_dir()
-    content, found = lint_templates(templates_dir(), _signature(), _packs(directory))
+    signature, public_url = _ours()
+    packs = _packs(directory)
+    content, found = lint_templates(templates_dir(), signature, packs, public_url)
     found = sorted([*_config(directory), *_windows(directory, content), *found])
     errors = sum(one.severity == "error" for one in found)
     if as_json:
@@ -52,12 +54,14 @@ def lint(as_json: bool) -> None:
     sys.exit(1 if errors else 0)
 
 
-def _signature() -> str:
-    """The signature in force; what is wrong with the settings is told beside."""
+def _ours() -> tuple[str, str | None]:
+    """The signature and the address of links in force; what is wrong with the settings is told
+    beside."""
     try:
-        return load().book.signature
+        settings = load()
     except ConfigError:
-        return str(BookDefaults.model_fields["signature"].default)
+        return str(BookDefaults.model_fields["signature"].default), None
+    return settings.book.signature, settings.web.public_url
 
 
 def _packs(directory: Path) -> list[OperatorPack]:

@@ -36,11 +36,13 @@ def list_(state: str | None, book: str | None, limit: int, as_json: bool) -> Non
         print_json([dict(row) for row in rows])
         return
     print_table(
-        ("id", "channel", "state", "holder", "language", "tries", "created", "sent", "reason"),
+        ("id", "channel", "state", "holder", "language", "tries", "created", "sent", "delivered",
+         "reason"),
         [
             (r["id"], r["channel"], r["state"], r["holder"], r["language"], r["attempts"],
              f"{r['created_at']:%Y-%m-%d %H:%MZ}",
-             f"{r['sent_at']:%Y-%m-%d %H:%MZ}" if r["sent_at"] else None, r["reason"])
+             f"{r['sent_at']:%Y-%m-%d %H:%MZ}" if r["sent_at"] else None,
+             f"{r['delivered_at']:%Y-%m-%d %H:%MZ}" if r["delivered_at"] else None, r["reason"])
             for r in rows
         ],
     )  # fmt: skip
@@ -75,6 +77,14 @@ def show(message: int, as_json: bool) -> None:
             for t in found["tries"]
         ],
     )
+    if found["reports"]:
+        print_table(
+            ("reported", "by", "status", "code"),
+            [
+                (f"{r['received_at']:%Y-%m-%d %H:%M:%SZ}", r["provider"], r["status"], r["code"])
+                for r in found["reports"]
+            ],
+        )
     if found["subject"]:
         click.echo(f"\n{found['subject']}")
     click.echo(f"\n{found['body'] or '(not rendered yet)'}")

@@ -53,12 +53,15 @@ def scheduler(ticks: int | None, as_json: bool) -> None:
     from worker.actors import Hints
     from worker.app import build_ready
     from worker.broker import open_broker, require_queue
+    from worker.exposition import show_metrics
     from worker.log import configure
     from worker.scheduler import run
 
     app = build_ready()
     configure(app.settings.log_level, app.settings.log_format)
-    hints = Hints(open_broker(require_queue(app.settings.redis_url)), app)
+    queue_url = require_queue(app.settings.redis_url)
+    hints = Hints(open_broker(queue_url), app)
+    show_metrics(app, queue_url)
     found = run(app, hints, stop_on_signals(), ticks)
     if as_json:
         print_json(asdict(found))
@@ -92,7 +95,13 @@ def worker(
     require_sandbox(app)
     own = app.settings.worker
     app.engine.dispose()
-    code = serve(processes or own.processes, threads or own.threads, own.shutdown_seconds, queues)
+    code = serve(
+        processes or own.processes,
+        threads or own.threads,
+        own.shutdown_seconds,
+        queues,
+        metrics=app.settings.metrics.worker_port > 0,
+    )
     if as_json:
         print_json({"exit_code": code})
     sys.exit(code)
@@ -108,9 +117,18 @@ def worker(
     help="JSON list of fault rules, such as "
     '[{"channel": "sms", "kind": "rate_limit", "rate": 0.1}].',
 )
+@click.option("--events-url", help="Address on this machine that takes the events of emails.")
+@click.option("--inbound-url", help="Address on this machine that takes what holders write.")
 @as_json_option
 def sandbox(
-    host: str, port: int | None, latency_ms: float, seed: int, faults: str | None, as_json: bool
+    host: str,
+    port: int | None,
+    latency_ms: float,
+    seed: int,
+    faults: str | None,
+    events_url: str | None,
+    inbound_url: str | None,
+    as_json: bool,
 ) -> None:
     """Serve the stand-in for Twilio's Messages and SendGrid's mail/send, until Ctrl-C.
 
@@ -120,11 +138,16 @@ def sandbox(
     from worker.sandbox.fault_rules import FaultRuleError, parse_rules
     from worker.sandbox.server import serve
     from worker.sandbox.state import SandboxSettings
+    from worker.sandbox.webhooks import Webhooks, WebhooksError, changed
 
     try:
         rules = parse_rules(json.loads(faults)) if faults else ()
     except (FaultRuleError, json.JSONDecodeError) as error:
         raise click.BadParameter(str(error), param_hint="--faults") from None
+    try:
+        webhooks = changed(Webhooks(), {"events_url": events_url, "inbound_url": inbound_url})
+    except WebhooksError as error:
+        raise click.UsageError(str(error)) from None
 
     def ready(at: int) -> None:
         url = f"http://{host}:{at}"
@@ -137,7 +160,7 @@ def sandbox(
         click.echo(f"  SENDGRID_API_KEY={API_KEY}")
         click.echo("Vigencia without provider credentials sends here. Ctrl-C stops it.")
 
-    settings = SandboxSettings(latency_ms=latency_ms, seed=seed, faults=rules)
+    settings = SandboxSettings(latency_ms=latency_ms, seed=seed, faults=rules, webhooks=webhooks)
     serve(host, PORT if port is None else port, settings, on_ready=ready)
 
 

@@ -40,7 +40,8 @@ def audit(app: App, sandbox_url: str, start: datetime, end: datetime) -> Audit:
         watched = load(conn, conn.execute(select(cards.c.id)).scalars())
     owner = {row.provider_id: row.message_id for row in tried if row.provider_id}
     told = {row.id for row in sent if by_provider[row.provider_id]}
-    unproved = [r for r in ledger if r.state == ReminderState.SENT and r.message_id not in told]
+    done = (ReminderState.SENT, ReminderState.DELIVERED)
+    unproved = [r for r in ledger if r.state in done and r.message_id not in told]
     unended = [r for r in ledger if r.state == ReminderState.PENDING and r.useful_until <= end]
     known = {(row.card_id, key_of(row)) for row in ledger}
     unwritten = [

@@ -33,8 +33,8 @@ FAULTS = (
 )
 
 # Nothing of the surroundings reaches the demo: no real credentials, no real database.
-_STRIPPED = ("TWILIO_", "SENDGRID_", "VIGENCIA_")
-_PLAIN = ("DATABASE_URL", "REDIS_URL")
+_STRIPPED = ("TWILIO_", "SENDGRID_", "SMTP_", "VIGENCIA_")
+_PLAIN = ("DATABASE_URL", "REDIS_URL", "SECRET_KEY", "HEARTBEAT_URL", "PORT")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ def stage(directory: Path, start: datetime, seed: int, redis_url: str | None) ->
         SandboxProcess(clock_file=clock, seed=seed, faults=rules) as sandbox,
         _queue(directory, redis_url) as queue,
     ):
-        _set_environment(directory, clock, sandbox.url)
+        use_environment(_environment(directory, clock, sandbox.url))
         app = build_ready()
         with Workers(app, queue, threading.Event()):
             yield Stage(app, Hints(open_broker(queue), app), sandbox.url, clock)
@@ -84,8 +84,8 @@ def _queue(directory: Path, redis_url: str | None) -> Iterator[str]:
         yield server.url
 
 
-def _set_environment(directory: Path, clock: Path, sandbox_url: str) -> None:
-    """This process and its children see the demo's settings and no others."""
+def use_environment(own: Mapping[str, str]) -> None:
+    """This process and its children see the settings ``own`` and no others."""
     kept = {
         name: value
         for name, value in os.environ.items()
@@ -93,7 +93,7 @@ def _set_environment(directory: Path, clock: Path, sandbox_url: str) -> None:
     }
     os.environ.clear()
     os.environ.update(kept)
-    os.environ.update(_environment(directory, clock, sandbox_url))
+    os.environ.update(own)
 
 
 def _environment(directory: Path, clock: Path, sandbox_url: str) -> Mapping[str, str]:
@@ -109,4 +109,6 @@ def _environment(directory: Path, clock: Path, sandbox_url: str) -> Mapping[str,
         "VIGENCIA_LOG_LEVEL": "CRITICAL",
         "VIGENCIA_SCHEDULER__SEND_BATCH": "50",
         "VIGENCIA_WORKER__SHUTDOWN_SECONDS": "5",
+        # Nobody reports back to the demo: it would only play three days of asking.
+        "VIGENCIA_RECEIPTS__FETCH_AFTER_SECONDS": "0",
     }

@@ -1,0 +1,149 @@
+"""The comparison: what was owed, what the ledger says became of it, what the sandbox received."""
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, Row, select
+
+from worker.app import App
+from worker.core.cards import CardState, Channel
+from worker.core.reminders import ReminderState
+from worker.store.cards import load
+from worker.store.engine import reading
+from worker.store.reminders import key_of
+from worker.store.tables import attempts, cards, messages, reminders
+from worker.storm.life import Life
+
+_TOLD = (ReminderState.SENT, ReminderState.DELIVERED)
+# How a provider says that what it accepted did not arrive.
+_LOST = ("undelivered", "failed", "bounce", "blocked", "dropped")
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """``due``: reminders owed in the time. ``lost``: owed and not in the ledger, or told by it
+    without the sandbox knowing. ``duplicates``: received beyond one for each message.
+    ``still_open``: to be tried again later, and useful then. ``unexplained``: ended without a
+    reason, not ended in its time, or received by the sandbox and known to nobody here. ``late_p99_s``: real seconds from due to accepted.
+    """
+
+    due: int
+    accepted: int
+    states: Mapping[str, int]
+    reasons: Mapping[str, int]
+    lost: int
+    duplicates: int
+    sent_after_renewal: int
+    sent_after_opt_out: int
+    still_open: int
+    unexplained: int
+    late_p99_s: float
+
+
+def account(
+    app: App, record: Sequence[Mapping[str, Any]], life: Life, start: datetime, end: datetime,
+    now: datetime, speed: float,
+) -> Account:  # fmt: skip
+    """Compare the three for what was due from ``start`` to ``end``, as it stands at ``now``;
+    ``record`` is the sandbox's list of accepted messages."""
+    with reading(app.engine) as conn:
+        ledger = conn.execute(select(reminders)).all()
+        tried = {row.id: row for row in conn.execute(select(attempts))}
+        sent_at = dict(conn.execute(select(messages.c.id, messages.c.sent_at)).all())
+        unwritten = _unwritten(app, conn, ledger, start, end)
+    taken = [(entry, tried.get(_uuid(entry["attempt"]))) for entry in record]
+    # What failed on its way after it was accepted reached nobody: sending it again is no repetition.
+    per_message = Counter(row.message_id for _, row in taken if row is not None)
+    arrived = Counter(
+        row.message_id for entry, row in taken if row is not None and entry["ending"] not in _LOST
+    )
+    told = [r for r in ledger if r.state in _TOLD]
+    due = [r for r in ledger if start <= r.due_at < end]
+    waiting = [r for r in due if r.state == ReminderState.PENDING]
+    unended = [r for r in waiting if r.useful_until <= now]
+    unreasoned = [
+        r for r in ledger if r.state not in (*_TOLD, ReminderState.PENDING) and not r.reason
+    ]
+    return Account(
+        due=len(due),
+        accepted=len(record),
+        states=dict(Counter(r.state for r in due)),
+        reasons=dict(Counter(f"{r.state}: {r.reason}" for r in due if r.reason).most_common()),
+        lost=len(unwritten) + sum(1 for r in told if not per_message[r.message_id]),
+        duplicates=sum(count - 1 for count in arrived.values()),
+        sent_after_renewal=_after_renewal(ledger, taken, life),
+        sent_after_opt_out=_after_opt_out(taken, life),
+        still_open=len(waiting) - len(unended),
+        unexplained=len(unended) + len(unreasoned) + sum(1 for _, row in taken if row is None),
+        late_p99_s=_late(told, sent_at, start, end, speed),
+    )
+
+
+def _uuid(text: str | None) -> UUID | None:
+    return UUID(text) if text else None
+
+
+def _unwritten(
+    app: App, conn: Connection, ledger: Sequence[Row[Any]], start: datetime, end: datetime
+) -> list[object]:
+    """What the rules say was owed for the cards as they are now, and the ledger does not have."""
+    known = {(row.card_id, key_of(row)) for row in ledger}
+    watched = load(conn, conn.execute(select(cards.c.id)).scalars())
+    return [
+        span
+        for one in watched.values()
+        if one.card.state is CardState.ACTIVE and one.card.renewed_at is None
+        for span in app.rules.spans(one.card, one.holder)
+        if max(start, one.card.watched_since) <= span.at < end
+        and not any((one.card.id, span.key(channel)) in known for channel in Channel)
+    ]
+
+
+Taken = Sequence[tuple[Mapping[str, Any], Row[Any] | None]]
+
+
+def _after_renewal(ledger: Sequence[Row[Any]], taken: Taken, life: Life) -> int:
+    """Received messages with a notice of a plan end that was over when their attempt began."""
+    carried = defaultdict(list)
+    for row in ledger:
+        carried[row.message_id].append(row)
+    renewed = {(r.card_id, r.former): r.at for r in life.renewals}
+    return sum(
+        1
+        for _, attempt in taken
+        if attempt is not None
+        and any(
+            attempt.started_at > renewed[row.card_id, row.deadline_on]
+            for row in carried[attempt.message_id]
+            if row.state in _TOLD
+            and row.deadline == "plan_end"
+            and (row.card_id, row.deadline_on) in renewed
+        )
+    )
+
+
+def _after_opt_out(taken: Taken, life: Life) -> int:
+    """Received messages whose attempt began after their address was certainly suppressed."""
+    return sum(
+        1
+        for entry, attempt in taken
+        if attempt is not None
+        and (at := life.opt_outs.get((entry["channel"], attempt.address)))
+        and attempt.started_at > at
+    )
+
+
+def _late(
+    told: Sequence[Row[Any]], sent_at: Mapping[int, datetime | None], start: datetime,
+    end: datetime, speed: float,
+) -> float:  # fmt: skip
+    delays = sorted(
+        (at - row.due_at).total_seconds() / speed
+        for row in told
+        if start <= row.due_at < end and (at := sent_at.get(row.message_id))
+    )
+    return round(delays[int(len(delays) * 0.99)], 2) if delays else 0.0

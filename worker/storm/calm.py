@@ -1,0 +1,49 @@
+"""After the storm: wait until everything that was begun has come to its end."""
+
+import time
+from collections.abc import Callable
+from datetime import datetime
+
+from sqlalchemy import func, or_, select
+
+from worker.core.reminders import WAITING, MessageState
+from worker.errors import UnreachableError
+from worker.store.engine import reading
+from worker.store.tables import cards, messages
+from worker.storm.life import Life
+from worker.storm.stage import Stage
+
+_CALM_SECONDS = 90.0
+_POLL_SECONDS = 0.25
+# Nothing to do at this many looks in a row: the last hints have been worked off.
+_QUIET_LOOKS = 8
+
+
+def settle(on: Stage, life: Life, progress: Callable[[str, float], None]) -> None:
+    """Let the processes work undisturbed until nothing is due, or for 90 seconds."""
+    began = time.monotonic()
+    quiet = 0
+    while quiet < _QUIET_LOOKS and (passed := time.monotonic() - began) < _CALM_SECONDS:
+        life.observe()
+        progress("calm", passed / _CALM_SECONDS)
+        time.sleep(_POLL_SECONDS)
+        quiet = quiet + 1 if _open(on, on.clock.now()) == 0 else 0
+
+
+def _open(on: Stage, now: datetime) -> int:
+    """How many cards wait for a check, and messages for their end, at ``now``."""
+    unsent = or_(
+        messages.c.state.in_((MessageState.SENDING, MessageState.UNKNOWN)),
+        messages.c.state.in_(WAITING) & (messages.c.next_attempt_at <= now),
+    )
+    try:
+        with reading(on.app.engine) as conn:
+            unchecked = conn.execute(
+                select(func.count()).where(cards.c.next_check_at <= now)
+            ).scalar()
+            unended = conn.execute(
+                select(func.count()).select_from(messages).where(unsent)
+            ).scalar()
+    except UnreachableError:
+        return 1
+    return int(unchecked or 0) + int(unended or 0)

@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 UV := $(shell command -v uv 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint gallery format lock clean
+.PHONY: help setup demo test lint storm bench gallery format lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,6 +39,20 @@ lint: $(STAMP) ## Check style, types, the compose file and the Dockerfile
 	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
 	$(BIN)/hadolint Dockerfile
 
+storm: $(STAMP) ## Prove the promise: kill, cut and refuse everything for 3 minutes on each database
+	$(BIN)/vigencia storm
+
+bench: $(VENV)/.bench ## Measure beside other designs; takes some minutes
+	$(BIN)/vigencia bench
+
+$(VENV)/.bench: $(STAMP) requirements-bench.lock
+ifeq ($(UV),)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-bench.lock
+else
+	$(UV) pip install --quiet --python $(BIN)/python --require-hashes -r requirements-bench.lock
+endif
+	@touch $@
+
 gallery: $(STAMP) ## Write docs/texts: every text in every language, to be read through
 	$(BIN)/vigencia preview --gallery docs/texts
 
@@ -46,9 +60,10 @@ format: $(STAMP) ## Rewrite the code in the house format
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-lock: $(STAMP) ## Renew both lock files from pyproject.toml
+lock: $(STAMP) ## Renew the lock files from pyproject.toml
 	$(BIN)/uv pip compile pyproject.toml $(LOCK) --output-file requirements.lock
 	$(BIN)/uv pip compile pyproject.toml $(LOCK) --constraint requirements.lock --extra embedded --extra dev --output-file requirements-dev.lock
+	$(BIN)/uv pip compile pyproject.toml $(LOCK) --constraint requirements-dev.lock --extra embedded --extra dev --extra bench --output-file requirements-bench.lock
 
 LOCK := --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --no-emit-index-url --upgrade --quiet
 

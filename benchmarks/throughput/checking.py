@@ -1,0 +1,73 @@
+"""Cards a second through a check, and what an idle tick costs."""
+
+import statistics
+import time
+from collections.abc import Sequence
+from datetime import timedelta
+
+from sqlalchemy import Engine, text
+
+from benchmarks.throughput.load import NOW
+from worker.app import App
+from worker.core.cards import Channel
+from worker.scheduler import tick
+from worker.store import cards as card_store
+from worker.store.engine import writing
+
+_BATCH = 500
+_IDLE_TICKS = 15
+
+
+class Nobody:
+    """Takes hints and does nothing."""
+
+    def check_cards(self, ids: Sequence[int]) -> None:
+        """Ignore it."""
+
+    def send(self, channel: Channel, ids: Sequence[int]) -> None:
+        """Ignore it."""
+
+    def reconcile(self, ids: Sequence[int]) -> None:
+        """Ignore it."""
+
+
+def checks_per_second(app: App, number: int) -> float:
+    """Claim, evaluate, write and advance ``number`` cards in batches of 500, in one process."""
+    make_due(app.engine, number)
+    began, done = time.perf_counter(), 0
+    while done < number:
+        with writing(app.engine) as conn:
+            ids = card_store.claim_due(conn, NOW, _BATCH, timedelta(seconds=120))
+        if not ids:
+            break
+        app.checks.run(ids, NOW)
+        done += len(ids)
+    return done / (time.perf_counter() - began)
+
+
+def make_due(engine: Engine, number: int) -> None:
+    """Have the first ``number`` cards checked."""
+    with writing(engine) as conn:
+        conn.execute(
+            text("UPDATE cards SET next_check_at = :now WHERE id <= :number").bindparams(
+                *_bound(number)
+            )
+        )
+
+
+def _bound(number: int) -> tuple[object, ...]:
+    from sqlalchemy import bindparam
+
+    from worker.store.types import Instant
+
+    return bindparam("now", NOW, Instant()), bindparam("number", number)
+
+
+def idle_tick_ms(app: App) -> float:
+    """The median of a tick with nothing due, in milliseconds."""
+    took = []
+    for _ in range(_IDLE_TICKS):
+        began = time.perf_counter()
+        tick(app, NOW - timedelta(hours=2), Nobody())
+        took.append(time.perf_counter() - began)
+    return statistics.median(took) * 1000

@@ -45,6 +45,8 @@ USER 10001:10001
 # Without DATABASE_URL the database is var/vigencia.db in here; a config/ mounted here is read.
 WORKDIR /var/lib/vigencia
 
+# Of `vigencia web`, once VIGENCIA_WEB__HOST says that others than this container may call it.
+EXPOSE 8800
 STOPSIGNAL SIGTERM
 ENTRYPOINT ["vigencia"]
 CMD ["--help"]

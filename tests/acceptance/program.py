@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[2]
-_OURS = ("TWILIO_", "SENDGRID_", "VIGENCIA_", "DATABASE_URL", "REDIS_URL")
+_OURS = ("TWILIO_", "SENDGRID_", "SMTP_", "VIGENCIA_", "DATABASE_URL", "REDIS_URL")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +72,9 @@ class Program:
         return [sys.executable, "-m", "worker.cli", *map(str, arguments)]
 
     def environment(self, **env: str) -> dict[str, str]:
-        """What the process sees: no setting of the surroundings."""
+        """What the process sees: no setting of the surroundings, and a web port of its own."""
         plain = {k: v for k, v in os.environ.items() if not k.startswith(_OURS)}
-        return {**plain, **self.env, **env}
+        return {**plain, "VIGENCIA_WEB__PORT": "0", **self.env, **env}
 
 
 def free_port() -> int:

@@ -25,6 +25,7 @@ from worker.core.outcomes import Outcome, OutcomeKind, accepted
 from worker.core.retry import RetryPolicy
 from worker.core.rules import Rules
 from worker.delivery import Delivery
+from worker.delivery.limits import Limits, lanes_of
 from worker.delivery.prepare import Preparation
 from worker.gateways import choose
 from worker.life import Life
@@ -72,6 +73,7 @@ class Carrier:
 
     answer: Callable[[Out], Awaitable[Outcome]]
     name: str = "carrier"
+    sender: str = "+15005550006"
     calls: list[Out] = field(default_factory=list)
 
     async def send(self, out: Out) -> Outcome:
@@ -99,6 +101,10 @@ class Listing:
     async def find(self, to: str) -> list[Sighting] | None:
         return self.sightings
 
+    async def fetch(self, provider_id: str) -> Sighting | None:
+        found = [one for one in self.sightings or () if one.provider_id == provider_id]
+        return found[0] if found else None
+
 
 @dataclass
 class World:
@@ -112,6 +118,7 @@ class World:
     content: Content
     retry: RetryPolicy = field(default_factory=RetryPolicy)
     read_timeout: float = 0.3
+    limits: Limits = field(default_factory=Limits)
 
     def app(self, now: Clock, **sections: Any) -> App:
         """The real app on this database and sandbox; ``sections`` of settings."""
@@ -205,7 +212,8 @@ class World:
                 content=content or self.content,
                 lease=lease,
                 hold=self.retry.hold,
-                channels=frozenset(carriers),
+                lanes=lanes_of(carriers),
+                limits=self.limits,
             )
             delivery = Delivery(self.engine, preparation, carriers, self.retry, in_flight)
             states: Counter[str] = Counter()

@@ -31,6 +31,7 @@ from worker.clock import set_file_clock
 from worker.core.cards import Channel
 from worker.core.outcomes import Outcome, OutcomeKind, accepted
 from worker.core.reminders import MessageState, ReminderState
+from worker.core.retry import RetryPolicy
 from worker.delivery.rendering import digest
 from worker.providers.base import Sighting
 from worker.store import attempts as attempt_store
@@ -38,7 +39,12 @@ from worker.store.engine import writing
 from worker.store.tables import attempts, messages, suppressions
 
 SMS, MAIL = Channel.SMS, Channel.EMAIL
-PENDING, SENT, MISSED = ReminderState.PENDING, ReminderState.SENT, ReminderState.MISSED
+PENDING, SENT, DELIVERED, MISSED = (
+    ReminderState.PENDING,
+    ReminderState.SENT,
+    ReminderState.DELIVERED,
+    ReminderState.MISSED,
+)
 UNKNOWN = {MessageState.UNKNOWN: 1}
 LATER = NOW + timedelta(minutes=3)
 ENDS_TODAY: dict[str, Any] = {"plan_end": TODAY}  # one SMS, and no other notice
@@ -73,14 +79,15 @@ def test_what_the_provider_took_is_adopted_and_never_sent_again(
 ) -> None:
     unknown(world, **fault)
     assert world.send(LATER) == {}, "an unknown was sent again"
-    assert world.reconcile(LATER) == {MessageState.SENT: 1}
+    assert world.reconcile(LATER) == {MessageState.DELIVERED: 1}, "the list says even that"
     message = world.message(SMS)
     [attempt] = world.rows(attempts)
     [theirs] = world.accepted()
-    assert (message.state, message.wake_at, message.attempts) == (MessageState.SENT, None, 1)
+    assert (message.state, message.wake_at, message.attempts) == (MessageState.DELIVERED, None, 1)
+    assert message.sent_at == attempt.started_at, "it was taken in the call, not when it was found"
     assert message.provider_id == attempt.provider_id == theirs["id"]
     assert (attempt.outcome, attempt.ended_at) == (OutcomeKind.ACCEPTED, LATER)
-    assert world.told() == [("sms", SENT, None)]
+    assert world.told() == [("sms", DELIVERED, None)]
     assert world.reconcile(LATER + timedelta(hours=1)) == {}
     assert world.send(LATER + timedelta(hours=1)) == {}
     assert len(world.accepted()) == 1
@@ -141,8 +148,8 @@ def test_a_dead_workers_message_is_settled_after_its_lease(world: World) -> None
     assert (message.state, message.reason) == (MessageState.UNKNOWN, "lease_expired")
     assert world.send(lease_over) == {}
     assert world.wake(message.wake_at).reconcile == [message.id]
-    assert world.reconcile(message.wake_at) == {MessageState.SENT: 1}
-    assert world.told() == [("sms", SENT, None)]
+    assert world.reconcile(message.wake_at) == {MessageState.DELIVERED: 1}
+    assert world.told() == [("sms", DELIVERED, None)]
     assert len(world.accepted()) == 1
 
 
@@ -169,7 +176,7 @@ def test_two_equal_texts_to_one_number_each_adopt_their_own(world: World) -> Non
     assert world.send() == {MessageState.UNKNOWN: 2}
     [first, second] = world.accepted()
     assert first["digest"] == second["digest"]
-    assert world.reconcile(LATER) == {MessageState.SENT: 2}
+    assert world.reconcile(LATER) == {MessageState.DELIVERED: 2}
     adopted = {row.provider_id for row in world.rows(messages)}
     assert adopted == {first["id"], second["id"]}
     assert {row.provider_id for row in world.rows(attempts)} == adopted
@@ -185,7 +192,7 @@ def test_of_two_equal_texts_the_one_that_was_never_taken_is_sent_once(world: Wor
         world.card(world.holder(), msisdn="+51900001234", **ENDS_TODAY)
     world.check()
     assert world.send() == {MessageState.UNKNOWN: 2}
-    assert world.reconcile(LATER) == {MessageState.SENT: 1, MessageState.RETRYABLE: 1}
+    assert world.reconcile(LATER) == {MessageState.DELIVERED: 1, MessageState.RETRYABLE: 1}
     assert world.send(LATER) == {MessageState.SENT: 1}
     assert len(world.accepted()) == 2
     assert len({row.provider_id for row in world.rows(messages)}) == 2
@@ -228,7 +235,7 @@ def test_without_the_list_an_unknown_stays_unknown(world: World, fault: dict[str
     assert LATER < message.wake_at <= message.useful_until
     assert world.told() == [("sms", PENDING, None)]
     assert world.send(message.wake_at) == {}
-    assert world.reconcile(message.wake_at) == {MessageState.SENT: 1}
+    assert world.reconcile(message.wake_at) == {MessageState.DELIVERED: 1}
     assert len(world.accepted()) == 1
 
 
@@ -251,31 +258,97 @@ def test_what_was_never_taken_is_missed_once_it_is_too_late(world: World) -> Non
     assert world.told() == [("sms", MISSED, "not_sent_in_time")]
 
 
-def test_an_unknown_email_is_never_sent_again_and_ends_missed_with_an_alarm(world: World) -> None:
+def unknown_email(world: World, times: int) -> datetime:
+    """An email whose calls meet a timeout; returns when it is looked at."""
     set_faults(
-        world.sandbox, {"channel": "email", "kind": "timeout_before", "rate": 1, "hold_s": 1}
+        world.sandbox, {"channel": "email", "kind": "timeout_before", "times": times, "hold_s": 1}
     )
     world.card()
     world.check()
     assert world.send(channel=MAIL) == UNKNOWN
-    message = world.message(MAIL)
-    calls = world.calls()
-    now = message.wake_at
+    at: datetime = world.message(MAIL).wake_at
+    return at
+
+
+def until_it_ends(world: World) -> int:
+    """Look at an unknown email until it has ended; returns how often that was."""
     looks = 0
+    while (at := world.message(MAIL).wake_at) is not None:
+        assert world.message(MAIL).state == MessageState.UNKNOWN
+        assert ("email", PENDING, None) in world.told()
+        assert world.send(at, MAIL) == {}
+        world.reconcile(at)
+        looks += 1
+        assert looks < 200
+    return looks
+
+
+def test_an_email_of_which_nobody_can_tell_is_sent_once_more(world: World) -> None:
+    at = unknown_email(world, times=1)
     with capture_logs() as logs:
-        while (message := world.message(MAIL)).wake_at is not None:
-            assert message.state == MessageState.UNKNOWN
-            assert ("email", PENDING, None) in world.told()
-            assert world.send(now, MAIL) == {}
-            world.reconcile(now)
-            looks += 1
-            now = world.message(MAIL).wake_at or now + timedelta(days=1)
-            assert looks < 200
-    assert world.calls() == calls, "somebody was called for an email nobody can ask about"
-    assert looks > 2
+        assert world.reconcile(at) == {MessageState.RETRYABLE: 1}
+    assert [(e["event"], e["channel"]) for e in logs] == [("unknown_resent", "email")]
+    assert world.send(at, MAIL) == {MessageState.SENT: 1}
+    first, second = world.rows(attempts)
+    assert (first.outcome, first.code) == (OutcomeKind.AMBIGUOUS, "unknown_resent")
+    assert second.outcome == OutcomeKind.ACCEPTED
+
+
+def test_an_email_is_sent_at_most_twice_and_then_ends_missed_with_an_alarm(world: World) -> None:
+    at = unknown_email(world, times=2)
+    world.reconcile(at)
+    assert world.send(at, MAIL) == UNKNOWN
+    calls = world.calls()
+    with capture_logs() as logs:
+        assert until_it_ends(world) > 2
+    assert world.calls() == calls
+    message = world.message(MAIL)
     assert (message.state, message.reason) == (MessageState.FAILED, "unknown_outcome")
     assert ("email", MISSED, "unknown_outcome") in world.told()
     assert causes(logs) == ["reminder_missed"]
+
+
+def test_where_an_unknown_email_is_to_be_held_it_is_never_sent_again(world: World) -> None:
+    world.retry = RetryPolicy(resend=frozenset({SMS}))
+    unknown_email(world, times=2)
+    calls = world.calls()
+    with capture_logs() as logs:
+        until_it_ends(world)
+    assert world.calls() == calls, "somebody was called for an email nobody can ask about"
+    assert causes(logs) == ["reminder_missed"]
+
+
+@pytest.mark.parametrize(("resend", "sendings"), [(True, 3), (False, 2)])
+def test_a_text_that_is_missing_in_the_list_again_and_again_is_left_alone(
+    world: World, resend: bool, sendings: int
+) -> None:
+    """The first time it was not sent; after that the list itself is in doubt."""
+    world.retry = RetryPolicy(resend=frozenset(Channel) if resend else frozenset())
+    carrier = always(Outcome(OutcomeKind.AMBIGUOUS, "timeout"))
+    world.card(**ENDS_TODAY)
+    world.check()
+    now = NOW
+    with capture_logs() as logs:
+        while (message := world.message(SMS)).state not in (MessageState.FAILED,):
+            now = max(now, message.next_attempt_at)
+            world.send(now, SMS, providers={SMS: carrier})
+            now = max(now, world.message(SMS).next_attempt_at)
+            world.reconcile(now, sms=Listing([]))
+    assert len(carrier.calls) == sendings
+    assert now == message.useful_until
+    assert world.told() == [("sms", MISSED, "not_sent_in_time")]
+    assert causes(logs) == ["reminder_missed"]
+
+
+def test_a_list_that_was_behind_is_believed_once_it_has_caught_up(world: World) -> None:
+    world.retry = RetryPolicy(resend=frozenset())
+    unknown(world, kind="error_before")
+    world.reconcile(LATER, sms=Listing([]))
+    set_faults(world.sandbox, {"channel": "sms", "kind": "error_after", "times": 1})
+    assert world.send(LATER) == UNKNOWN
+    again = world.message(SMS).wake_at
+    assert world.reconcile(again, sms=Listing([])) == UNKNOWN
+    assert world.reconcile(world.message(SMS).wake_at) == {MessageState.DELIVERED: 1}
 
 
 def test_a_number_that_proved_dead_afterwards_is_suppressed_and_email_takes_over(
@@ -283,7 +356,7 @@ def test_a_number_that_proved_dead_afterwards_is_suppressed_and_email_takes_over
 ) -> None:
     unknown(world, kind="error_after")
     failed = Sighting("SM1", str(world.message(SMS).body), NOW, "undelivered", 30005)
-    assert world.reconcile(LATER, sms=Listing([failed])) == {MessageState.FAILED: 1}
+    assert world.reconcile(LATER, sms=Listing([failed])) == {MessageState.UNDELIVERED: 1}
     [row] = world.rows(suppressions)
     assert (row.address, row.reason) == (PHONE, "twilio:30005")
     [attempt] = world.rows(attempts)
@@ -316,10 +389,11 @@ def test_an_account_that_was_suspended_meanwhile_holds_and_counts_nothing(world:
     assert world.message(SMS).attempts == 1
 
 
-def test_what_was_lost_behind_the_provider_is_not_sent_again(world: World) -> None:
+def test_what_was_lost_behind_the_provider_is_tried_once_more_hours_later(world: World) -> None:
     unknown(world, kind="error_after")
     lost = Sighting("SM1", str(world.message(SMS).body), NOW, "undelivered", 30008)
-    assert world.reconcile(LATER, sms=Listing([lost])) == {MessageState.SENT: 1}
+    assert world.reconcile(LATER, sms=Listing([lost])) == {MessageState.RETRYABLE: 1}
+    assert world.message(SMS).next_attempt_at >= LATER + timedelta(hours=4)
 
 
 LATE = {
@@ -446,7 +520,7 @@ def test_only_the_latest_attempt_of_a_message_is_asked_about(world: World) -> No
     world.reconcile(LATER)
     set_faults(world.sandbox, {"channel": "sms", "kind": "error_after", "times": 1})
     assert world.send(LATER) == UNKNOWN
-    assert world.reconcile(LATER + timedelta(minutes=3)) == {MessageState.SENT: 1}
+    assert world.reconcile(LATER + timedelta(minutes=3)) == {MessageState.DELIVERED: 1}
     first, second = world.rows(attempts)
     assert (first.provider_id, first.outcome) == (None, OutcomeKind.NOT_SENT)
     assert second.provider_id == world.message(SMS).provider_id

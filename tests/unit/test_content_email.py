@@ -152,7 +152,9 @@ def test_the_html_loads_nothing_and_links_only_where_the_letter_says(
     letter = sample_letter(event, language)
     html = content().email(letter).html
     parsed = Links(html)
-    assert set(parsed.links) == {"https://operator.example.com", letter.unsubscribe}
+    first = letter.notices[0]
+    answers = {first.renewed_link, first.tomorrow_link} - {None}
+    assert set(parsed.links) == {"https://operator.example.com", letter.unsubscribe} | answers
     assert not parsed.tags & {"img", "script", "link", "iframe", "object", "form", "video"}
     assert not parsed.handlers
     assert not re.search(r"@import|url\(|fonts\.g", html)
@@ -320,13 +322,20 @@ def test_guides_show_what_is_known_and_nothing_where_it_is_not(language: Languag
         assert "0800 09000" in text
         assert long_date(date(2026, 1, 31), language) in text
         assert "Nada" not in text
-    assert Links(email.html).links == [letter.unsubscribe]
+    first = letter.notices[0]
+    assert Links(email.html).links == [
+        first.renewed_link,
+        first.tomorrow_link,
+        letter.unsubscribe,
+    ]
 
 
 @everywhere
 def test_without_a_link_a_reply_stops_the_emails(event: str, language: Language) -> None:
     linked = content().email(sample_letter(event, language))
-    replied = content().email(replace(sample_letter(event, language), unsubscribe=None))
+    plain = sample_letter(event, language)
+    notices = tuple(replace(n, renewed_link=None, tomorrow_link=None) for n in plain.notices)
+    replied = content().email(replace(plain, notices=notices, unsubscribe=None))
     for text in (linked.text, words(linked.html)):
         assert "https://vigencia.example.com/stop" in text
         assert REPLY[language] not in text
@@ -356,6 +365,7 @@ def test_hostile_names_are_harmless_in_html_and_subject() -> None:
     evil = "<script>alert(1)</script>{{ 7*7 }}\r\nBcc: x@example.com\u202e\" onload='x'"
     letter = several("plan_end_near", Language.EN)
     notice = replace(letter.notices[0], operator=evil, plan=evil, tail="1\n2", deadline_at=evil)
+    notice = replace(notice, renewed_link='https://example.com/"><i>')
     guide = OperatorGuide(evil, evil, "https://example.com/?a=1&b=\"'><i>")
     email = content().email(
         Letter(Language.EN, evil, evil, (notice,), (guide,), 'https://example.com/"><script>')
@@ -364,7 +374,12 @@ def test_hostile_names_are_harmless_in_html_and_subject() -> None:
     assert "script" not in parsed.tags
     assert "i" not in parsed.tags
     assert not parsed.handlers
-    assert parsed.links == ["https://example.com/?a=1&b=\"'><i>", 'https://example.com/"><script>']
+    assert parsed.links == [
+        'https://example.com/"><i>',
+        "https://vigencia.example.com/tomorrow",
+        "https://example.com/?a=1&b=\"'><i>",
+        'https://example.com/"><script>',
+    ]
     assert "<script>alert(1)</script>{{ 7*7 }}" in email.text
     assert "{{ 7*7 }}" in words(email.html)
     assert "\n" not in email.subject
@@ -384,3 +399,21 @@ def test_a_letter_to_nobody_in_particular_still_greets(language: Language) -> No
     }
     email = content().email(replace(sample_letter("plan_ended", language), holder_name=" "))
     assert email.text.startswith(greeting[language] + "\n")
+
+
+@everywhere
+def test_a_notice_of_a_deadline_can_be_answered_and_no_other(
+    event: str, language: Language
+) -> None:
+    letter = sample_letter(event, language)
+    email = content().email(letter)
+    answerable = event not in (*LIFE_EVENTS, "line_lost", GUARDIAN_EVENT)
+    for link in ("https://vigencia.example.com/renewed", "https://vigencia.example.com/tomorrow"):
+        assert (link in email.text) is answerable
+        assert (link in Links(email.html).links) is answerable
+
+
+def test_a_link_that_is_none_is_not_made_one() -> None:
+    letter = sample_letter("plan_end_near", Language.EN)
+    bad = replace(letter.notices[0], renewed_link="javascript:alert(1)")
+    assert "javascript" not in content().email(replace(letter, notices=(bad,))).html

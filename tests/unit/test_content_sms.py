@@ -12,6 +12,7 @@ from worker.content.letter import Letter
 from worker.content.samples import bare, sample_letter, sample_notice
 from worker.core.cards import Kind, Language
 from worker.core.segments import measure
+from worker.core.tokens import sample_link
 from worker.core.wording import LIFE_EVENTS
 
 # All days left that each event may have to word.
@@ -104,6 +105,34 @@ def test_an_sms_tells_who_what_when_and_how_to_stop(
     assert text.endswith(OUT[language])
     for part in ("Movistar", "5678", DATES[language]):
         assert part in text
+
+
+# A host of 20 characters, and an id of hundreds of millions.
+LINK = sample_link("https://reminders.example.co")
+latin = pytest.mark.parametrize(
+    ("event", "language"), list(product(HOLDER_EVENTS, (Language.ES_PE, Language.EN)))
+)
+
+
+@latin
+@pytest.mark.parametrize("others", [0, 1, 99])
+def test_an_sms_with_a_link_is_one_segment_too_and_says_what_the_other_one_says(
+    event: str, language: Language, others: int
+) -> None:
+    for days in (*DAYS[event], *([365] if event.endswith("_far") else [])):
+        full = replace(letter(event, language, days=days, others=others), way_out=LINK)
+        for one in (full, replace(full, notices=tuple(map(bare, full.notices)))):
+            sms = content().sms(one)
+            assert (sms.segments.segments, sms.segments.encoding) == (1, "GSM-7"), sms.text
+            assert sms.text.endswith(f": {LINK}")
+            assert not re.search(r"STOP|BAJA|None|  ", sms.text)
+        text = content().sms(full).text
+        assert text.startswith("Vigencia: ")
+        for part in ("Movistar", "5678", DATES[language]):
+            assert part in text
+        assert bool(re.search(rf"Otros? (?:{others} )?por|Also {others} more", text)) is bool(
+            others
+        )
 
 
 @everywhere

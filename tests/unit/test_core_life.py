@@ -200,7 +200,7 @@ def _recheck(card: Card, notice: LifeNotice) -> Any:
     key = ReminderKey(notice, TODAY, "event", Channel.EMAIL)
     item = Item(1, key, NOW, NOW + timedelta(days=3), card)
     return recheck(
-        [item], a_holder(), Channel.EMAIL, NOW, RULES.hours, RULES.ladder, lambda _: None
+        [item], a_holder(), Channel.EMAIL, NOW, RULES.hours, RULES.ladder, lambda *_: None
     )
 
 
@@ -215,7 +215,7 @@ def test_a_notice_of_a_paused_card_is_not_sent() -> None:
     key = ReminderKey(DeadlineKind.PLAN_END, T, "plan_end-1d", Channel.EMAIL)
     item = Item(1, key, NOW, NOW + timedelta(days=3), a_card(paused=True))
     verdict = recheck(
-        [item], a_holder(), Channel.EMAIL, NOW, RULES.hours, RULES.ladder, lambda _: None
+        [item], a_holder(), Channel.EMAIL, NOW, RULES.hours, RULES.ladder, lambda *_: None
     )
     assert [end.reason for end in verdict.ended] == ["paused"]
 
@@ -245,7 +245,7 @@ def test_renewing_at_any_moment_ends_every_older_reminder(days: int, minutes: in
     for n, p in enumerate(planned):
         item = Item(n, p.key, p.due_at, p.useful_until, renewed)
         verdict = recheck(
-            [item], a_holder(), p.key.channel, when, RULES.hours, RULES.ladder, lambda _: None
+            [item], a_holder(), p.key.channel, when, RULES.hours, RULES.ladder, lambda *_: None
         )
         assert not verdict.keep
 
@@ -262,6 +262,6 @@ def test_a_message_that_waited_until_the_line_was_lost_is_not_sent_to_its_own_nu
             at(when),
             RULES.hours,
             RULES.ladder,
-            lambda _: None,
+            lambda *_: None,
         )
         assert bool(verdict.keep) is sent

@@ -40,7 +40,8 @@ TWILIO_ROWS = [(code, kind) for kind, codes in TWILIO.items() for code in codes]
 TWILIO_SPECIALS = {
     30023: (Wait.UNTIL_PACIFIC_MIDNIGHT, None),
     30003: (Wait.HOURS, 2),
-    30008: (None, 2),
+    30008: (Wait.HOURS, 2),
+    30410: (Wait.HOURS, 2),
 }
 
 SENDGRID_ROWS = [

@@ -32,7 +32,7 @@ def look(
     channel: Channel = SMS,
     suppressed: Collection[str] = (),
 ) -> Verdict:
-    def reason(address: str) -> str | None:
+    def reason(address: str, card: int) -> str | None:
         return "opted_out" if address in suppressed else None
 
     return recheck(items, holder or a_holder(), channel, now, RULES.hours, RULES.ladder, reason)

@@ -107,3 +107,24 @@ def test_all_mistakes_are_told_at_once() -> None:
     assert len(errors) >= 4
     twice = {"prefix": "+1", "languages": ["en"]}
     assert parse_routes({"route": [twice, twice]})[1] == ["route +1: there 2 times"]
+
+
+def test_answers_arrive_unless_a_route_says_otherwise() -> None:
+    assert not REAL.route("+51987654321").replies
+    assert REAL.route("+8613800138000").replies
+    assert REAL.route("+14155550100").replies
+
+
+@pytest.mark.parametrize(
+    ("changes", "error"),
+    [
+        ({"replies": "no"}, "route +56.replies: write true or false"),
+        (
+            {"replies": False, "languages": ["en", "zh-Hant"]},
+            "route +56.replies: without them the SMS has a link, and with Chinese no room",
+        ),
+    ],
+)
+def test_a_route_without_answers_has_room_for_a_link(changes: dict[str, Any], error: str) -> None:
+    entry = {"prefix": "+56", "languages": ["en"], **changes}
+    assert parse_routes({"route": [entry]})[1] == [error]

@@ -10,7 +10,10 @@ import pytest
 from worker.core.cards import Channel
 from worker.errors import ConfigError
 from worker.gateways import SANDBOX_EMAIL_SENDER, Gateways, Mode, choose
+from worker.providers.choice import members
 from worker.providers.sendgrid import SendGridProvider
+from worker.providers.smtp import SmtpProvider
+from worker.providers.smtp_pool import SmtpSettings
 from worker.providers.transport import Transport
 from worker.providers.twilio import TwilioProvider
 from worker.sandbox import credentials as sandbox
@@ -29,6 +32,12 @@ TWILIO_SANDBOX = {
     "TWILIO_FROM": sandbox.SENDER,
 }
 SENDGRID_SANDBOX = {"SENDGRID_API_KEY": sandbox.API_KEY, "SENDGRID_FROM": "avisos@example.com"}
+PASSWORD = "p4ss/w:rd@1"
+SMTP = {
+    "SMTP_URL": "smtp://us%40example.com:p4ss%2Fw%3Ard%401@mail.example.com:2525",
+    "SMTP_FROM": "avisos@example.com",
+}
+LOCAL = SMTP | {"SMTP_URL": "smtp://127.0.0.1:1025"}
 LIVE, SANDBOX, OFF = Mode.LIVE, Mode.SANDBOX, Mode.OFF
 
 Chosen = Callable[[dict[str, str]], Gateways]
@@ -38,7 +47,9 @@ Chosen = Callable[[dict[str, str]], Gateways]
 def chosen(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Chosen:
     """The choice with nothing but the given variables set."""
     for name in os.environ:
-        if name.startswith(("TWILIO_", "SENDGRID_", "VIGENCIA_", "DATABASE_URL", "REDIS_URL")):
+        if name.startswith(
+            ("TWILIO_", "SENDGRID_", "SMTP_", "VIGENCIA_", "DATABASE_URL", "REDIS_URL")
+        ):
             monkeypatch.delenv(name)
     (tmp_path / "vigencia.toml").write_text("", encoding="utf-8")
     monkeypatch.setenv("VIGENCIA_CONFIG_DIR", str(tmp_path))
@@ -62,6 +73,8 @@ def refused(chosen: Chosen, variables: dict[str, str]) -> str:
     text = f"{raised.value.message} {raised.value.hint}"
     assert TOKEN not in text
     assert KEY not in text
+    assert PASSWORD not in text
+    assert "p4ss" not in text
     return raised.value.message
 
 
@@ -224,3 +237,113 @@ def test_secrets_never_show(chosen: Chosen) -> None:
     text = repr(chosen(TWILIO | SENDGRID))
     assert TOKEN not in text
     assert KEY not in text
+    assert "p4ss" not in repr(chosen(TWILIO | SENDGRID | SMTP))
+
+
+def test_a_mail_server_alone_turns_email_on_and_nothing_goes_to_the_sandbox(
+    chosen: Chosen,
+) -> None:
+    gateways = chosen(SMTP)
+    assert modes(gateways) == (OFF, LIVE)
+    assert gateways.smtp == SmtpSettings(
+        *("mail.example.com", 2525, "avisos@example.com", "us@example.com", PASSWORD)
+    )
+    assert gateways.smtp is not None
+    assert gateways.smtp.starttls
+    providers = gateways.open(Transport(), lambda: datetime(2026, 1, 1, tzinfo=UTC))
+    assert isinstance(providers[Channel.EMAIL], SmtpProvider)
+
+
+@pytest.mark.parametrize(
+    ("weights", "names"),
+    [
+        ({}, ["sendgrid", "smtp"]),
+        ({"VIGENCIA_EMAIL__SMTP_WEIGHT": "200"}, ["smtp", "sendgrid"]),
+    ],
+)
+def test_with_two_providers_of_email_the_heavier_one_comes_first(
+    chosen: Chosen, weights: dict[str, str], names: list[str]
+) -> None:
+    gateways = chosen(TWILIO | SENDGRID | SMTP | weights)
+    assert modes(gateways) == (LIVE, LIVE)
+    email = gateways.open(Transport(), lambda: datetime(2026, 1, 1, tzinfo=UTC))[Channel.EMAIL]
+    assert [provider.name for provider, _ in members(email)] == names
+
+
+@pytest.mark.parametrize("others", [TWILIO_SANDBOX, SENDGRID_SANDBOX], ids=["sms", "email"])
+def test_a_mail_server_elsewhere_never_mixes_with_the_sandbox(
+    chosen: Chosen, others: dict[str, str]
+) -> None:
+    assert "One provider is real" in refused(chosen, SMTP | others)
+
+
+@pytest.mark.parametrize(
+    ("others", "mode"),
+    [({}, LIVE), (TWILIO, LIVE), (SENDGRID, LIVE), (SENDGRID_SANDBOX, SANDBOX)],
+    ids=["alone", "twilio", "sendgrid", "sandbox"],
+)
+def test_a_mail_server_on_this_machine_is_what_the_others_are(
+    chosen: Chosen, others: dict[str, str], mode: Mode
+) -> None:
+    gateways = chosen(LOCAL | others)
+    assert gateways.modes[Channel.EMAIL] is mode
+    assert gateways.smtp is not None
+    assert not gateways.smtp.starttls
+
+
+@pytest.mark.parametrize("present", list(SMTP))
+def test_a_half_configured_mail_server_is_refused_with_what_is_missing(
+    chosen: Chosen, present: str
+) -> None:
+    [missing] = set(SMTP) - {present}
+    message = refused(chosen, {present: SMTP[present]})
+    assert f"SMTP is half configured; missing: {missing}" in message
+
+
+@pytest.mark.parametrize(
+    ("url", "port", "tls", "starttls"),
+    [
+        ("smtp://mail.example.com", 587, False, True),
+        ("smtp://mail.example.com:25?starttls", 25, False, True),
+        ("smtp://mail.example.com?starttls=no", 587, False, False),
+        ("smtps://mail.example.com", 465, True, False),
+        ("smtp://localhost", 25, False, False),
+        ("smtp://localhost?starttls", 25, False, True),
+        ("smtp://[::1]:2525", 2525, False, False),
+    ],
+)
+def test_how_a_mail_server_is_spoken_to(
+    chosen: Chosen, url: str, port: int, tls: bool, starttls: bool
+) -> None:
+    found = chosen(SMTP | {"SMTP_URL": url}).smtp
+    assert found is not None
+    assert (found.port, found.tls, found.starttls) == (port, tls, starttls)
+    assert found.username is None
+
+
+@pytest.mark.parametrize(
+    ("url", "problem"),
+    [
+        ("http://mail.example.com", "is not an smtp:// or smtps://"),
+        ("smtp://", "is not an smtp:// or smtps://"),
+        ("smtp://mail example.com", "is not an smtp:// or smtps://"),
+        ("smtp://[", "is not an address like"),
+        ("smtp://us:p4ss@mail.example.com:many", "is not an address like"),
+        ("smtp://us:p4ss@mail.example.com/inbox", "takes nothing after the port"),
+        ("smtp://us:p4ss@mail.example.com?tls=1", "takes nothing after the port"),
+        ("smtp://us@mail.example.com", "has a user or a password, but not both"),
+        ("smtp://us:p4ss@mail.example.com?starttls=no", "travel in the open"),
+        ("smtps://us:p4ss@mail.example.com?starttls", "protected from the first byte"),
+    ],
+)
+def test_what_is_no_mail_server_is_refused_without_telling_the_password(
+    chosen: Chosen, url: str, problem: str
+) -> None:
+    message = refused(chosen, SMTP | {"SMTP_URL": url})
+    assert "SMTP_URL" in message
+    assert problem in message
+
+
+@pytest.mark.parametrize("sender", ["avisos", "Avisos <a@example.com>", "a@example.com, b@c.com"])
+def test_a_sender_is_one_address(chosen: Chosen, sender: str) -> None:
+    assert "SMTP_FROM is not an email address" in refused(chosen, SMTP | {"SMTP_FROM": sender})

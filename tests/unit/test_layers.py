@@ -10,11 +10,13 @@ _WORKER = Path(__file__).parents[2] / "worker"
 _LAYERS = {
     "core": 0,
     **dict.fromkeys(("content", "store", "providers"), 1),
-    **dict.fromkeys(("checks", "delivery", "receipts", "cardbook", "life"), 2),
+    **dict.fromkeys(
+        ("answers", "checks", "consent", "delivery", "receipts", "cardbook", "life", "promise"), 2
+    ),
 }
 _ENTRY = 3
-# Words that every layer may use: errors for people, and which files belong to the program.
-_SHARED = {"errors", "paths"}
+# Words that every layer may use: errors for people, which files belong to the program, and counts.
+_SHARED = {"errors", "metrics", "paths"}
 _MODULES = sorted(
     path for path in _WORKER.rglob("*.py") if "migrations" not in path.parts and path.stem != "data"
 )

@@ -30,7 +30,7 @@ from worker.core.outcomes import (
 from worker.settings import Settings
 
 ROOT = Path(__file__).parents[2]
-DOCUMENTS = ("CONTRIBUTING.md", "docs/configuration.md", "docs/deployment.md")
+DOCUMENTS = ("CONTRIBUTING.md", "docs/configuration.md", "docs/deployment.md", "docs/promise.md")
 PROJECT: Mapping[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 
 
@@ -70,7 +70,7 @@ def procfile() -> dict[str, str]:
 
 
 def test_the_procfile_names_commands_that_exist() -> None:
-    assert set(procfile()) == {"release", "worker", "scheduler"}
+    assert set(procfile()) == {"release", "worker", "scheduler", "web"}
     for line in procfile().values():
         program, *words = shlex.split(line)
         assert program == "vigencia"
@@ -85,9 +85,13 @@ def test_compose_runs_the_same_processes_as_the_procfile() -> None:
 
 
 def test_compose_checks_health_with_a_command_that_exists() -> None:
-    checked = [s["healthcheck"]["test"] for s in own_services().values() if "healthcheck" in s]
-    assert len(checked) == 2
-    for kind, program, *words in checked:
+    checks = {n: s["healthcheck"]["test"] for n, s in own_services().items() if "healthcheck" in s}
+    kind, program, option, code = checks.pop("web")
+    assert (kind, program, option) == ("CMD", "python", "-c")
+    assert f":{Settings.model_fields['web'].default.port}/healthz" in code
+    compile(code, "healthcheck", "exec")
+    assert set(checks) == {"scheduler", "worker"}
+    for kind, program, *words in checks.values():
         assert (kind, program) == ("CMD", "vigencia")
         parse_command(words)
 
@@ -165,14 +169,18 @@ def pins(lock: str) -> dict[str, str]:
 def test_the_locks_pin_every_dependency() -> None:
     project = PROJECT["project"]
     needed = {name_of(line) for line in project["dependencies"]}
-    extras = {n for lines in project["optional-dependencies"].values() for n in map(name_of, lines)}
+    more = {name: set(map(name_of, of)) for name, of in project["optional-dependencies"].items()}
+    bench = more.pop("bench")
     assert needed <= pins("requirements.lock").keys()
-    assert needed | extras <= pins("requirements-dev.lock").keys()
+    assert needed.union(*more.values()) <= pins("requirements-dev.lock").keys()
+    assert needed.union(bench, *more.values()) <= pins("requirements-bench.lock").keys()
 
 
 def test_what_is_tested_is_what_is_installed() -> None:
     tested = pins("requirements-dev.lock")
     assert {n: tested.get(n) for n in pins("requirements.lock")} == pins("requirements.lock")
+    measured = pins("requirements-bench.lock")
+    assert {n: measured.get(n) for n in tested} == tested
 
 
 def test_the_locks_name_no_server_of_their_own() -> None:
@@ -221,7 +229,8 @@ def test_every_setting_is_documented_as_it_is(name: str, env: str, default: obje
     [row] = [row for row in rows("docs/configuration.md") if row[0] == f"`{name}`"]
     value = default.get_secret_value() if isinstance(default, SecretStr) else default
     assert row[1] == f"`{env}`"
-    assert row[2] == ("none" if value is None else f"`{value}`")
+    shown = str(value).lower() if isinstance(value, bool) else value
+    assert row[2] == ("none" if value is None else f"`{shown}`")
 
 
 def test_no_setting_is_documented_that_does_not_exist() -> None:

@@ -17,7 +17,9 @@ SECRET = "s3cret-s3cret"
 def config(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """An empty settings file, and an environment that says nothing else."""
     for name in os.environ:
-        if name.startswith(("TWILIO_", "SENDGRID_", "VIGENCIA_", "DATABASE_URL", "REDIS_URL")):
+        if name.startswith(
+            ("TWILIO_", "SENDGRID_", "SMTP_", "VIGENCIA_", "DATABASE_URL", "REDIS_URL")
+        ):
             monkeypatch.delenv(name)
     monkeypatch.setenv("VIGENCIA_CONFIG_DIR", str(tmp_path))
     (tmp_path / "vigencia.toml").write_text("", encoding="utf-8")
@@ -244,3 +246,23 @@ def test_settings_cannot_be_changed() -> None:
     with pytest.raises(ValueError, match="frozen"):
         settings.log_level = "DEBUG"
     assert isinstance(settings, Settings)
+
+
+@pytest.mark.parametrize("name", ["SECRET_KEY", "SECRET_KEY_PREVIOUS"])
+@pytest.mark.parametrize("key", ["short", "k" * 31, f"{'k' * 32} short"])
+def test_a_key_that_could_be_guessed_is_refused_and_not_shown(
+    name: str, key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, key)
+    with pytest.raises(ConfigError) as raised:
+        load()
+    assert f"{name.lower()}: a key has at least 32 characters" in str(raised.value)
+    assert key not in str(raised.value)
+
+
+def test_a_key_does_not_belong_into_the_file(config: Path) -> None:
+    write(config, f'secret_key = "{"k" * 32}"')
+    with pytest.raises(
+        ConfigError, match=r"secret_key: a secret does not belong in vigencia\.toml"
+    ):
+        load()

@@ -24,6 +24,7 @@ from tests.unit.core_helpers import (
 from worker.content.render import Content
 from worker.core.cards import Card, CardState, Channel, Holder, Kind
 from worker.core.deadlines import DeadlineKind
+from worker.core.prices import Prices
 from worker.core.recheck import Item
 from worker.core.reminders import Known, ReminderKey, ReminderState
 from worker.core.rules import Rules
@@ -33,7 +34,6 @@ from worker.simulation.follow import Followed, follow
 from worker.simulation.household import Household, Waiting
 from worker.simulation.notices import Notice
 from worker.simulation.period import Period
-from worker.simulation.prices import Prices
 from worker.simulation.totals import Totals
 from worker.store.cards import Watched
 
@@ -67,7 +67,7 @@ def a_household(
     *,
     known: Mapping[int, Sequence[Known]] | None = None,
     waiting: Sequence[Waiting] = (),
-    suppressed: Mapping[tuple[Channel, str], str] | None = None,
+    suppressed: Mapping[tuple[Channel, str, int], str] | None = None,
 ) -> Household:
     """A holder with cards of the book signed "Vigencia"."""
     watched = [Watched(card, holder, "Vigencia") for card in cards]
@@ -209,7 +209,7 @@ def test_a_guardian_is_not_called_where_another_channel_tells() -> None:
 
 
 def test_a_guardian_is_told_of_what_came_to_nothing_on_both_channels() -> None:
-    suppressed = {(Channel.SMS, PHONE): "opted_out", (Channel.EMAIL, EMAIL): "bounced"}
+    suppressed = {(Channel.SMS, PHONE, 0): "opted_out", (Channel.EMAIL, EMAIL, 0): "bounced"}
     household = a_household(a_holder(), [_kept(_CARD)], suppressed=suppressed)
     notices = followed(household, guardians=_KEEPERS).notices
     assert [n.at.day for n in notices if n.outcome == "guardian"] == [5, 11, 12, 15]
@@ -233,7 +233,7 @@ def test_a_guardian_has_hours_too_and_one_digest_for_all_holders() -> None:
 
 def test_a_suppressed_address_falls_back_to_the_other_channel_once() -> None:
     # T0 is for SMS alone, so its email is new; T-7, T-1 and T+3 have an email already.
-    household = a_household(a_holder(), [_CARD], suppressed={(Channel.SMS, PHONE): "opted_out"})
+    household = a_household(a_holder(), [_CARD], suppressed={(Channel.SMS, PHONE, 0): "opted_out"})
     assert lines(followed(household).notices) == [
         "06-05 14:00 plan_end-7d sms suppressed (opted_out)",
         "06-05 14:00 plan_end-7d email send",
@@ -247,7 +247,7 @@ def test_a_suppressed_address_falls_back_to_the_other_channel_once() -> None:
 
 
 def test_both_addresses_suppressed_ends_every_notice() -> None:
-    suppressed = {(Channel.SMS, PHONE): "opted_out", (Channel.EMAIL, EMAIL): "bounced"}
+    suppressed = {(Channel.SMS, PHONE, 0): "opted_out", (Channel.EMAIL, EMAIL, 0): "bounced"}
     notices = followed(a_household(a_holder(), [_CARD], suppressed=suppressed)).notices
     assert {n.outcome.value for n in notices} == {"suppressed"}
     assert len(notices) == 8  # the T0 SMS fell back to an email that could not go either

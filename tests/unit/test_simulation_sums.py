@@ -13,13 +13,14 @@ import pytest
 from tests.unit.core_helpers import CONFIG, RULES
 from worker.core.cards import Channel, Language
 from worker.core.deadlines import DeadlineKind
+from worker.core.prices import ELSEWHERE, EMAIL, Price, Prices
 from worker.errors import ConfigError
+from worker.prices import load_prices
 from worker.simulation.chunks import Side
 from worker.simulation.document import Document
 from worker.simulation.notices import Notice, Outcome
 from worker.simulation.period import MOST_DAYS, Period, PeriodError
 from worker.simulation.policies import with_policies
-from worker.simulation.prices import ELSEWHERE, EMAIL, Price, Prices, load_prices
 from worker.simulation.totals import Totals
 
 _JUNE_5 = date(2026, 6, 5)

@@ -1,0 +1,228 @@
+"""The other channel, and the guardian: at once where a way is dead, never on a guess."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from structlog.testing import capture_logs
+
+from tests.integration.helpers import (
+    HINT,
+    NOW,
+    TODAY,
+    Listing,
+    World,
+    always,
+    causes,
+)
+from worker.checks import Checks
+from worker.core.cards import Channel
+from worker.core.outcomes import Outcome, OutcomeKind
+from worker.core.reminders import MessageState, ReminderState
+from worker.core.reports import Report
+from worker.receipts import Receipts
+from worker.store.tables import attempts, books, cards, messages, reminders
+
+SMS, MAIL, GUARDIAN = Channel.SMS, Channel.EMAIL, Channel.GUARDIAN
+PENDING, SENT, SUPPRESSED, MISSED = (
+    ReminderState.PENDING,
+    ReminderState.SENT,
+    ReminderState.SUPPRESSED,
+    ReminderState.MISSED,
+)
+KEEPER = "keeper@example.com"
+ACCEPTED = always(Outcome(OutcomeKind.ACCEPTED, "accepted"))
+ENDS_TODAY: dict[str, Any] = {"plan_end": TODAY}  # one SMS, and no other notice
+DEAD = Outcome(OutcomeKind.RECIPIENT_DEAD, "twilio:21614")
+
+
+def guarded(world: World) -> None:
+    world.book()
+    world.change(books, guardian_email=KEEPER)
+
+
+def bounce(world: World, channel: Channel, now: Any = NOW) -> None:
+    """The provider reports that the only message on ``channel`` went to a dead address."""
+    wanted = world.message(channel).id
+    [one] = [row for row in world.rows(attempts) if row.message_id == wanted]
+    provider, status = ("twilio", "failed") if channel is SMS else ("sendgrid", "bounce")
+    code = "30005" if channel is SMS else None
+    told = Report(provider, f"{one.id}:{status}", status, one.id, one.provider_id, code, None)
+    Receipts(world.engine, world.retry).take([told], now)
+
+
+def states(world: World) -> dict[str, str]:
+    return {row.channel: row.state for row in world.rows(reminders)}
+
+
+def test_a_dead_number_gives_way_to_email_at_once(world: World) -> None:
+    world.card(**ENDS_TODAY)
+    world.check()
+    world.send(providers={SMS: ACCEPTED, MAIL: ACCEPTED})
+    bounce(world, SMS)
+    mail = world.message(MAIL)
+    assert (mail.state, mail.next_attempt_at, mail.wake_at) == (MessageState.PENDING, NOW, NOW)
+    assert world.send(providers={SMS: ACCEPTED, MAIL: ACCEPTED}) == {MessageState.SENT: 1}
+    assert states(world) == {"sms": SUPPRESSED, "email": SENT}
+
+
+def test_only_when_both_ways_are_dead_the_guardian_is_told_and_once(world: World) -> None:
+    guarded(world)
+    world.card()
+    world.check()
+    world.send(providers={SMS: ACCEPTED, MAIL: ACCEPTED})
+    bounce(world, SMS)
+    assert GUARDIAN not in states(world)
+    bounce(world, MAIL)
+    assert states(world) == {"sms": SUPPRESSED, "email": SUPPRESSED, "guardian": PENDING}
+    assert world.send(channel=GUARDIAN) == {MessageState.SENT: 1}
+    [taken] = world.accepted()
+    assert taken["to"] == KEEPER
+
+
+def test_a_guardian_who_is_unreachable_too_raises_the_alarm(world: World) -> None:
+    guarded(world)
+    world.card(world.holder(email=None, contact_phone=None), msisdn=None)
+    world.check()
+    world.send(providers={GUARDIAN: ACCEPTED})
+    with capture_logs() as logs:
+        bounce(world, GUARDIAN)
+    assert causes(logs) == ["guardian_unreachable"]
+
+
+@pytest.mark.parametrize(
+    "outcome",
+    [
+        Outcome(OutcomeKind.MESSAGE_DEAD, "twilio:21617", alarm=True),
+        Outcome(OutcomeKind.TRANSIENT, "twilio:20429", most=1),
+    ],
+    ids=["dead", "exhausted"],
+)
+def test_a_text_that_fails_for_good_is_missed_with_an_alarm_and_email_still_tells(
+    world: World, outcome: Outcome
+) -> None:
+    world.card(**ENDS_TODAY)
+    world.check()
+    with capture_logs() as logs:
+        world.send(providers={SMS: always(outcome)}, channel=SMS)
+    assert states(world) == {"sms": MISSED, "email": PENDING}
+    assert causes(logs)[-1] == "reminder_missed"
+    soon = NOW + timedelta(minutes=1)
+    assert world.send(soon, MAIL, providers={MAIL: ACCEPTED}) == {MessageState.SENT: 1}
+
+
+def test_nothing_falls_back_on_an_unknown(world: World) -> None:
+    guarded(world)
+    world.card(**ENDS_TODAY)
+    world.check()
+    world.send(channel=SMS, providers={SMS: always(Outcome(OutcomeKind.AMBIGUOUS, "timeout"))})
+    end = world.message(SMS).useful_until
+    for now in (NOW + timedelta(minutes=3), end - timedelta(minutes=1), end):
+        assert states(world) == {"sms": PENDING}
+        world.reconcile(now, sms=Listing(None))
+    assert states(world) == {"sms": MISSED}
+    assert len(world.rows(messages)) == 1
+
+
+def test_a_dead_number_is_not_tried_for_the_next_notice(world: World) -> None:
+    world.card(**ENDS_TODAY)
+    world.check()
+    world.send(channel=SMS, providers={SMS: ACCEPTED})
+    bounce(world, SMS)
+    calls = len(ACCEPTED.calls)
+    world.card(**ENDS_TODAY)
+    world.check()
+    world.send(channel=SMS, providers={SMS: ACCEPTED})
+    assert len(ACCEPTED.calls) == calls
+
+
+# A plan that ends in 5 days has its notice a week ahead, and the next the day before it ends.
+DAY_BEFORE = NOW + timedelta(days=4)
+
+
+def warned(world: World, *confirmed: Channel, provider: str | None = None) -> None:
+    """The first notices were sent; ``confirmed`` channels reported them delivered."""
+    guarded(world)
+    world.card()
+    world.check()
+    world.send(providers={SMS: ACCEPTED, MAIL: ACCEPTED})
+    for channel in confirmed:
+        wanted = world.message(channel).id
+        [one] = [row for row in world.rows(attempts) if row.message_id == wanted]
+        by = "twilio" if channel is SMS else "sendgrid"
+        told = Report(by, f"{one.id}:d", "delivered", one.id, one.provider_id, None, None)
+        Receipts(world.engine, world.retry).take([told], NOW)
+
+
+def elsewhere(world: World) -> None:
+    """Somebody else's email is confirmed: receipts do reach us."""
+    holder = world.holder(email="other@example.com", contact_phone=None)
+    ends: dict[str, Any] = {"plan_days": 90, "plan_end": TODAY + timedelta(days=25)}
+    card = world.card(holder, msisdn=None, **ends)
+    world.check(ids=[card])
+    mails = [row for row in world.rows(messages) if row.holder_id == holder]
+    world.send(channel=MAIL, ids=[row.id for row in mails], providers={MAIL: ACCEPTED})
+    [one] = [row for row in world.rows(attempts) if row.message_id == mails[0].id]
+    told = Report("sendgrid", f"{one.id}:d", "delivered", one.id, one.provider_id, None, None)
+    Receipts(world.engine, world.retry).take([told], NOW)
+
+
+def day_before(world: World, *, silent: bool = True) -> bool:
+    """Is the guardian told the day before the plan ends?"""
+    ids = [row.id for row in world.rows(cards)][:1]
+    Checks(world.engine, world.rules, HINT, silent).run(ids, DAY_BEFORE)
+    Checks(world.engine, world.rules, HINT, silent).run(ids, DAY_BEFORE + timedelta(hours=1))
+    told = [row for row in world.rows(reminders) if row.channel == GUARDIAN]
+    assert len(told) <= 1
+    return bool(told)
+
+
+def test_where_nothing_shows_that_a_notice_arrived_the_guardian_is_told_in_time(
+    world: World,
+) -> None:
+    warned(world)
+    elsewhere(world)
+    assert day_before(world)
+    assert world.send(DAY_BEFORE, GUARDIAN) == {MessageState.SENT: 1}
+    [taken] = [m for m in world.accepted() if m["to"] == KEEPER]
+    message = world.message(GUARDIAN)
+    assert "none was reported as delivered" in message.body or "entregado" in message.body
+    assert taken["channel"] == MAIL
+
+
+@pytest.mark.parametrize("channel", [SMS, MAIL])
+def test_one_confirmed_notice_on_any_channel_is_enough(world: World, channel: Channel) -> None:
+    warned(world, channel)
+    elsewhere(world)
+    assert not day_before(world)
+
+
+def test_silence_means_nothing_where_no_receipts_reach_us(world: World) -> None:
+    warned(world)
+    assert not day_before(world)
+
+
+def test_silence_can_be_left_to_itself(world: World) -> None:
+    warned(world)
+    elsewhere(world)
+    assert not day_before(world, silent=False)
+
+
+def test_a_handset_that_never_confirmed_anything_is_not_silent(world: World) -> None:
+    guarded(world)
+    world.card(world.holder(email=None))
+    world.check()
+    world.send(channel=SMS, providers={SMS: ACCEPTED})
+    elsewhere(world)
+    assert not day_before(world)
+
+
+def test_a_first_notice_is_given_the_time_to_arrive(world: World) -> None:
+    guarded(world)
+    elsewhere(world)
+    card = world.card(plan_end=TODAY + timedelta(days=1))
+    silent = Checks(world.engine, world.rules, HINT, silent=True)
+    silent.run([card], NOW)
+    world.send(providers={SMS: ACCEPTED, MAIL: ACCEPTED})
+    silent.run([card], NOW + timedelta(hours=2))
+    assert GUARDIAN not in states(world)

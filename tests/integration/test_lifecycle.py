@@ -1,0 +1,371 @@
+"""The program played at random: no message or reminder changes but as the table says, and all end.
+
+Real store and use cases; only the far end is a stand-in that answers as the play wants.
+"""
+
+import asyncio
+import os
+import shutil
+import tempfile
+from collections.abc import Sequence
+from contextlib import suppress
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    rule,
+    run_state_machine_as_test,
+)
+from sqlalchemy import Engine, Row, select, text
+from structlog.testing import capture_logs
+
+from tests.integration.helpers import NOW, TODAY, World
+from worker import scheduler
+from worker.app import App
+from worker.consent import Consent
+from worker.content.render import Content
+from worker.core.cards import Channel, Kind
+from worker.core.life import Happening, LifeEvent
+from worker.core.lifecycle import ENDS, REMINDER_TRANSITIONS, TRANSITIONS
+from worker.core.outcomes import Outcome, OutcomeKind, Wait, accepted
+from worker.core.reminders import MessageState, ReminderState
+from worker.core.reports import Report
+from worker.core.rules import Rules
+from worker.delivery import Delivery
+from worker.delivery.limits import lanes_of
+from worker.delivery.prepare import Preparation, Ready
+from worker.delivery.record import Ended
+from worker.errors import VigenciaError
+from worker.providers.base import EmailOut, Sighting, SmsOut
+from worker.receipts import Fetching, Reconciliation
+from worker.store.engine import open_engine, reading, writing
+from worker.store.tables import attempts, messages, reminders
+
+_SPY = """
+CREATE TABLE changes (what TEXT, id INTEGER, old TEXT, new TEXT);
+CREATE TRIGGER spy_messages AFTER UPDATE OF state ON messages WHEN old.state <> new.state
+BEGIN INSERT INTO changes VALUES ('message', new.id, old.state, new.state); END;
+CREATE TRIGGER spy_reminders AFTER UPDATE OF state ON reminders WHEN old.state <> new.state
+BEGIN INSERT INTO changes VALUES ('reminder', new.id, old.state, new.state); END;
+"""
+_K = OutcomeKind
+_ANSWERS = [
+    accepted(""),
+    Outcome(_K.NOT_SENT, "connect"),
+    Outcome(_K.TRANSIENT, "twilio:20429"),
+    Outcome(_K.TRANSIENT, "twilio:30003", wait=Wait.HOURS, most=2),
+    Outcome(_K.AMBIGUOUS, "timeout"),
+    Outcome(_K.RECIPIENT_DEAD, "twilio:21614"),
+    Outcome(_K.MESSAGE_DEAD, "twilio:30007", alarm=True),
+    Outcome(_K.CONFIG_FAULT, "twilio:20003", alarm=True),
+]
+_SMS_NEWS = [
+    *(("sent", None), ("delivered", None), ("undelivered", None), ("undelivered", "30003")),
+    *(("undelivered", "30008"), ("failed", "30005"), ("failed", "30007"), ("failed", "30032")),
+    *(("failed", "21610"), ("canceled", None)),
+]
+_MAIL_NEWS = [
+    *(("processed", None), ("delivered", None), ("deferred", None), ("bounce", "bounce")),
+    *(("bounce", "blocked"), ("dropped", "Spam Content"), ("spamreport", None)),
+    *(("dropped", "Recipient List over Package Quota"), ("unsubscribe", None)),
+]
+_EVENTS = [
+    LifeEvent.RENEWED,
+    LifeEvent.CONFIRMED,
+    LifeEvent.RENEWAL_FAILED,
+    LifeEvent.RENEWAL_NOT_EFFECTIVE,
+    LifeEvent.LOW_BALANCE,
+    LifeEvent.SUSPENDED,
+    LifeEvent.PAUSED,
+    LifeEvent.RESUMED,
+    LifeEvent.RECYCLED,
+]
+_PHONE, _ADDRESS = "+51900000001", "rosa@example.com"
+
+
+class FarEnd:
+    """A provider that answers in turn what the play wants, then takes everything; it keeps what
+    it was given, and its list shows that or nothing."""
+
+    name = "twilio"
+
+    def __init__(self, sender: str, name: str) -> None:
+        self.sender, self.name = sender, name
+        self.answers: list[Outcome] = []
+        self.always: Outcome | None = None
+        self.given: dict[UUID, tuple[SmsOut | EmailOut, datetime]] = {}
+        self.shows: str | None = None
+        self.now = NOW
+
+    async def send(self, out: SmsOut | EmailOut) -> Outcome:
+        self.given[out.attempt] = (out, self.now)
+        answer = self.answers.pop(0) if self.answers else self.always or accepted("")
+        return accepted(f"P-{out.attempt}") if answer.kind is _K.ACCEPTED else answer
+
+    async def find(self, to: str) -> list[Sighting] | None:
+        if self.shows is None:
+            return None
+        shown = [(a, *given) for a, given in self.given.items() if given[0].to == to]
+        return [
+            Sighting(f"P-{attempt}", out.text, at, self.shows, None)
+            for attempt, out, at in shown
+            if self.shows != "nothing"
+        ]
+
+    async def fetch(self, provider_id: str) -> Sighting | None:
+        return None
+
+
+class Hands:
+    """Does at once what the scheduler hints."""
+
+    def __init__(self, play: "Play") -> None:
+        self._play = play
+
+    def check_cards(self, ids: Sequence[int]) -> None:
+        self._play.app.checks.run(ids, self._play.now)
+
+    def send(self, channel: Channel, ids: Sequence[int]) -> None:
+        if not self._play.dead:
+            asyncio.run(self._play.delivery.run(channel, ids, self._play.now))
+        else:
+            ready = self._play.delivery.preparation.run(channel, ids, self._play.now)
+            self._play.lost += ready
+
+    def reconcile(self, ids: Sequence[int]) -> None:
+        asyncio.run(self._play.reconciliation.run(ids, self._play.now))
+
+    def fetch(self, ids: Sequence[int]) -> None:
+        asyncio.run(self._play.fetching.run(ids, self._play.now))
+
+
+class Play(RuleBasedStateMachine):
+    """One book, three cards, and everything that may happen to them."""
+
+    rules_of_ours: Rules
+    content: Content
+    migrated: Path
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._folder = tempfile.TemporaryDirectory(prefix="vigencia-play-")
+        path = Path(self._folder.name, "vigencia.db")
+        shutil.copy(self.migrated, path)
+        self.engine: Engine = open_engine(f"sqlite:///{path}")
+        with self.engine.begin() as conn:
+            raw: Any = conn.connection.dbapi_connection
+            raw.executescript(_SPY)
+        self.now = NOW
+        self.dead = False  # workers are killed between the commit of an attempt and its call
+        self.lost: list[Ready] = []
+        self.sms = FarEnd("+15005550006", "twilio")
+        self.mail = FarEnd("reminders@example.com", "sendgrid")
+        world = World(self.engine, "http://127.0.0.1:8825", None, self.rules_of_ours, self.content)
+        self.app: App = world.app(lambda: self.now)
+        carriers = {Channel.SMS: self.sms, Channel.EMAIL: self.mail, Channel.GUARDIAN: self.mail}
+        preparation = Preparation(
+            self.engine,
+            self.rules_of_ours,
+            self.content,
+            timedelta(seconds=120),
+            self.app.retry.hold,
+            lanes_of(carriers),
+            limits=self.app.limits,
+        )
+        self.delivery = Delivery(self.engine, preparation, carriers, self.app.retry, 8)
+        self.reconciliation = Reconciliation(self.engine, self.sms, self.app.retry)
+        self.fetching = Fetching(self.engine, self.sms, self.app.receipts)
+        self.world, self.hands = world, Hands(self)
+        self.seen = 0
+
+    @initialize(days=st.tuples(*[st.integers(-2, 7)] * 3), second=st.booleans())
+    def begin(self, days: tuple[int, int, int], second: bool) -> None:
+        first = self.world.holder(contact_phone=_PHONE, email=_ADDRESS)
+        other = self.world.holder(contact_phone="+51900000002", email=None if second else "l@x.pe")
+        owners, kinds = (first, first, other), (Kind.DATA, Kind.ESIM, Kind.RETENTION)
+        for owner, kind, day in zip(owners, kinds, days, strict=True):
+            end: date = TODAY + timedelta(days=day)
+            top = TODAY - timedelta(days=30 - day)
+            self.world.cards(1, owner, kind=kind, plan_end=end, last_topup=top)
+        with writing(self.engine) as conn:
+            conn.execute(text("UPDATE books SET guardian_email = 'keeper@example.com'"))
+
+    def advance(self, by: timedelta) -> None:
+        self.now = self.sms.now = self.mail.now = self.now + by
+
+    def work(self) -> None:
+        for _ in range(30):
+            if not scheduler.tick(self.app, self.now, self.hands):
+                break
+
+    @rule(minutes=st.sampled_from([0, 1, 3, 6, 20, 90, 300, 720, 1500]), dead=st.booleans())
+    def time_passes(self, minutes: int, dead: bool) -> None:
+        self.advance(timedelta(minutes=minutes))
+        self.dead = dead and minutes % 2 == 1
+        self.work()
+        self.dead = False
+
+    @rule(minutes=st.integers(1, 30))
+    def clock_is_set_back(self, minutes: int) -> None:
+        self.advance(-timedelta(minutes=minutes))
+        self.work()
+
+    @rule(
+        answers=st.lists(st.sampled_from(_ANSWERS), min_size=1, max_size=6),
+        mail=st.booleans(),
+        shows=st.sampled_from([None, "nothing", "sent", "delivered", "undelivered"]),
+    )
+    def providers_will(self, answers: list[Outcome], mail: bool, shows: str | None) -> None:
+        (self.mail if mail else self.sms).answers = list(answers)
+        self.sms.shows = shows
+
+    @rule(refusal=st.sampled_from(_ANSWERS[1:]), data=st.data())
+    def an_answer_is_lost_and_comes_when_the_next_call_was_refused(
+        self, refusal: Outcome, data: st.DataObject
+    ) -> None:
+        before = {row.id for row in self._tried()}
+        for far in (self.sms, self.mail):
+            far.answers = [_ANSWERS[4], refusal]
+        self.sms.shows = "nothing"
+        for _ in range(2):
+            self.advance(timedelta(minutes=3))
+            self.work()
+        rows = [row for row in self._tried() if row.id not in before and _may_have_arrived(row)]
+        for row in rows[:2]:
+            self._report(data, row)
+
+    @rule(data=st.data(), count=st.integers(1, 4))
+    def reports_come(self, data: st.DataObject, count: int) -> None:
+        for _ in range(count):
+            if rows := [row for row in self._tried() if _may_have_arrived(row)]:
+                self._report(data, data.draw(st.sampled_from(rows)))
+
+    def _report(self, data: st.DataObject, row: Row[Any]) -> None:
+        sms = row.channel == Channel.SMS
+        status, code = data.draw(st.sampled_from(_SMS_NEWS if sms else _MAIL_NEWS))
+        provider_id = row.provider_id or f"P-{row.id}"
+        provider = "twilio" if sms else "sendgrid"
+        event = str(uuid4())
+        told = Report(provider, event, status, row.id, provider_id, code, self.now)
+        for _ in range(data.draw(st.integers(1, 2))):
+            self.app.receipts.take([told], self.now)
+
+    @rule(data=st.data(), answer=st.sampled_from(_ANSWERS))
+    def a_lost_worker_comes_back_with_its_answer(
+        self, data: st.DataObject, answer: Outcome
+    ) -> None:
+        if not self.lost:
+            return
+        one = data.draw(st.sampled_from(self.lost))
+        self.lost.remove(one)
+        far = self.sms if one.parcel.channel is Channel.SMS else self.mail
+        far.answers.insert(0, answer)
+        self.delivery._write([Ended(one, asyncio.run(far.send(one.out)), self.now)])
+
+    @rule(card=st.integers(1, 3), event=st.sampled_from(_EVENTS))
+    def something_happens_to_a_card(self, card: int, event: LifeEvent) -> None:
+        end = self.now.date() + timedelta(days=30) if event is LifeEvent.RENEWED else None
+        with suppress(VigenciaError):  # it cannot happen to the card as it is
+            self.app.life.record(card, Happening(event, plan_end=end), self.now)
+
+    @rule(channel=st.sampled_from([Channel.SMS, Channel.EMAIL]), out=st.booleans())
+    def the_holder_opts(self, channel: Channel, out: bool) -> None:
+        address = _PHONE if channel is Channel.SMS else _ADDRESS
+        consent = Consent(self.engine)
+        if out:
+            consent.opt_out(channel, address, self.now, source="word", reason="opted_out")
+        else:
+            consent.opt_in(channel, address, self.now, source="word")
+
+    def _tried(self) -> Sequence[Row[Any]]:
+        query = select(attempts, messages.c.channel).join(messages).order_by(*_ORDER)
+        with reading(self.engine) as conn:
+            return conn.execute(query).all()
+
+    def check_changes(self) -> None:
+        with reading(self.engine) as conn:
+            found = conn.execute(text("SELECT what, old, new FROM changes")).all()
+        for what, old, new in found[self.seen :]:
+            if what == "message":
+                assert (MessageState(old), MessageState(new)) in TRANSITIONS, (what, old, new)
+            else:
+                pair = (ReminderState(old), ReminderState(new))
+                assert pair in REMINDER_TRANSITIONS, (what, old, new)
+        self.seen = len(found)
+
+    def teardown(self) -> None:
+        try:
+            self.check_changes()
+            self._play_on()
+        finally:
+            self.engine.dispose()
+            self._folder.cleanup()
+
+    def _play_on(self) -> None:
+        """Nothing comes from outside any more; time passes until all there is has lost its use."""
+        with reading(self.engine) as conn:
+            untils = conn.execute(select(messages.c.useful_until)).scalars().all()
+        over = max([*untils, self.now]) + timedelta(days=1)
+        while self.now < over:
+            self.advance(min(timedelta(hours=11), over - self.now + timedelta(minutes=1)))
+            self.work()
+        self.check_changes()
+        limit = self.now - timedelta(days=1)
+        with reading(self.engine) as conn:
+            past = conn.execute(select(messages).where(messages.c.useful_until <= limit)).all()
+            owed = conn.execute(select(reminders).where(reminders.c.useful_until <= limit)).all()
+        for row in past:
+            assert row.state in ENDS, (row.id, row.channel, row.state, row.reason)
+        for row in owed:
+            assert row.state != ReminderState.PENDING, (row.id, row.channel, row.message_id)
+            told = row.state in (ReminderState.SENT, ReminderState.DELIVERED)
+            assert told or row.reason, (row.id, row.state)
+            assert row.ended_at, (row.id, row.state)
+
+
+# Ids of attempts are drawn anew in each run; the play must be the same.
+_ORDER = (messages.c.id, attempts.c.started_at)
+
+
+def _may_have_arrived(row: Row[Any]) -> bool:
+    """Would a provider report of this attempt?"""
+    return (
+        row.provider_id is not None
+        or row.outcome in (None, _K.AMBIGUOUS)
+        or row.code == "reconciled:not_found"
+    )
+
+
+def test_a_card_whose_number_is_gone_with_a_renewal_open_does_not_stop_the_others(
+    world: World,
+) -> None:
+    gone, other = world.cards(2)
+    world.live(gone, LifeEvent.RENEWED, plan_end=TODAY + timedelta(days=30))
+    world.live(gone, LifeEvent.RECYCLED)
+    assert world.check(NOW + timedelta(days=2)).cards == 2
+    told = [row for row in world.rows(reminders) if row.card_id == other]
+    assert {row.state for row in told} == {ReminderState.PENDING}
+    assert told
+
+
+def test_no_state_changes_but_as_the_table_says_and_every_path_ends(
+    rules: Rules, content: Content, migrated_sqlite: Path
+) -> None:
+    Play.rules_of_ours, Play.content, Play.migrated = rules, content, migrated_sqlite
+    play = settings(
+        max_examples=25,
+        stateful_step_count=30,
+        deadline=None,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+        print_blob=True,
+        phases=(Phase.generate, Phase.shrink) if "CI" in os.environ else (Phase.generate,),
+    )
+    with capture_logs():  # thousands of alarms
+        run_state_machine_as_test(Play, settings=play)

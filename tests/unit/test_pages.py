@@ -1,0 +1,122 @@
+"""The pages behind links: in every language and state, whole, small and without surprises."""
+
+import base64
+import hashlib
+import re
+import shutil
+from datetime import date
+from html.parser import HTMLParser
+from itertools import product
+from pathlib import Path
+
+import pytest
+
+from tests.unit.content_helpers import TEMPLATES
+from worker.answers.view import CardName, State, View
+from worker.content.pages import POLICY, Pages
+from worker.core.cards import Channel, Language
+from worker.errors import ConfigError
+
+PAGES = Pages.load(TEMPLATES)
+CARDS = (CardName(1, "Claro", "5678"), CardName(2, "eSIM", "0001"))
+EVERY = list(product(("stop", "resume", "renewed", "tomorrow"), State, Language))
+
+
+def page(name: str, state: State, language: Language, **changes: object) -> str:
+    values: dict[str, object] = {
+        "cards": CARDS,
+        "needs_end": True,
+        "ends_on": date(2026, 7, 17),
+        "on": date(2026, 6, 13),
+        "several": True,
+        **changes,
+    }
+    view = View(state, language, **values)  # type: ignore[arg-type]
+    return PAGES.render(name, language, view=view, back="../b/token")
+
+
+class Parsed(HTMLParser):
+    """Tags and attributes of a page; labels must lead to what they name."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.ids: set[str] = set()
+        self.refs: set[str] = set()
+        self.handlers: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        for name, value in attrs:
+            if name == "id":
+                self.ids.add(str(value))
+            elif name in ("for", "aria-describedby"):
+                self.refs |= set(str(value).split())
+            elif name.startswith("on") or name in ("src", "style", "action"):
+                self.handlers.append(name)
+
+
+@pytest.mark.parametrize(("name", "state", "language"), EVERY)
+def test_every_page_is_whole_in_every_language_and_state(
+    name: str, state: State, language: Language
+) -> None:
+    for channel, several in product((Channel.SMS, Channel.EMAIL), (False, True)):
+        text = page(name, state, language, channel=channel, several=several)
+        parsed = Parsed(text)
+        assert f'<html lang="{language}">' in text
+        assert parsed.tags.count("h1") == parsed.tags.count("main") == 1
+        assert parsed.refs <= parsed.ids
+        assert not parsed.handlers
+        assert not {"script", "img", "link", "iframe"} & set(parsed.tags)
+        assert not re.search(r"None|\{\{|https?://|  \w", text)
+        assert len(text) < 4_000
+        title = re.search(r"<title>([^<]+)</title>", text)
+        assert title
+        assert f"<h1>{title[1]}</h1>" in text
+
+
+@pytest.mark.parametrize("language", Language)
+def test_only_a_question_has_a_button(language: Language) -> None:
+    for name, state in product(("stop", "resume", "renewed", "tomorrow"), State):
+        asks = state is State.ASK or (state is State.WRONG and name in ("renewed", "stop"))
+        reachable = state is not State.TOO_LATE or name == "tomorrow"
+        if reachable and not (name == "stop" and state is State.UNTRUE):
+            assert ("<button>" in page(name, state, language)) is asks, (name, state)
+
+
+@pytest.mark.parametrize("reason", ["unknown", "expired", "later"])
+def test_a_page_for_nobody_speaks_every_language(reason: str) -> None:
+    text = PAGES.render("gone", Language.EN, reason=reason, languages=list(Language))
+    for language in Language:
+        assert f'<section lang="{language}">' in text
+
+
+def test_names_are_harmless() -> None:
+    evil = CardName(1, "<script>alert(1)</script>\"'", "<b>")
+    for name, state in product(("stop", "renewed", "tomorrow"), State):
+        tags = Parsed(page(name, state, Language.EN, cards=(evil,))).tags
+        assert not {"script", "b"} & set(tags)
+
+
+def test_the_policy_allows_the_style_of_the_page_and_nothing_else() -> None:
+    [style] = re.findall(r"<style>(.*?)</style>", page("stop", State.ASK, Language.EN))
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    assert (
+        f"default-src 'none'; style-src 'sha256-{digest}'; form-action 'self'; "
+        "base-uri 'none'; frame-ancestors 'none'"
+    ) == POLICY
+
+
+def test_a_missing_page_stops_the_start_and_says_where_it_is_to_be_found(tmp_path: Path) -> None:
+    shutil.copytree(TEMPLATES / "web", tmp_path / "web")
+    (tmp_path / "web/es-PE/words.j2").unlink()
+    with pytest.raises(ConfigError, match=r"web/es-PE/words\.j2 cannot be read"):
+        Pages.load(tmp_path)
+
+
+def test_a_mistake_in_a_page_is_told_with_file_and_line(tmp_path: Path) -> None:
+    shutil.copytree(TEMPLATES / "web", tmp_path / "web")
+    (tmp_path / "web/stop.html.j2").write_text("\n{{ x. }}")
+    with pytest.raises(ConfigError, match=r"web/stop\.html\.j2, line 2"):
+        Pages.load(tmp_path)

@@ -1,1 +1,1 @@
-"""From the tick to the last accepted send: our line beside designs that others would write first."""
+"""From the tick to the last accepted send: our line beside what others would write first."""

@@ -5,6 +5,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 
 import redis
@@ -38,13 +39,21 @@ class Ours:
 
     name = "ours"
 
-    def __init__(self, app: App, queue: str, pid: int) -> None:
-        self._app, self._queue = app, queue
+    def __init__(self, app: App, queue: str, pid: int, clock: Path) -> None:
+        self._app, self._clock = app, clock
+        self._hints = Hints(open_broker(queue), app)
         self.pids = [pid]
 
     def start(self) -> None:
         """Do what the scheduler does at one tick."""
-        tick(self._app, NOW, Hints(open_broker(self._queue), self._app))
+        self._began = time.monotonic()
+        tick(self._app, NOW, self._hints)
+
+    def again(self) -> None:
+        """The next ticks: what was refused is due again."""
+        now = NOW + timedelta(seconds=time.monotonic() - self._began)
+        set_file_clock(self._clock, now)
+        tick(self._app, now, self._hints)
 
 
 @contextmanager
@@ -57,7 +66,7 @@ def ours(env: dict[str, str]) -> Iterator[Ours]:
     child = spawn(command, env=dict(os.environ))
     try:
         _wait_for_consumers(env["REDIS_URL"], child.pid)
-        yield Ours(app, env["REDIS_URL"], child.pid)
+        yield Ours(app, env["REDIS_URL"], child.pid, Path(env["VIGENCIA_CLOCK_FILE"]))
     finally:
         stop(child, 20)
         app.engine.dispose()

@@ -139,7 +139,7 @@ class Session:
     def _fast(self) -> None:
         """A provider without latency that refuses one call in twenty."""
         for name in self._engines:
-            self._ours(name, 128, 0.0, "no latency, 5% refused", errors=0.05)
+            self._ours(name, 128, 0.0, "no latency, 5% of the calls refused", errors=0.05)
 
     def _ours(
         self, database: str, in_flight: int, latency: float, told: str, errors: float = 0.0
@@ -169,7 +169,8 @@ class Session:
         before = cost(line.pids)
         began = time.monotonic()
         line.start()
-        told = self._here.stub.wait_for(due, _GIVE_UP_SECONDS)
+        again = line.again if errors else None
+        told = self._here.stub.wait_for(due, _GIVE_UP_SECONDS, again)
         after = cost(line.pids)
         self._keep(line.name, database, due, in_flight, latency, told, told["last"] - began,
                    after.cpu - before.cpu, after.peak_mb)  # fmt: skip

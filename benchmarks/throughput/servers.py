@@ -9,7 +9,7 @@ import tempfile
 import time
 import urllib.request
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -59,11 +59,17 @@ class Stub:
         """What was received so far."""
         return self._call("GET", None)
 
-    def wait_for(self, accepted: int, seconds: float) -> dict[str, Any]:
-        """What was received once ``accepted`` sends were, or after ``seconds``."""
-        give_up = time.monotonic() + seconds
+    def wait_for(
+        self, accepted: int, seconds: float, meanwhile: Callable[[], None] | None = None
+    ) -> dict[str, Any]:
+        """What was received once ``accepted`` sends were, or after ``seconds``; ``meanwhile`` is
+        called about twice a second."""
+        give_up, turn = time.monotonic() + seconds, 0
         while self.told()["accepted"] < accepted and time.monotonic() < give_up:
             time.sleep(0.02)
+            turn += 1
+            if meanwhile and turn % 25 == 0:
+                meanwhile()
         # A duplicate may still be on its way.
         time.sleep(0.3)
         return self.told()

@@ -258,8 +258,9 @@ def test_lima_shanghai_and_new_york_are_told_at_nine_by_their_own_clocks(there: 
 
 def test_a_renewal_between_two_simulations_moves_every_window(there: Program) -> None:
     # ...4802: ends on 13 June, 15 days. T-7 (6th), T-1 (12th), T0 (13th), T+3 (16th). Renewed by
-    # an import on the 10th to 28 June, which is told at once: then T-7 is the 21st, T-1 the 27th, T0 the 28th and T+3
-    # 1 July. By the 10th nothing was sent here, and nothing of before is owed again.
+    # an import on the 10th to 28 June, which is told at once: then T-7 is the 21st, T-1 the 27th,
+    # T0 the 28th and T+3 1 July. By the 10th nothing was sent here, and nothing of before is owed
+    # again.
     text = (ROOT / "examples" / "cardbook-en.tsv").read_text(encoding="utf-8-sig").splitlines()
     [row] = [line for line in text if line.startswith("974374802")]
     book = there.directory / "book.tsv"
@@ -277,7 +278,8 @@ def test_a_renewal_between_two_simulations_moves_every_window(there: Program) ->
     ran = there.run("simulate", "--from", "2026-06-10", "--to", "2026-07-19", "--json")
     assert ran.json["notices"][0]["window"] == "plan_end-7d"
     assert windows("2026-06-28") == [
-        "06-10 event", "06-21 plan_end-7d", "06-27 plan_end-1d", "06-28 plan_end+0d", "07-01 plan_end+3d",
+        "06-10 event", "06-21 plan_end-7d", "06-27 plan_end-1d", "06-28 plan_end+0d",
+        "07-01 plan_end+3d",
     ]  # fmt: skip
 
 

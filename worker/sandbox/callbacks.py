@@ -75,7 +75,8 @@ class Callbacks:
         steps = sms.ending.statuses
         for number, status in enumerate(steps):
             self._later(self._after(number), partial(self._reach, sms, status))
-        self._plan(sms.to, len(steps), lambda number: self._status(sms, url, steps[number]))
+        own = self.webhooks.drop_rate
+        self._plan(sms.to, len(steps), own, lambda number: self._status(sms, url, steps[number]))
 
     def email(self, email: Email) -> None:
         """Report every event of ``email``, if anybody wants to know."""
@@ -94,7 +95,9 @@ class Callbacks:
             }
             for event, more in steps
         ]
-        self._plan(email.to, len(steps), lambda number: self._event(events[number]))
+        own = self.webhooks.event_drop_rate
+        rate = self.webhooks.drop_rate if own is None else own
+        self._plan(email.to, len(steps), rate, lambda number: self._event(events[number]))
 
     async def inbound(self, form: Mapping[str, str]) -> tuple[int | None, str]:
         """Send a holder's message to the inbound address; the answer's status and text."""
@@ -114,7 +117,9 @@ class Callbacks:
         }
         return await self._poster.call(url, urlencode(full).encode(), twilio_headers(url, full))
 
-    def _plan(self, address: str, count: int, report: Callable[[int], None]) -> None:
+    def _plan(
+        self, address: str, count: int, drop_rate: float, report: Callable[[int], None]
+    ) -> None:
         """Call ``report`` for each of ``count`` steps: in time, or as the settings spoil it."""
         self._met[address] += 1
         chance = random.Random(f"{self._seed}:{address}:{self._met[address]}")  # noqa: S311
@@ -123,7 +128,7 @@ class Callbacks:
             chance.shuffle(places)
             places = [count + place for place in places]
         for number, place in enumerate(places):
-            drop, twice = chance.random() < own.drop_rate, chance.random() < own.duplicate_rate
+            drop, twice = chance.random() < drop_rate, chance.random() < own.duplicate_rate
             self._poster.counts["made"] += 1
             if drop or len(self._timers) > _MOST_WAITING:
                 self._poster.counts["dropped"] += 1

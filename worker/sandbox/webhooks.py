@@ -12,12 +12,14 @@ _LONGEST_MS: Final = 600_000
 class Webhooks:
     """``status_delay_ms`` lies between two steps of a message (real time, whatever the clock
     says), ``retry_ms`` before the first repetition; rates are 0..1. ``shuffle`` sends what belongs
-    to a message late and in any order."""
+    to a message late and in any order. ``event_drop_rate`` is the ``drop_rate`` of email (default:
+    the same): SendGrid repeats its events for 24 hours, Twilio's callbacks are best effort."""
 
     status_delay_ms: float = 200
     retry_ms: float = 500
     duplicate_rate: float = 0
     drop_rate: float = 0
+    event_drop_rate: float | None = None
     shuffle: bool = False
     events_url: str | None = None
     inbound_url: str | None = None
@@ -73,6 +75,10 @@ _CHECKS: Final[Mapping[str, tuple[Callable[[object], bool], str]]] = {
     "retry_ms": (_number(_LONGEST_MS), f"milliseconds, from 0 to {_LONGEST_MS}"),
     "duplicate_rate": (_number(1), "a number from 0 to 1"),
     "drop_rate": (_number(1), "a number from 0 to 1"),
+    "event_drop_rate": (
+        lambda value: value is None or _number(1)(value),
+        "a number from 0 to 1, or null",
+    ),
     "shuffle": (lambda value: isinstance(value, bool), "true or false"),
     "events_url": (_url, "an http address on this machine, or null"),
     "inbound_url": (_url, "an http address on this machine, or null"),

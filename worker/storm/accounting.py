@@ -28,7 +28,8 @@ class Account:
     """``due``: reminders owed in the time. ``lost``: owed and not in the ledger, or told by it
     without the sandbox knowing. ``duplicates``: received beyond one for each message.
     ``still_open``: to be tried again later, and useful then. ``unexplained``: ended without a
-    reason, not ended in its time, or received by the sandbox and known to nobody here. ``late_p99_s``: real seconds from due to accepted.
+    reason, not ended in its time, or received by the sandbox and known to nobody here.
+    ``late_p99_s``: real seconds from due to accepted.
     """
 
     due: int
@@ -56,7 +57,7 @@ def account(
         sent_at = dict(conn.execute(select(messages.c.id, messages.c.sent_at)).all())
         unwritten = _unwritten(app, conn, ledger, start, end)
     taken = [(entry, tried.get(_uuid(entry["attempt"]))) for entry in record]
-    # What failed on its way after it was accepted reached nobody: sending it again is no repetition.
+    # What failed on its way after it was accepted reached nobody, so it may be sent again.
     per_message = Counter(row.message_id for _, row in taken if row is not None)
     arrived = Counter(
         row.message_id for entry, row in taken if row is not None and entry["ending"] not in _LOST

@@ -112,7 +112,7 @@ def _environment(
         "VIGENCIA_SCHEDULER__HINT_SECONDS": stretched(3),
         "VIGENCIA_RETRY__BASE_SECONDS": stretched(0.5),
         "VIGENCIA_RETRY__LONGEST_SECONDS": stretched(5),
-        "VIGENCIA_RETRY__PARK_SECONDS": stretched(8),
+        "VIGENCIA_RETRY__PARK_SECONDS": stretched(14),
         "VIGENCIA_RETRY__HOLD_SECONDS": stretched(1),
         "VIGENCIA_RETRY__ATTEMPTS": "40",
         "VIGENCIA_BREAKER__PROBE_SECONDS": stretched(1),

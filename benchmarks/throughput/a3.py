@@ -2,7 +2,10 @@
 
 import json
 import os
-import threading
+import queue
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 from urllib.parse import urlencode
 
 import dramatiq
@@ -17,25 +20,34 @@ from benchmarks.throughput.texts import WINDOW, parts, payload
 
 broker = RedisBroker(url=os.environ["BENCH_REDIS_URL"], namespace="a3")  # type: ignore[no-untyped-call]
 dramatiq.set_broker(broker)
-_local = threading.local()
 _http = urllib3.PoolManager(maxsize=64, block=True, retries=False)
 _SMS = {**urllib3.make_headers(basic_auth="AC:token"),
         "Content-Type": "application/x-www-form-urlencoded"}  # fmt: skip
 _MAIL = {"Authorization": "Bearer SG.key", "Content-Type": "application/json"}
 
 
-def _connection() -> psycopg.Connection:
-    if not hasattr(_local, "connection"):
-        _local.connection = psycopg.connect(os.environ["BENCH_DATABASE_URL"], autocommit=True)
-    connection: psycopg.Connection = _local.connection
-    return connection
+# PostgreSQL takes 100 connections by default; a call to the provider holds none.
+_free: queue.LifoQueue[psycopg.Connection | None] = queue.LifoQueue()
+for _ in range(45):
+    _free.put(None)
+
+
+@contextmanager
+def _cursor() -> Iterator[psycopg.Cursor[Any]]:
+    conn = _free.get()
+    try:
+        if conn is None:
+            conn = psycopg.connect(os.environ["BENCH_DATABASE_URL"], autocommit=True)
+        with conn.cursor(row_factory=namedtuple_row) as cursor:
+            yield cursor
+    finally:
+        _free.put(conn)
 
 
 @dramatiq.actor(max_retries=3)
 def send_reminder(card_id: int) -> None:
     """Remind the holder of one card: three statements and one call."""
-    conn = _connection()
-    with conn.cursor(row_factory=namedtuple_row) as cursor:
+    with _cursor() as cursor:
         row = cursor.execute("SELECT * FROM bench_cards WHERE id = %s", [card_id]).fetchone()
         assert row is not None
         cursor.execute(
@@ -44,9 +56,10 @@ def send_reminder(card_id: int) -> None:
             [card_id, row.plan_end, WINDOW],
         )
         claimed = cursor.fetchone()
-        if claimed is None:
-            return
-        provider_id = _send(payload(row, NOW))
+    if claimed is None:
+        return
+    provider_id = _send(payload(row, NOW))
+    with _cursor() as cursor:
         cursor.execute(
             "UPDATE bench_reminders SET state = 'sent', provider_id = %s WHERE id = %s",
             [provider_id, claimed.id],

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from sqlalchemy import Engine
 
-from benchmarks.throughput.tables import due_ids
+from benchmarks.throughput.tables import due_again, due_ids
 from worker.children import spawn, stop
 
 ROOT = Path(__file__).parents[2]
@@ -28,7 +28,7 @@ _COMMANDS: Mapping[str, list[list[str]]] = {
     ],
 }  # fmt: skip
 # What each waits for before it is measured: imports, templates, connections.
-_WARM_UP_SECONDS = 9.0
+_WARM_UP_SECONDS = 6.0
 
 
 class Baseline:
@@ -41,10 +41,14 @@ class Baseline:
         actor = importlib.import_module(f"benchmarks.throughput.{module}").send_reminder
         self._enqueue = actor.delay if name == "celery" else actor.send
 
-    def start(self) -> None:
+    def start(self, most: int | None = None) -> None:
         """One queue message a card."""
-        for card in due_ids(self._engine):
+        for card in due_ids(self._engine)[:most]:
             self._enqueue(card)
+
+    def reset(self, most: int | None = None) -> None:
+        """Forget what was sent."""
+        due_again(self._engine)
 
 
 @contextmanager

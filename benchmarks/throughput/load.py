@@ -50,22 +50,24 @@ def empty(engine: Engine) -> None:
                 conn.execute(table.delete())
 
 
-def due_again(engine: Engine) -> None:
-    """As ``fill`` left it: nothing sent, the same cards due."""
+def due_again(engine: Engine, most: int = 10**9) -> None:
+    """As ``fill`` left it: nothing sent, the same cards due (at most ``most`` of them)."""
     with writing(engine) as conn:
         for name in ("receipts", "attempts", "reminders", "messages", "usage", "card_events"):
             conn.execute(text(f"DELETE FROM {name}"))  # noqa: S608
         conn.execute(
             text(
-                "UPDATE cards SET next_check_at = CASE WHEN note = 'due' THEN :now ELSE :later END"
+                "UPDATE cards SET next_check_at = CASE WHEN note = 'due' AND id IN"
+                " (SELECT id FROM cards WHERE note = 'due' ORDER BY id LIMIT :most)"
+                " THEN :now ELSE :later END, check_since = NULL"
                 " WHERE note = 'due' OR next_check_at <> :later"
-            ).bindparams(*_instants(engine))
+            ).bindparams(*_instants(), most=most)
         )
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as conn:
         conn.execute(text("VACUUM ANALYZE" if engine.dialect.name == "postgresql" else "ANALYZE"))
 
 
-def _instants(engine: Engine) -> tuple[Any, Any]:
+def _instants() -> tuple[Any, Any]:
     from sqlalchemy import bindparam
 
     from worker.store.types import Instant

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import redis
 
-from benchmarks.throughput.load import NOW
+from benchmarks.throughput.load import NOW, due_again
 from worker.actors import Hints
 from worker.app import App, build_ready
 from worker.broker import open_broker
@@ -44,7 +44,12 @@ class Ours:
         self._hints = Hints(open_broker(queue), app)
         self.pids = [pid]
 
-    def start(self) -> None:
+    def reset(self, most: int = 10**9) -> None:
+        """Forget what was sent; ``most`` cards are due."""
+        due_again(self._app.engine, most)
+        set_file_clock(self._clock, NOW)
+
+    def start(self, most: int | None = None) -> None:
         """Do what the scheduler does at one tick."""
         self._began = time.monotonic()
         tick(self._app, NOW, self._hints)

@@ -5,15 +5,16 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from worker.core.cards import Card, Channel, Holder, Kind
-from worker.core.deadlines import Deadline, DeadlineKind, ladder
+from worker.core.deadlines import Ladder, ladder
 from worker.core.hours import Hours
 from worker.core.life import LifeNotice
 from worker.core.operators import OperatorPack
 from worker.core.policy import Policy
 from worker.core.reminders import Known
 from worker.core.routes import Routes
+from worker.core.timetable import Timetables, of_ladder, of_spans
 from worker.core.tolerance import Tolerance
-from worker.core.windows import Decision, Span, evaluate, spans
+from worker.core.windows import Decision, Span, decide, spans
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,7 @@ class Rules:
     events: Mapping[LifeNotice, tuple[Channel, ...]] = field(default_factory=dict)
     routes: Routes = field(default_factory=Routes)
     tolerance: Tolerance = field(default_factory=Tolerance)
+    _timetables: Timetables = field(default_factory=Timetables, compare=False, repr=False)
 
     @property
     def hours(self) -> Hours:
@@ -36,13 +38,18 @@ class Rules:
         """The operator's pack; of an operator without one nothing is known but its name."""
         return self.packs.get(operator) or OperatorPack(operator, operator.title(), {}, {})
 
-    def ladder(self, card: Card) -> dict[DeadlineKind, Deadline]:
+    def ladder(self, card: Card) -> Ladder:
         """All known deadlines of ``card``."""
-        return ladder(card, self.pack(card.operator))
+        key = of_ladder(card)
+        return self._timetables.ladders.of(key, lambda: ladder(card, self.pack(card.operator)))
 
-    def spans(self, card: Card, holder: Holder) -> list[Span]:
+    def spans(self, card: Card, holder: Holder) -> tuple[Span, ...]:
         """Every window of ``card`` with the time it is open."""
-        return spans(card, holder, self.ladder(card), self.policies[card.kind])
+
+        def work_out() -> tuple[Span, ...]:
+            return tuple(spans(card, holder, self.ladder(card), self.policies[card.kind]))
+
+        return self._timetables.spans.of(of_spans(card, holder), work_out)
 
     def evaluate(
         self,
@@ -53,5 +60,5 @@ class Rules:
         heard: Collection[Channel] = (),
     ) -> Decision:
         """What ``card`` owes at ``now``."""
-        pack, policy = self.pack(card.operator), self.policies[card.kind]
-        return evaluate(card, holder, pack, policy, now, known, self.routes, heard)
+        policy, steps, every = self.policies[card.kind], self.ladder(card), self.spans(card, holder)
+        return decide(card, holder, steps, every, policy, now, known, self.routes, heard)

@@ -1,8 +1,8 @@
 """What is owed for one card at one instant: pure functions of the card, its policy and ``now``."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from itertools import zip_longest
 
 from worker.core.cards import Card, CardState, Channel, Holder, Language
@@ -64,10 +64,27 @@ def evaluate(
     now: datetime,
     known: Collection[Known] = (),
     routes: Routes = EVERY_ROUTE,
+) -> Decision:
+    """``decide`` for a card whose deadlines and windows are yet to be worked out."""
+    steps = ladder(card, pack)
+    return decide(
+        card, holder, steps, spans(card, holder, steps, policy), policy, now, known, routes
+    )
+
+
+def decide(
+    card: Card,
+    holder: Holder,
+    steps: Ladder,
+    every: Sequence[Span],
+    policy: Policy,
+    now: datetime,
+    known: Collection[Known] = (),
+    routes: Routes = EVERY_ROUTE,
     heard: Collection[Channel] = (),
 ) -> Decision:
-    """Decide what ``card`` owes its holder at ``now``, given the reminders that exist. ``heard``:
-    the channels on which receipts arrive these days.
+    """Decide what ``card`` owes its holder at ``now``, given its deadlines, its windows and the
+    reminders that exist. ``heard``: the channels on which receipts arrive these days.
 
     Of each deadline only the one open window is owed: an older one that passed unsent while the
     card was watched is ``missed``; what lay before ``card.watched_since`` was never owed.
@@ -75,7 +92,8 @@ def evaluate(
     lapses_at = renewal_lapses_at(card)
     if lapses_at and lapses_at <= now:
         return Decision((), (), now, lapsed=True)
-    steps = ladder(card, pack) if _is_watched(card) else {}
+    if not _is_watched(card):
+        steps, every = {}, ()
     current = {(step.kind, step.on) for step in steps.values()}
     stale = tuple(
         k.id
@@ -86,7 +104,6 @@ def evaluate(
     )
     if lapses_at:
         return Decision((), stale, lapses_at)
-    every = spans(card, holder, steps, policy)
     if any(span.window.closes and card.watched_since <= span.at <= now for span in every):
         return Decision((), stale, None, closes=True)
     taken = _taken(known)
@@ -121,7 +138,8 @@ def _spans(card: Card, holder: Holder, step: Deadline, policy: Policy) -> Iterat
         last = step.at if window.offset <= 0 else at + timedelta(days=policy.useful_days)
         until = last if following is None else min(last, following)
         if at < until:
-            yield Span(window, step, at, until)
+            # In UTC, for they are compared far more often than they are worked out.
+            yield Span(window, step, at.astimezone(UTC), until.astimezone(UTC))
 
 
 def _too_long(card: Card, window: Window) -> bool:

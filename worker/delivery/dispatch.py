@@ -30,6 +30,8 @@ log = structlog.get_logger(__name__)
 
 # Outcomes written in one transaction: enough to be cheap, few enough to lose little in a crash.
 _GROUP = 100
+# How long an outcome waits for others (seconds). A crash meanwhile makes it unknown, no more.
+_LINGER = 0.03
 
 
 @dataclass(slots=True)
@@ -107,6 +109,8 @@ class Delivery:
         states: Counter[str] = Counter()
         while states.total() < expected:
             group = [await done.get()]
+            if states.total() + len(group) + done.qsize() < expected:
+                await asyncio.sleep(_LINGER)
             while len(group) < _GROUP and not done.empty():
                 group.append(done.get_nowait())
             states.update(await self._record(group))

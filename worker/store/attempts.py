@@ -14,7 +14,7 @@ from worker.core.outcomes import OutcomeKind
 from worker.core.reminders import MessageState
 from worker.core.reports import CONFIRMED, Phase, phase
 from worker.core.ways import ELSEWHERE
-from worker.store.bulk import add_many, update_many
+from worker.store.bulk import add_many, among, update_many
 from worker.store.messages import Parcel, load
 from worker.store.tables import attempts, messages
 
@@ -72,7 +72,7 @@ def settled(conn: Connection, ids: Sequence[UUID]) -> tuple[set[UUID], set[UUID]
     """Those of ``ids`` that the provider is known to have taken, and all those that have ended."""
     rows = conn.execute(
         select(attempts.c.id, attempts.c.provider_id).where(
-            attempts.c.id.in_(ids),
+            among(conn, attempts.c.id, ids),
             or_(attempts.c.provider_id.is_not(None), attempts.c.ended_at.is_not(None)),
         )
     ).all()
@@ -253,7 +253,7 @@ def started_since(
     rows = conn.execute(
         select(attempts.c.address, attempts.c.started_at)
         .where(
-            attempts.c.address.in_(addresses),
+            among(conn, attempts.c.address, addresses),
             attempts.c.started_at > since,
             or_(attempts.c.outcome.is_(None), attempts.c.outcome.in_(arrived)),
         )

@@ -4,8 +4,9 @@ On PostgreSQL rows travel as one array a column: a statement with a parameter fo
 the driver more time than the server, and one statement a row costs round trips.
 """
 
+import json
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from enum import Enum
 from itertools import islice
 from typing import Any, TypeVar
@@ -17,6 +18,7 @@ from sqlalchemy import (
     Select,
     Table,
     TableValuedAlias,
+    Uuid,
     bindparam,
     column,
     func,
@@ -87,6 +89,18 @@ def update_many(
                 by_id = update(table).where(table.c.id == bindparam("row_id"), *where)
                 updated += conn.execute(by_id.values(same) if same else by_id, group).rowcount
     return updated
+
+
+def among(
+    conn: Connection, wanted: ColumnElement[Any], values: Collection[Any]
+) -> ColumnElement[bool]:
+    """``wanted IN values`` as one parameter: with one for each the text is long, and read anew."""
+    if conn.dialect.name == "postgresql":
+        return wanted == func.any(bindparam(None, list(values), type_=ARRAY(wanted.type)))
+    if isinstance(wanted.type, Uuid):
+        return wanted.in_(values)
+    each = func.json_each(json.dumps(list(values))).table_valued(column("value", wanted.type))
+    return wanted.in_(select(each.c.value))
 
 
 def as_arrays(table: Table, rows: Rows) -> tuple[list[str], Select[Any]]:

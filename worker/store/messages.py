@@ -13,7 +13,7 @@ from worker.core.pace import PACE
 from worker.core.recheck import Item
 from worker.core.reminders import WAITING, MessageState, ReminderState
 from worker.store import cards as card_store
-from worker.store.bulk import insert_many, update_many
+from worker.store.bulk import among, insert_many, update_many
 from worker.store.reminders import key_of
 from worker.store.tables import books, holders, messages, reminders
 
@@ -123,7 +123,7 @@ def wake(conn: Connection, now: datetime, limit: int, hint: timedelta, park: tim
 
 def _wake_at(conn: Connection, ids: list[int], at: datetime) -> None:
     if ids:
-        conn.execute(update(messages).where(messages.c.id.in_(ids)).values(wake_at=at))
+        conn.execute(update(messages).where(among(conn, messages.c.id, ids)).values(wake_at=at))
 
 
 def claim(
@@ -133,7 +133,7 @@ def claim(
     ours = (
         select(messages.c.id)
         .where(
-            messages.c.id.in_(ids),
+            among(conn, messages.c.id, ids),
             messages.c.channel == channel,
             messages.c.state.in_(WAITING),
             messages.c.next_attempt_at <= now,
@@ -155,7 +155,7 @@ def load(conn: Connection, ids: Sequence[int]) -> list[Parcel]:
         return []
     waiting = conn.execute(
         select(reminders).where(
-            reminders.c.message_id.in_(ids), reminders.c.state == ReminderState.PENDING
+            among(conn, reminders.c.message_id, ids), reminders.c.state == ReminderState.PENDING
         )
     ).all()
     watched = card_store.load(conn, {row.card_id for row in waiting})
@@ -171,7 +171,7 @@ def load(conn: Connection, ids: Sequence[int]) -> list[Parcel]:
         .add_columns(holders.c.contact_phone, holders.c.email, books.c.signature)
         .join(holders, holders.c.id == messages.c.holder_id)
         .join(books, books.c.id == messages.c.book_id)
-        .where(messages.c.id.in_(ids))
+        .where(among(conn, messages.c.id, ids))
         .order_by(messages.c.next_attempt_at, messages.c.id)
     )
     return [_parcel(row, tuple(items[row.id])) for row in rows]
@@ -198,7 +198,7 @@ def still_sending(conn: Connection, counts: Mapping[int, int]) -> set[int]:
     """Those of the messages that are ``sending`` with this count of attempts. All are locked."""
     rows = conn.execute(
         select(messages.c.id, messages.c.attempts, messages.c.state)
-        .where(messages.c.id.in_(counts))
+        .where(among(conn, messages.c.id, list(counts)))
         .order_by(messages.c.id)
         .with_for_update()
     ).all()

@@ -14,7 +14,7 @@ from worker.core.cards import Channel
 from worker.core.deadlines import DeadlineKind
 from worker.core.life import LifeNotice
 from worker.core.reminders import REVIVABLE, Known, Planned, ReminderKey, ReminderState
-from worker.store.bulk import array_values, as_arrays
+from worker.store.bulk import among, array_values, as_arrays
 from worker.store.tables import attempts, card_events, reminders
 
 _DEADLINES = frozenset(DeadlineKind)
@@ -24,7 +24,7 @@ def known(conn: Connection, card_ids: Sequence[int], since: date) -> dict[int, l
     """By card: the reminders that wait, and all those for deadlines from ``since`` on."""
     rows = conn.execute(
         select(reminders).where(
-            reminders.c.card_id.in_(card_ids),
+            among(conn, reminders.c.card_id, card_ids),
             or_(reminders.c.state == ReminderState.PENDING, reminders.c.deadline_on >= since),
         )
     )
@@ -98,7 +98,7 @@ def end(
     if wanted := list(ids):
         ended = conn.execute(
             update(reminders)
-            .where(reminders.c.id.in_(wanted), reminders.c.state == ReminderState.PENDING)
+            .where(among(conn, reminders.c.id, wanted), reminders.c.state == ReminderState.PENDING)
             .values(state=state, reason=reason, ended_at=now)
             .returning(reminders.c.channel)
         )
@@ -161,7 +161,7 @@ def _carried(
     told = conn.execute(
         update(reminders)
         .where(
-            reminders.c.message_id.in_(message_ids),
+            among(conn, reminders.c.message_id, message_ids),
             or_(reminders.c.state == ReminderState.PENDING, on_its_way),
         )
         .values(state=state, reason=None, ended_at=at)
@@ -232,7 +232,7 @@ def without_hope(
     window waits, was sent, or was overtaken. Returned with the guardian's channel in the key."""
     guardian = {(card, replace(key, channel=Channel.GUARDIAN)) for card, key in asked}
     rows = conn.execute(
-        select(reminders).where(reminders.c.card_id.in_({card for card, _ in asked}))
+        select(reminders).where(among(conn, reminders.c.card_id, {card for card, _ in asked}))
     )
     dead = (ReminderState.SUPPRESSED, ReminderState.MISSED)
     alive = {
@@ -246,5 +246,7 @@ def without_hope(
 def move(conn: Connection, ids: Iterable[int], message_id: int) -> None:
     """Let the waiting reminders ``ids`` travel with another message."""
     conn.execute(
-        update(reminders).where(reminders.c.id.in_(list(ids))).values(message_id=message_id)
+        update(reminders)
+        .where(among(conn, reminders.c.id, list(ids)))
+        .values(message_id=message_id)
     )

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, Row, and_, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from worker.core.cards import Channel
+from worker.store.bulk import among
 from worker.store.tables import suppressions
 
 EVERYTHING: Final = 0  # instead of a card's id
@@ -31,7 +32,7 @@ def reasons(conn: Connection, channel: Channel, addresses: Iterable[str]) -> dic
     rows = conn.execute(
         select(suppressions).where(
             suppressions.c.channel == channel,
-            suppressions.c.address.in_({*wanted, *wanted.values()}),
+            among(conn, suppressions.c.address, {*wanted, *wanted.values()}),
             suppressions.c.lifted_at.is_(None),
         )
     ).all()

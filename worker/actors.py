@@ -29,14 +29,15 @@ class Hints:
     def __init__(self, broker: Broker, app: App) -> None:
         self._app = app
         # A queue for each channel: a slow SMS route never keeps email waiting.
-        self._check = _actor(broker, self._check_cards, "check_cards", "checks")
+        # What may go out goes before more is checked, or the lines to the providers stand idle.
+        self._check = _actor(broker, self._check_cards, "check_cards", "checks", later=1)
         self._send = {
             Channel.SMS: _actor(broker, self._send_sms, "send_sms", "sms"),
             Channel.EMAIL: _actor(broker, self._send_email, "send_email", "email"),
             Channel.GUARDIAN: _actor(broker, self._send_guardian, "send_guardian", "email"),
         }
-        self._settle = _actor(broker, self._reconcile, "reconcile", "reconcile")
-        self._ask = _actor(broker, self._fetch, "fetch", "reconcile")
+        self._settle = _actor(broker, self._reconcile, "reconcile", "reconcile", later=2)
+        self._ask = _actor(broker, self._fetch, "fetch", "reconcile", later=2)
 
     def check_cards(self, ids: Sequence[int]) -> None:
         """Have these cards checked."""
@@ -85,6 +86,9 @@ class Hints:
 def boot() -> None:
     """What each worker process runs first: build the app, declare the actors."""
     _end_once()
+    # A batch that is rendered keeps the calls of all others waiting this long (seconds), each time
+    # they come back from the network; the default of 5 ms costs more than the calls themselves.
+    sys.setswitchinterval(0.0005)
     settings = load()
     # Straight to stderr: in a worker process sys.stderr is a pipe to dramatiq's main process, which
     # fills up and stops everything, the end included, once that process cannot write any more.
@@ -117,5 +121,10 @@ def _end_once() -> None:
     signal.signal(signal.SIGTERM, first)
 
 
-def _actor(broker: Broker, fn: object, name: str, queue: str) -> Actor[[list[int]], object]:
-    return dramatiq.actor(fn, broker=broker, actor_name=name, queue_name=queue)  # type: ignore[call-overload,no-any-return]
+def _actor(
+    broker: Broker, fn: object, name: str, queue: str, later: int = 0
+) -> Actor[[list[int]], object]:
+    """``later``: of what a process has at hand, those with the lowest number go first."""
+    return dramatiq.actor(  # type: ignore[call-overload,no-any-return]
+        fn, broker=broker, actor_name=name, queue_name=queue, priority=later
+    )

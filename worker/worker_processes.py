@@ -7,8 +7,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-# Queue messages a process takes ahead: they are batches, so more would let one process hoard.
-_PREFETCH = "4"
+# Queue messages a process takes ahead of each queue: they are batches, so with more one process
+# would hoard them while another stands idle.
+_PREFETCH = "2"
+# How long an idle worker sleeps at most between two looks at its queue (milliseconds). By default a
+# second, which a reminder meets twice: before its check and before its send.
+_IDLE = "100"
 # After losing the queue server, look for it again this soon (milliseconds).
 _RESTART_DELAY = "1000"
 _COUNTS = "PROMETHEUS_MULTIPROC_DIR"
@@ -29,6 +33,7 @@ def serve(
     what all of them count.
     """
     os.environ.setdefault("dramatiq_queue_prefetch", _PREFETCH)
+    os.environ.setdefault("dramatiq_worker_timeout", _IDLE)
     os.environ.setdefault("dramatiq_restart_delay", _RESTART_DELAY)
     from dramatiq.cli import main, make_argument_parser
 

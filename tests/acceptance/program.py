@@ -39,9 +39,10 @@ class Program:
 
     directory: Path
     env: Mapping[str, str]
+    patience: float = 60
 
     def run(self, *arguments: str | Path, **env: str) -> Ran:
-        """Run ``vigencia ARGUMENTS`` to its end."""
+        """Run ``vigencia ARGUMENTS`` to its end, which comes within ``patience`` seconds."""
         done = subprocess.run(
             self.command(*arguments),
             cwd=self.directory,
@@ -49,7 +50,7 @@ class Program:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=self.patience,
             check=False,
         )
         return Ran(done.returncode, done.stdout, done.stderr)

@@ -20,7 +20,7 @@ from worker.core.cards import Channel
 from worker.core.outcomes import Outcome, accepted
 from worker.delivery import Delivery
 from worker.once import run_once
-from worker.providers.base import EmailOut, SmsOut
+from worker.providers.base import EmailOut, Provider, SmsOut
 from worker.simulation import household, processes
 from worker.simulation.period import Period
 from worker.simulation.prepare import prepare
@@ -289,7 +289,7 @@ def test_a_renewal_between_two_simulations_moves_every_window(there: Program) ->
 class _Carrier:
     """Takes every message."""
 
-    name = "carrier"
+    name = sender = "carrier"
 
     async def send(self, out: SmsOut | EmailOut) -> Outcome:
         return accepted(f"id-{out.attempt}")
@@ -301,7 +301,7 @@ def _really_send(program: Program, monkeypatch: pytest.MonkeyPatch, end: datetim
     # A holder's cards all fit into one batch, as they would in a book of this size.
     monkeypatch.setenv("VIGENCIA_SCHEDULER__CHECK_BATCH", "500")
     app = build_ready()
-    carriers = {channel: _Carrier() for channel in Channel}
+    carriers: dict[Channel, Provider[Any]] = {channel: _Carrier() for channel in Channel}
     now: datetime | None = datetime.fromisoformat(_START)
     while now is not None and now < end:
         delivery = Delivery(

@@ -17,7 +17,7 @@ _ROWS = ("due", "accepted", "lost", "duplicates", "sent_after_renewal", "sent_af
 @click.command()
 @click.option("--database", type=click.Choice(["sqlite", "postgresql", "both"]), default="both",
               show_default=True, help="What the ledger is kept in.")  # fmt: skip
-@click.option("--seconds", type=click.FloatRange(10, 1800), default=150.0, show_default=True,
+@click.option("--seconds", type=click.FloatRange(10, 1800), default=130.0, show_default=True,
               help="Real time in which a day is played.")  # fmt: skip
 @click.option("--cards", type=click.IntRange(10, 100_000), default=1500, show_default=True)
 @click.option("--seed", type=int, default=1, show_default=True, help="Repeats a storm.")

@@ -1,11 +1,12 @@
 """A claimed message becomes what a provider is given, and what we keep of it."""
 
 import hashlib
+import random
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
-from uuid import uuid4
+from uuid import UUID
 
 from worker.content.compose import alert, compose, fill
 from worker.content.render import Content
@@ -42,15 +43,15 @@ def render(
         registered = route.templates.get((letter.notices[0].event, language))
         filled = fill(registered, letter) if registered else None
         useful = max(item.useful_until for item in items) - now
-        return SmsOut(uuid4(), address, content.sms(letter).text, useful, filled)
+        return SmsOut(_new_attempt(), address, content.sms(letter).text, useful, filled)
     if parcel.channel is Channel.GUARDIAN:
         email = content.email(alert(items, holder, sign, rules, now))
-        return EmailOut(uuid4(), address, sign, email.subject, email.text, email.html)
+        return EmailOut(_new_attempt(), address, sign, email.subject, email.text, email.html)
     unsubscribe = links.to(Purpose.STOP_EMAIL, parcel.id, now) if links else None
     letter = compose(items, holder, sign, rules, now, links=links)
     email = content.email(replace(letter, unsubscribe=unsubscribe))
     headers = _one_click(unsubscribe) if unsubscribe else {}
-    return EmailOut(uuid4(), address, sign, email.subject, email.text, email.html, headers)
+    return EmailOut(_new_attempt(), address, sign, email.subject, email.text, email.html, headers)
 
 
 def _one_click(link: str) -> dict[str, str]:
@@ -59,6 +60,12 @@ def _one_click(link: str) -> dict[str, str]:
         "List-Unsubscribe": f"<{link}>",
         "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
     }
+
+
+def _new_attempt() -> UUID:
+    """An id that nobody else has; it opens nothing, so it need not be a secret. ``uuid4`` asks the
+    system, which lets other threads go first: a batch of 250 then waits for them 250 times."""
+    return UUID(int=random.getrandbits(128), version=4)
 
 
 def digest(text: str) -> str:

@@ -29,7 +29,7 @@ _MOST_WAITING: Final = 100_000
 # Events of one call, and how long the first waits for others.
 _BATCH: Final = 100
 _BATCH_S: Final = 0.02
-_EVENT_TRIES: Final = 6
+_EVENT_TRIES: Final = 15
 _MOST_RETRIES: Final = 5
 
 _BEGUN: Final = ("made", "duplicated")

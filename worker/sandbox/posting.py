@@ -13,6 +13,7 @@ from worker.sandbox.webhooks import is_here
 
 _AT_ONCE: Final = 32
 _TIMEOUT_S: Final = 5.0
+_LONGEST_PAUSE_S: Final = 4.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,7 @@ class Poster:
                 break
             counts["retried"] += 1
             await asyncio.sleep(pause)
-            pause *= 2
+            pause = min(pause * 2, _LONGEST_PAUSE_S)
         counts["given_up"] += post.items
 
     async def call(

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from sqlalchemy import func, or_, select
 
+from worker.core.cards import Channel
 from worker.core.reminders import WAITING, MessageState
 from worker.errors import UnreachableError
 from worker.store.engine import reading
@@ -31,15 +32,20 @@ def settle(on: Stage, life: Life, progress: Callable[[str, float], None]) -> Non
 
 
 def _open(on: Stage, now: datetime) -> int:
-    """How many cards wait for a check, and messages for their end, at ``now``."""
+    """How many cards wait for a check (or are in one), and messages for their end, at ``now``."""
+    unknown = messages.c.state == MessageState.UNKNOWN
     unsent = or_(
-        messages.c.state.in_((MessageState.SENDING, MessageState.UNKNOWN)),
+        messages.c.state == MessageState.SENDING,
+        # Of an SMS the provider can be asked; an email without a report waits for days.
+        unknown & or_(messages.c.channel == Channel.SMS, messages.c.wake_at <= now),
         messages.c.state.in_(WAITING) & (messages.c.next_attempt_at <= now),
     )
     try:
         with reading(on.app.engine) as conn:
             unchecked = conn.execute(
-                select(func.count()).where(cards.c.next_check_at <= now)
+                select(func.count()).where(
+                    or_(cards.c.next_check_at <= now, cards.c.check_since.is_not(None))
+                )
             ).scalar()
             unended = conn.execute(
                 select(func.count()).select_from(messages).where(unsent)

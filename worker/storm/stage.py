@@ -115,6 +115,9 @@ def _environment(
         "VIGENCIA_RETRY__PARK_SECONDS": stretched(14),
         "VIGENCIA_RETRY__HOLD_SECONDS": stretched(1),
         "VIGENCIA_RETRY__ATTEMPTS": "40",
+        # Of an email whose end nobody knows the provider's events tell in the end. To send it again
+        # before they come is the one thing that can double a notice, so here it is not allowed.
+        "VIGENCIA_UNKNOWN__EMAIL": "hold",
         "VIGENCIA_BREAKER__PROBE_SECONDS": stretched(1),
         "VIGENCIA_WORKER__SHUTDOWN_SECONDS": "5",
         "VIGENCIA_LOG_FORMAT": "json",

@@ -29,7 +29,7 @@ demo: $(STAMP) ## Watch 45 days of reminders for a sample card book go out to th
 	@$(BIN)/vigencia demo
 
 test: $(STAMP) ## Run the tests on real Valkey, SQLite and PostgreSQL
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 4
 
 lint: $(STAMP) ## Check style, types, the compose file and the Dockerfile
 	$(BIN)/ruff format --check .

@@ -16,6 +16,7 @@ from redis import RedisError
 from worker import metrics
 from worker.app import App, build_ready
 from worker.broker import open_broker
+from worker.children import end_with_master
 from worker.core.cards import Channel
 from worker.log import configure
 from worker.settings import load
@@ -90,6 +91,7 @@ def boot() -> None:
     # they come back from the network; the default of 5 ms costs more than the calls themselves.
     sys.setswitchinterval(0.0005)
     settings = load()
+    end_with_master(settings.worker.shutdown_seconds)
     # Straight to stderr: in a worker process sys.stderr is a pipe to dramatiq's main process, which
     # fills up and stops everything, the end included, once that process cannot write any more.
     configure(settings.log_level, settings.log_format, sys.__stderr__)

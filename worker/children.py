@@ -5,6 +5,8 @@ import os
 import signal
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
@@ -58,3 +60,35 @@ def stop(child: subprocess.Popen[bytes], seconds: float) -> int:
     except subprocess.TimeoutExpired:
         child.kill()
         return child.wait()
+
+
+_master = 0
+
+
+def fork_from_here() -> None:
+    """Remember this process as the one that the processes forked from now on belong to."""
+    global _master
+    _master = os.getpid()
+
+
+def end_with_master(seconds: float) -> None:
+    """In a fork: end when the process ends that it belongs to, however that ends. First it is asked
+    to (SIGTERM), after ``seconds`` it is made to: it may wait for ever for something that only
+    the dead one could give."""
+    if _libc is not None:
+        _libc.prctl(_PR_SET_PDEATHSIG, int(signal.SIGTERM), 0, 0, 0)
+    if orphaned():
+        os._exit(1)  # an orderly end would tell the dead one, and wait for its answer
+
+    def watch() -> None:
+        while not orphaned():
+            time.sleep(1)
+        time.sleep(seconds)
+        os._exit(1)
+
+    threading.Thread(target=watch, name="end-with-master", daemon=True).start()
+
+
+def orphaned() -> bool:
+    """In a fork: is the process gone that it belongs to?"""
+    return _master != 0 and os.getppid() != _master

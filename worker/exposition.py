@@ -1,6 +1,5 @@
 """The page that Prometheus reads: of one process, or of all the worker processes of a command."""
 
-import os
 import sys
 import threading
 import time
@@ -15,6 +14,7 @@ from pydantic import SecretStr
 
 from worker import metrics
 from worker.app import App
+from worker.children import end_with_master, orphaned
 from worker.gauges import Ledger
 from worker.settings import Settings, load
 
@@ -99,12 +99,12 @@ def workers() -> int:
     """Serve the counts of all worker processes of this command, for as long as it lives."""
     from worker.log import configure
 
-    parent = os.getppid()
+    end_with_master(0)
     settings = load()
     configure(settings.log_level, settings.log_format, sys.__stderr__)
     registry = CollectorRegistry()
     MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
     serve(lambda: generate_latest(registry), settings, settings.metrics.worker_port)
-    while os.getppid() == parent:  # a killed parent tells nobody
+    while not orphaned():  # a killed parent tells nobody
         time.sleep(1)
     return 0

@@ -7,6 +7,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from worker.children import fork_from_here
+
 # Queue messages a process takes ahead of each queue: they are batches, so with more one process
 # would hoard them while another stands idle.
 _PREFETCH = "2"
@@ -36,6 +38,8 @@ def serve(
     os.environ.setdefault("dramatiq_worker_timeout", _IDLE)
     os.environ.setdefault("dramatiq_restart_delay", _RESTART_DELAY)
     from dramatiq.cli import main, make_argument_parser
+
+    fork_from_here()
 
     arguments = [
         "worker.actors:boot",

@@ -56,6 +56,30 @@ def test_workers_that_are_told_to_end_twice_end(
                 os.kill(pid, signal.SIGKILL)
 
 
+@pytest.mark.parametrize("at_work", [True, False])
+def test_workers_whose_first_process_is_killed_end(
+    vigencia: Program, sandbox: SandboxProcess, tmp_path: Path, at_work: bool
+) -> None:
+    assert vigencia.run("cards", "list").code == 0  # makes the database
+    with EmbeddedServer(tmp_path / "queue") as server:
+        env = {"REDIS_URL": server.url, "VIGENCIA_SANDBOX__URL": sandbox.url}
+        env["VIGENCIA_WORKER__SHUTDOWN_SECONDS"] = "2"
+        command = vigencia.command("worker", "--processes", "2")
+        worker = subprocess.Popen(command, cwd=vigencia.directory, env=vigencia.environment(**env))
+        while len(family := _descendants(worker.pid)) < 2:
+            time.sleep(0.005)
+        if at_work:
+            time.sleep(4)
+        worker.kill()
+        worker.wait()
+        give_up = time.monotonic() + 45
+        while (left := [pid for pid in family if _alive(pid)]) and time.monotonic() < give_up:
+            time.sleep(0.1)
+        for pid in left:
+            os.kill(pid, signal.SIGKILL)
+        assert not left
+
+
 def _family(pid: int, stage: Path) -> list[int]:
     """All descendants, once the demo plays its second day."""
     clock = stage / "clock"

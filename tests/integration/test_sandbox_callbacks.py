@@ -294,7 +294,7 @@ def test_what_is_never_taken_is_given_up(url: str, receiver: Receiver) -> None:
 
 
 def test_an_end_that_is_away_is_given_up(url: str, receiver: Receiver) -> None:
-    webhooks(url, events_url="http://127.0.0.1:9/events")
+    webhooks(url, events_url="http://127.0.0.1:9/events", retry_ms=0)
     post_mail(url, mail())
     assert told(url, 2)["given_up"] == 2
     assert receiver.calls == []

@@ -555,3 +555,12 @@ class TestALostLine:
             ("line_loss+1d", "email", "suppressed"),
             ("line_loss+1d", "sms", "pending"),
         ]
+
+
+def test_rules_with_other_policies_remember_nothing_of_the_former() -> None:
+    card, holder = a_card(), a_holder()
+    before = RULES.spans(card, holder)
+    silent = {kind: replace(policy, windows=()) for kind, policy in RULES.policies.items()}
+    assert before
+    assert replace(RULES, policies=silent).spans(card, holder) == ()
+    assert RULES.spans(card, holder) == before

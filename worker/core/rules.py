@@ -27,7 +27,10 @@ class Rules:
     events: Mapping[LifeNotice, tuple[Channel, ...]] = field(default_factory=dict)
     routes: Routes = field(default_factory=Routes)
     tolerance: Tolerance = field(default_factory=Tolerance)
-    _timetables: Timetables = field(default_factory=Timetables, compare=False, repr=False)
+    # Not for another set of rules: `replace` makes a new one.
+    _timetables: Timetables = field(
+        default_factory=Timetables, init=False, compare=False, repr=False
+    )
 
     @property
     def hours(self) -> Hours:

@@ -37,7 +37,12 @@ def _open(on: Stage, now: datetime) -> int:
     unsent = or_(
         messages.c.state == MessageState.SENDING,
         # Of an SMS the provider can be asked; an email without a report waits for days.
-        unknown & or_(messages.c.channel == Channel.SMS, messages.c.wake_at <= now),
+        unknown
+        & or_(
+            messages.c.channel == Channel.SMS,
+            messages.c.wake_at <= now,
+            messages.c.useful_until <= now,
+        ),
         messages.c.state.in_(WAITING) & (messages.c.next_attempt_at <= now),
     )
     try:

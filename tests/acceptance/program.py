@@ -73,9 +73,10 @@ class Program:
         return [sys.executable, "-m", "worker.cli", *map(str, arguments)]
 
     def environment(self, **env: str) -> dict[str, str]:
-        """What the process sees: no setting of the surroundings, and a web port of its own."""
+        """What the process sees: no setting of the surroundings, no port that others use."""
         plain = {k: v for k, v in os.environ.items() if not k.startswith(_OURS)}
-        return {**plain, "VIGENCIA_WEB__PORT": "0", **self.env, **env}
+        ports = ("WEB__PORT", "METRICS__WORKER_PORT", "METRICS__SCHEDULER_PORT")
+        return {**plain, **{f"VIGENCIA_{port}": "0" for port in ports}, **self.env, **env}
 
 
 def free_port() -> int:

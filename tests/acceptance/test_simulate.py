@@ -335,6 +335,7 @@ UPDATE cards SET renewed_at = '2026-06-04 22:30:00.000000', former_plan_end = pl
 """
 
 
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("trouble", ["", _TROUBLE], ids=["calm", "trouble"])
 def test_forty_five_days_are_simulated_as_they_are_really_sent(
     there: Program, monkeypatch: pytest.MonkeyPatch, trouble: str

@@ -9,12 +9,12 @@ from tests.acceptance.program import Program
 NEVER = ("lost", "duplicates", "sent_after_renewal", "sent_after_opt_out", "unexplained")
 
 
+# On SQLite, where everything that is killed holds the one lock; `make storm` plays it on both.
 @pytest.mark.timeout(240)
-@pytest.mark.parametrize("database", ["sqlite", "postgresql"])
-def test_nothing_is_lost_or_doubled_in_a_short_storm(vigencia: Program, database: str) -> None:
+def test_nothing_is_lost_or_doubled_in_a_short_storm(vigencia: Program) -> None:
     patient = replace(vigencia, patience=200)
     ran = patient.run(
-        *("storm", "--database", database, "--seconds", "20", "--cards", "150", "--seed", "7"),
+        *("storm", "--database", "sqlite", "--seconds", "20", "--cards", "150", "--seed", "7"),
         "--json",
     )
     told = ran.json

@@ -284,7 +284,7 @@ _names = itertools.count()
 
 
 @pytest.mark.parametrize("suffix", FORMATS)
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(rows=rows_of_cards(), language=st.sampled_from(list(Language)))
 @example(rows=[PLAIN, {**FULL, "holder": "\ufffe"}], language=Language.EN)
 @example(rows=[{**PLAIN, "holder": "''=x", "note": "'", "plan": "'＝"}], language=Language.EN)

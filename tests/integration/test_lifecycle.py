@@ -359,7 +359,7 @@ def test_no_state_changes_but_as_the_table_says_and_every_path_ends(
 ) -> None:
     Play.rules_of_ours, Play.content, Play.migrated = rules, content, migrated_sqlite
     play = settings(
-        max_examples=25,
+        max_examples=15,
         stateful_step_count=30,
         deadline=None,
         database=None,

@@ -412,7 +412,7 @@ def test_a_link_expires(world: World, purpose: Purpose) -> None:
 
 
 @settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(token=st.text(alphabet="0123456789ABCXYZabcxyz-_.~%25é", max_size=40), body=st.binary())
 def test_no_text_in_place_of_a_token_breaks_anything(asked: Any, token: str, body: bytes) -> None:

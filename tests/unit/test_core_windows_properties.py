@@ -122,7 +122,7 @@ def hold(case: Case, planned: Iterable[tuple[datetime, Planned]]) -> None:
     assert not sms_days or max(sms_days.values()) == 1
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(cases, instants)
 def test_checks_on_time_plan_everything_once_and_leave_no_window_silent(
     case: Case, start: datetime
@@ -141,7 +141,7 @@ def test_checks_on_time_plan_everything_once_and_leave_no_window_silent(
             assert {span.key(channel) for channel in case.owed(span)} <= told
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(cases, st.lists(instants, min_size=1, max_size=12).map(sorted))
 def test_checks_at_any_time_plan_nothing_twice_and_leave_no_watched_window_silent(
     case: Case, checks: list[datetime]
@@ -162,7 +162,7 @@ def test_checks_at_any_time_plan_nothing_twice_and_leave_no_watched_window_silen
     hold(case, planned)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(cases, instants)
 def test_only_one_window_of_a_deadline_is_open_and_it_ends_in_time(
     case: Case, now: datetime
@@ -176,7 +176,7 @@ def test_only_one_window_of_a_deadline_is_open_and_it_ends_in_time(
             assert span.until <= span.deadline.at
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(cases, instants)
 def test_checking_again_with_what_was_planned_changes_nothing(case: Case, now: datetime) -> None:
     first = case.check(now, [])

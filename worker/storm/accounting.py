@@ -42,6 +42,7 @@ class Account:
     sent_after_opt_out: int
     still_open: int
     unexplained: int
+    unexplained_how: Mapping[str, int]
     late_p99_s: float
 
 
@@ -55,6 +56,7 @@ def account(
         ledger = conn.execute(select(reminders)).all()
         tried = {row.id: row for row in conn.execute(select(attempts))}
         sent_at = dict(conn.execute(select(messages.c.id, messages.c.sent_at)).all())
+        until = dict(conn.execute(select(messages.c.id, messages.c.useful_until)).all())
         unwritten = _unwritten(app, conn, ledger, start, end)
     taken = [(entry, tried.get(_uuid(entry["attempt"]))) for entry in record]
     # What failed on its way after it was accepted reached nobody, so it may be sent again.
@@ -65,10 +67,16 @@ def account(
     told = [r for r in ledger if r.state in _TOLD]
     due = [r for r in ledger if start <= r.due_at < end]
     waiting = [r for r in due if r.state == ReminderState.PENDING]
-    unended = [r for r in waiting if r.useful_until <= now]
+    # A notice in a message with others ends when that is looked at again, at the latest at its end.
+    unended = [r for r in waiting if until.get(r.message_id, r.useful_until) <= now]
     unreasoned = [
         r for r in ledger if r.state not in (*_TOLD, ReminderState.PENDING) and not r.reason
     ]
+    unexplained = {
+        "not_ended_in_time": len(unended),
+        "ended_without_reason": len(unreasoned),
+        "received_from_nobody": sum(1 for _, row in taken if row is None),
+    }
     return Account(
         due=len(due),
         accepted=len(record),
@@ -79,7 +87,8 @@ def account(
         sent_after_renewal=_after_renewal(ledger, taken, life),
         sent_after_opt_out=_after_opt_out(taken, life),
         still_open=len(waiting) - len(unended),
-        unexplained=len(unended) + len(unreasoned) + sum(1 for _, row in taken if row is None),
+        unexplained=sum(unexplained.values()),
+        unexplained_how=unexplained,
         late_p99_s=_late(told, sent_at, start, end, speed),
     )
 

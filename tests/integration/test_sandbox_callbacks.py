@@ -213,7 +213,9 @@ def test_an_email_that_fails_later_says_why(
     set_faults(url, {"channel": "email", "kind": kind, "to": "lucia@example.com"})
     assert post_mail(url, mail()).status == 202
     told(url, len(events))
-    assert [one["event"] for one in receiver.events()] == events
+    # Posts may overtake one another on a busy machine; when each happened is in the event.
+    came = receiver.events()
+    assert sorted(one["event"] for one in came) == sorted(events)
     types = [one["type"] for one in receiver.events() if one["event"] == "bounce"]
     assert types == ([kind] if events[-1] == "bounce" else [])
     assert record(url)["messages"][0]["ending"] == kind

@@ -38,6 +38,8 @@ class DayOrInstant(click.ParamType[date | datetime]):
         try:
             return date.fromisoformat(value)
         except ValueError:
+            if str(value)[:4].isdigit() and "T" not in str(value):
+                self.fail(f"{value!r} is no day; write 2026-06-05", param, ctx)
             return Instant().convert(value, param, ctx)
 
 

@@ -70,7 +70,7 @@ class Transport:
     async def request(
         self, method: str, url: str, headers: Mapping[str, str], **body: Any
     ) -> Reply:
-        """Make one call (``data=`` form or bytes, ``params=`` query) and read the answer.
+        """Make one call (``data=`` bytes, ``params=`` query) and read the answer.
 
         Raises ``TransportError`` when there is none. No redirect is followed: a provider's API
         has none, and a form would be sent again.
@@ -79,8 +79,8 @@ class Transport:
             async with self._open().request(
                 method, url, headers=headers, allow_redirects=False, **body
             ) as response:
-                content = await _whole(response)
                 names = {name.lower(): value for name, value in response.headers.items()}
+                content = await _whole(response)
                 return Reply(response.status, names, content)
         except aiohttp.ClientConnectorCertificateError as error:
             raise TransportError(Fault.TLS) from error
@@ -108,6 +108,9 @@ class Transport:
 
 async def _whole(response: aiohttp.ClientResponse) -> bytes:
     """The whole body, which a network may deliver in pieces."""
+    told = response.content_length
+    if told is not None and told <= _MOST_BYTES and "content-encoding" not in response.headers:
+        return await response.read()
     body = bytearray()
     async for piece in response.content.iter_any():
         body += piece

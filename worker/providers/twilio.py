@@ -6,6 +6,7 @@ from base64 import b64encode
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import urlencode
 
 from twilio.base.exceptions import TwilioException
 from twilio.http import AsyncHttpClient
@@ -56,9 +57,9 @@ class _Http(AsyncHttpClient):  # type: ignore[misc]
         sent = dict(headers or {})
         if auth is not None:
             sent["Authorization"] = _basic(*auth)
-        reply = await self._transport.request(
-            method, url, sent, data=_pairs(data), params=_pairs(params)
-        )
+        form = None if data is None else urlencode(_pairs(data)).encode()
+        query = None if params is None else _pairs(params)
+        reply = await self._transport.request(method, url, sent, data=form, params=query)
         if not 200 <= reply.status < 300:
             raise _Refused(reply)
         return Response(reply.status, reply.body.decode("utf-8", "replace"), dict(reply.headers))
@@ -154,10 +155,8 @@ def _basic(user: str, password: str) -> str:
     return "Basic " + b64encode(f"{user}:{password}".encode()).decode()
 
 
-def _pairs(values: dict[str, object] | None) -> list[tuple[str, str]] | None:
+def _pairs(values: dict[str, object]) -> list[tuple[str, str]]:
     """Form fields or query parameters; a list repeats its name."""
-    if values is None:
-        return None
     pairs: list[tuple[str, str]] = []
     for name, value in values.items():
         several = value if isinstance(value, list | tuple) else [value]

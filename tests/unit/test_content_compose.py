@@ -76,3 +76,7 @@ def test_a_guide_carries_all_that_a_pack_knows() -> None:
     assert (guide.app, guide.hotline, guide.website) == ("The App", "123", None)
     assert (guide.online, guide.in_person, guide.abroad) == (("a", "b"), (), ("c",))
     assert guide == replace(guide, name="Claro", checked_on=CHECKED)
+    # Other rules may know the operator otherwise: what was told before is not told again.
+    other = Rules({"claro": replace(pack, contacts={"hotline": fact("456")})}, RULES.policies)
+    again = compose((Item(1, key, NOW, NOW, a_card()),), a_holder(), "S", other, NOW)
+    assert [(guide.app, guide.hotline) for guide in again.guides] == [(None, "456")]

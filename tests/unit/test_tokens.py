@@ -38,6 +38,10 @@ def test_a_token_is_read_until_its_last_day_and_not_after(
             SIGNER.read(purpose, token, at)
 
 
+def test_links_that_were_sent_stay_valid() -> None:
+    assert SIGNER.sign(Purpose.RENEWED, 123_456, NOW) == "2Ct3d5wKFfbgYi2F"
+
+
 @given(PURPOSES, PURPOSES, IDS)
 def test_a_token_for_one_purpose_is_nothing_for_another(
     purpose: Purpose, other: Purpose, row: int

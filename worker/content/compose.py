@@ -1,8 +1,10 @@
 """From reminders to a letter: picks the true event for the days left and puts the worst first."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import lru_cache
+from typing import Final
 
 from worker.content.dates import deadline_words, short_date
 from worker.content.events import ANSWERABLE, LOW
@@ -19,6 +21,8 @@ from worker.core.tokens import Links, Purpose
 from worker.core.windows import SILENT, address_of
 from worker.core.wording import GUARDIAN_EVENT, LIFE_EVENTS, days_left, event_for
 
+_GRAVITY: Final[Mapping[str, int]] = {kind: place for place, kind in enumerate(GRAVITY)}
+
 
 def compose(
     items: Sequence[Item],
@@ -28,21 +32,29 @@ def compose(
     now: datetime,
     language: Language | None = None,
     links: Links | None = None,
+    *,
+    unsubscribe: str | None = None,
+    way_out: str | None = None,
 ) -> Letter:
     """Everything ``holder`` is told at ``now`` about ``items``, most urgent first, in ``language``
-    (default: the holder's own). ``links``: to answer each notice of a deadline with.
+    (default: the holder's own). ``links``: to answer each notice of a deadline with;
+    ``unsubscribe``, ``way_out``: as ``Letter`` has them.
 
     Every item's deadline must be in its card's ladder, as a recheck has made sure.
     """
-    holder = replace(holder, language=language or holder.language)
-    notices = sorted((_notice(item, holder, rules, now, links) for item in items), key=_urgency)
-    operators = dict.fromkeys(item.card.operator for item in items)
+    language = language or holder.language
+    zone = holder.time_zone
+    notices = [_notice(item, language, zone, rules, now, links) for item in items]
+    notices.sort(key=_urgency)
+    operators = dict.fromkeys([item.card.operator for item in items])
     return Letter(
-        language=holder.language,
+        language=language,
         signature=signature,
         holder_name=holder.name,
         notices=tuple(notices),
-        guides=tuple(_guide(rules.pack(code)) for code in operators),
+        guides=tuple([_guide(rules.pack(code)) for code in operators]),
+        unsubscribe=unsubscribe,
+        way_out=way_out,
     )
 
 
@@ -54,7 +66,7 @@ def alert(
     about = {item.id: item for item in items}
     notices = [
         replace(
-            _notice(item, guardian, rules, now),
+            _notice(item, guardian.language, guardian.time_zone, rules, now),
             event=GUARDIAN_EVENT,
             holder=item.told.name if item.told else None,
             why=_why(item, rules),
@@ -97,16 +109,21 @@ def fill(registered: Registered, letter: Letter) -> Filled:
 def _urgency(notice: Notice) -> tuple[bool, int, int]:
     """The nearest loss first, the graver of two on one day; a plan that is over comes last, since
     nothing more is lost by it today, but a line that may be lost comes before all."""
-    if notice.deadline not in set(DeadlineKind):
+    if notice.deadline not in _GRAVITY:
         return False, -1, 0  # what has just happened comes before what will
-    kind = DeadlineKind(notice.deadline)
-    over = notice.days < 0 and kind is DeadlineKind.PLAN_END
-    return over, max(notice.days, 0), GRAVITY.index(kind)
+    over = notice.days < 0 and notice.deadline == DeadlineKind.PLAN_END
+    return over, max(notice.days, 0), _GRAVITY[notice.deadline]
 
 
 def _notice(
-    item: Item, holder: Holder, rules: Rules, now: datetime, links: Links | None = None
+    item: Item,
+    language: Language,
+    zone: str,
+    rules: Rules,
+    now: datetime,
+    links: Links | None = None,
 ) -> Notice:
+    """One notice for a reader of ``language`` in the time ``zone``."""
     card, subject, ends_on = item.card, item.key.deadline, item.card.plan_end
     if isinstance(subject, LifeNotice):
         on, event = item.key.on, subject.value
@@ -114,10 +131,10 @@ def _notice(
         if event in LOW and ends_on and ends_on < local_day(now, card.time_zone):
             ends_on = None
         # West of the card the event's day may still be tomorrow's: it has happened all the same.
-        days = min((on - local_day(now, holder.time_zone)).days, 0)
+        days = min((on - local_day(now, zone)).days, 0)
     else:
         deadline = rules.ladder(card)[subject]
-        on, days = deadline.on, days_left(deadline, now, holder.time_zone)
+        on, days = deadline.on, days_left(deadline, now, zone)
         event = event_for(subject, days)
     answers = links if event in ANSWERABLE else None
     return Notice(
@@ -128,7 +145,7 @@ def _notice(
         plan=card.plan,
         deadline=subject,
         deadline_on=on,
-        deadline_at=deadline_words(on, card.time_zone, holder.language, holder.time_zone),
+        deadline_at=deadline_words(on, card.time_zone, language, zone),
         days=days,
         ends_on=ends_on,
         balance=None if card.balance is None else f"S/ {card.balance:.2f}",
@@ -137,6 +154,7 @@ def _notice(
     )
 
 
+@lru_cache(maxsize=256)  # an operator has one in each set of rules
 def _guide(pack: OperatorPack) -> OperatorGuide:
     contacts = {key: str(fact.value) for key, fact in pack.contacts.items()}
     ways = {way: tuple(str(fact.value) for fact in pack.ways.get(way, ())) for way in Way}

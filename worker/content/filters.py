@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import date
+from functools import lru_cache
 from typing import Any, Final
 
 from jinja2 import pass_context
@@ -40,8 +41,13 @@ KIND_NAMES: Final = {
 
 
 def _language(context: Context) -> Language:
+    return language_of(str(context.name))
+
+
+@lru_cache(maxsize=1024)  # more than there are templates
+def language_of(name: str) -> Language:
     """``plan_ended/es-PE/sms.txt.j2`` and ``shared/es-PE/words.j2`` speak es-PE."""
-    return Language(str(context.name).split("/")[1])
+    return Language(name.split("/")[1])
 
 
 @pass_context
@@ -70,7 +76,7 @@ def kind_name(context: Context, kind: Kind) -> str:
 
 def strong_html(value: object) -> Markup:
     """Emphasis, where there is any: the plain text has none and gets the value as it is."""
-    return Markup("<strong>{}</strong>").format(escape(value))
+    return Markup(f"<strong>{escape(value)}</strong>")  # noqa: S704 - escaped
 
 
 def strong_text(value: object) -> str:

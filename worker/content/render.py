@@ -30,10 +30,14 @@ _BLANK_LINES: Final = re.compile(r"\n[ \t]*\n\s*")
 
 @dataclass(frozen=True, slots=True)
 class Sms:
-    """An SMS on one line, and what it costs."""
+    """An SMS on one line."""
 
     text: str
-    segments: Segments
+
+    @property
+    def segments(self) -> Segments:
+        """What it costs."""
+        return measure(self.text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +90,7 @@ class Content:
 
     def sms(self, letter: Letter) -> Sms:
         """Render the SMS for ``letter``; raises ``ConfigError`` if its template cannot."""
-        text = one_line(self._render(letter, "sms.txt", variables(letter)))
-        return Sms(text, measure(text))
+        return Sms(one_line(self._render(letter, "sms.txt", variables(letter))))
 
     def email(self, letter: Letter) -> Email:
         """Render the email for ``letter``; raises ``ConfigError`` if a template cannot."""

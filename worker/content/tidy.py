@@ -1,6 +1,7 @@
 """Values a person typed, made harmless for any text: one line, nothing invisible."""
 
 import re
+from functools import lru_cache
 from typing import Any, Final
 
 from worker.content.letter import Letter, Notice, OperatorGuide
@@ -12,6 +13,8 @@ _UNSAFE: Final = re.compile(
     r"[\x00-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff"
     r"\ufff9-\ufffb\ud800-\udfff]"
 )
+# In values joined by ``|``: what is unsafe, blanks that ``one_line`` takes away, and empty values.
+_UNTIDY: Final = re.compile(rf"{_UNSAFE.pattern}|[^\S ]|  |\| | \||\|\|")
 _BREAKS: Final = re.compile(r"[\t\n\v\f\r\x1c-\x1f\x85\u2028\u2029]+")
 
 
@@ -26,20 +29,31 @@ def variables(letter: Letter) -> dict[str, Any]:
     """What templates see of ``letter``; raises ``ValueError`` if it has no notice."""
     if not letter.notices:
         raise ValueError("a letter without a notice says nothing")
-    notices = tuple(_notice(notice) for notice in letter.notices)
+    notices = tuple([_notice(notice) for notice in letter.notices])
     return {
         "signature": one_line(letter.signature),
         "holder_name": one_line(letter.holder_name),
         "first": notices[0],
         "notices": notices,
         "others": len(notices) - 1,
-        "guides": tuple(_guide(guide) for guide in letter.guides),
+        "events": tuple(sorted({notice.event for notice in notices})),
+        "guides": tuple([_guide(guide) for guide in letter.guides]),
         "unsubscribe": _optional(letter.unsubscribe),
         "way_out": _optional(letter.way_out),
     }
 
 
 def _notice(notice: Notice) -> Notice:
+    """The notice itself if it is tidy, as nearly all are: one look at all values is cheaper."""
+    n = notice
+    values = (
+        f"|{n.operator}|{n.tail}|{n.plan}|{n.deadline_at}|{n.balance}|{n.receipt_ref}"
+        f"|{n.holder}|{n.why}|{n.renewed_link}|{n.tomorrow_link}|"
+    )
+    return _tidied(notice) if _UNTIDY.search(values) else notice
+
+
+def _tidied(notice: Notice) -> Notice:
     return Notice(
         event=notice.event,
         operator=one_line(notice.operator),
@@ -60,6 +74,7 @@ def _notice(notice: Notice) -> Notice:
     )
 
 
+@lru_cache(maxsize=256)  # there are a few operators
 def _guide(guide: OperatorGuide) -> OperatorGuide:
     return OperatorGuide(
         name=one_line(guide.name),

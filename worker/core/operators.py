@@ -51,6 +51,10 @@ class OperatorPack:
     contacts: Mapping[str, Fact]
     ways: Mapping[Way, tuple[Fact, ...]] = field(default_factory=dict)
 
+    def __hash__(self) -> int:
+        """By its code alone, since the rest are mappings: what is made of a pack can be kept."""
+        return hash(self.code)
+
     def facts(self) -> Iterator[Fact]:
         """Everything the pack claims, each with its source."""
         for facts in (*self.rungs.values(), *self.ways.values()):

@@ -37,13 +37,19 @@ class Segments:
 def measure(text: str) -> Segments:
     """Measure ``text`` as a handset receives it; an empty text is one empty segment."""
     if GSM_BASIC.issuperset(text):
-        units = len(text)
-        return Segments("GSM-7", units, 1 if units <= GSM_SINGLE else -(-units // GSM_PART))
+        return Segments("GSM-7", len(text), _even(len(text), GSM_SINGLE, GSM_PART))
     if _GSM.issuperset(text):
         widths = [2 if character in GSM_EXTENSION else 1 for character in text]
         return Segments("GSM-7", sum(widths), _count(widths, GSM_SINGLE, GSM_PART))
+    if max(text) <= "\uffff":
+        return Segments("UCS-2", len(text), _even(len(text), UCS2_SINGLE, UCS2_PART))
     widths = [2 if ord(character) > 0xFFFF else 1 for character in text]
     return Segments("UCS-2", sum(widths), _count(widths, UCS2_SINGLE, UCS2_PART))
+
+
+def _even(units: int, single: int, part: int) -> int:
+    """Segments for characters of width 1."""
+    return 1 if units <= single else -(-units // part)
 
 
 def _count(widths: Sequence[int], single: int, part: int) -> int:

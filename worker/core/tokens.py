@@ -56,12 +56,18 @@ class Signer:
     """``keys``: the first signs, all are accepted, so that a key can be changed."""
 
     keys: Sequence[bytes] = field(repr=False)
+    # To begin with a key takes most of the time of a signature: it is done once.
+    _begun: tuple[hmac.HMAC, ...] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        begun = tuple(hmac.new(key, digestmod=hashlib.sha256) for key in self.keys)
+        object.__setattr__(self, "_begun", begun)
 
     def sign(self, purpose: Purpose, row: int, now: datetime) -> str:
         """A token for the row with this id (of messages or reminders, as the purpose has it)."""
         last = (now + LIFETIMES[purpose]).astimezone(UTC).date()
         payload = _base62(row << _DAY_BITS | (last - _EPOCH).days)
-        return payload + _mac(self.keys[0], purpose, payload)
+        return payload + _mac(self._begun[0], purpose, payload)
 
     def read(self, purpose: Purpose, token: str, now: datetime) -> int:
         """The id in ``token``. Raises ``BadTokenError`` or ``ExpiredTokenError``."""
@@ -69,7 +75,7 @@ class Signer:
             raise BadTokenError
         payload, mac = token[:-_MAC], token[-_MAC:]
         # All keys are tried, each in constant time, so that the time tells nothing.
-        matches = [hmac.compare_digest(_mac(key, purpose, payload), mac) for key in self.keys]
+        matches = [hmac.compare_digest(_mac(key, purpose, payload), mac) for key in self._begun]
         if not any(matches):
             raise BadTokenError
         number = _number(payload)
@@ -96,10 +102,11 @@ def sample_link(base: str) -> str:
     return f"{base}/{Purpose.STOP_SMS}/{'0' * (7 + _MAC)}"
 
 
-def _mac(key: bytes, purpose: Purpose, payload: str) -> str:
-    said = f"vigencia link {purpose} {payload}".encode()
-    digest = hmac.new(key, said, hashlib.sha256).digest()
-    return _base62(int.from_bytes(digest[:16], "big") % 62**_MAC).rjust(_MAC, "0")
+def _mac(begun: hmac.HMAC, purpose: Purpose, payload: str) -> str:
+    signed = begun.copy()
+    signed.update(f"vigencia link {purpose} {payload}".encode())
+    number = int.from_bytes(signed.digest()[:16], "big")
+    return _base62(number % 62**_MAC).rjust(_MAC, "0")
 
 
 def _base62(number: int) -> str:

@@ -3,7 +3,6 @@
 import hashlib
 import random
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -36,10 +35,9 @@ def render(
     if parcel.channel is Channel.SMS:
         route = rules.routes.route(address)
         language = route.language_for(holder.language)
-        letter = compose(items, holder, sign, rules, now, language)
-        if links and not route.replies:
-            way_out = links.to(Purpose.STOP_SMS, parcel.id, now)
-            letter = replace(letter, way_out=way_out)
+        linked = links if not route.replies else None
+        way_out = linked.to(Purpose.STOP_SMS, parcel.id, now) if linked else None
+        letter = compose(items, holder, sign, rules, now, language, way_out=way_out)
         registered = route.templates.get((letter.notices[0].event, language))
         filled = fill(registered, letter) if registered else None
         useful = max(item.useful_until for item in items) - now
@@ -48,8 +46,8 @@ def render(
         email = content.email(alert(items, holder, sign, rules, now))
         return EmailOut(_new_attempt(), address, sign, email.subject, email.text, email.html)
     unsubscribe = links.to(Purpose.STOP_EMAIL, parcel.id, now) if links else None
-    letter = compose(items, holder, sign, rules, now, links=links)
-    email = content.email(replace(letter, unsubscribe=unsubscribe))
+    letter = compose(items, holder, sign, rules, now, links=links, unsubscribe=unsubscribe)
+    email = content.email(letter)
     headers = _one_click(unsubscribe) if unsubscribe else {}
     return EmailOut(_new_attempt(), address, sign, email.subject, email.text, email.html, headers)
 

@@ -1,20 +1,22 @@
 """Use case: check a batch of cards, write the reminders they owe, and put them into messages."""
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
 from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import InterfaceError, OperationalError
 
 from worker.core.cards import Channel
 from worker.core.hours import local_day
 from worker.core.life import Happening, LifeEvent, happen
-from worker.core.reminders import RENEWED, Planned, ReminderState
+from worker.core.reminders import RENEWED, Known, Planned, ReminderState
 from worker.core.rules import Rules
-from worker.core.windows import REMEMBERED, Decision, address_of
+from worker.core.windows import REMEMBERED, SILENT, Decision, address_of
 from worker.life import apply
 from worker.store import books as book_store
 from worker.store import cards as card_store
@@ -27,9 +29,14 @@ from worker.store.messages import NewMessage
 
 log = structlog.get_logger(__name__)
 
-# Who confirms a delivery on each channel, and how long ago that still shows that it works.
-_CONFIRMING = {Channel.SMS: ("twilio",), Channel.EMAIL: ("sendgrid", "smtp")}
+# Who reports a delivery on each channel, and how long ago that still shows that reports reach us.
+_CONFIRMING = {Channel.SMS: ("twilio",), Channel.EMAIL: ("sendgrid",)}
+# Who never does: of what a mail server took, nothing more is heard unless it comes back.
+_MUTE = ("smtp",)
 _LATELY = timedelta(days=7)
+# Cards listed in one email. With their links they take some 90 KB; mail programs cut off what is
+# longer than about 100, and with it the link to unsubscribe.
+_LISTED = 125
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,37 +63,103 @@ class Checks:
     def run(self, ids: Sequence[int], now: datetime) -> Checked:
         """Check the cards ``ids`` at ``now`` in one transaction; repeating it changes nothing."""
         with writing(self.engine) as conn:
+            card_store.repeatable(conn)
             watched = card_store.lock(conn, ids)
-            since = (now - REMEMBERED).date()
-            known = ledger.known(conn, [w.card.id for w in watched], since)
-            heard = self._heard(conn, now)
-            decided: list[tuple[Watched, Decision]] = []
-            for one in watched:
-                try:
-                    decision = self.rules.evaluate(
-                        one.card, one.holder, now, known.get(one.card.id, ()), heard
-                    )
-                except Exception:  # one card that breaks a rule must not silence its neighbours
-                    log.exception("alarm", cause="card_check_failed", card=one.card.id)
-                    continue
-                if decision.lapsed:
-                    one, decision = self._lapse(conn, one, now)
-                if decision.closes:
-                    what = Happening(LifeEvent.CLOSED)
-                    apply(conn, self.rules, one, happen(one.card, what, now), now)
-                    book_store.erase_if_done(conn, one.holder.id, now)
-                decided.append((one, decision))
-            return self._write(conn, decided, now)
+            instants, asked = self._at_rest(conn, watched, now)
+            decided = self._decided(conn, asked, now)
+            instants.update((one.card.id, decision.next_check_at) for one, decision in decided)
+            return self._write(conn, decided, instants, now)
+
+    def _at_rest(
+        self, conn: Connection, watched: Sequence[Watched], now: datetime
+    ) -> tuple[dict[int, datetime | None], list[Watched]]:
+        """The next check of each card that owes nothing whatever its ledger says; and the others.
+
+        Most cards are of that kind when a change of policy has all of them checked: to read their
+        notices of four months would take longer than all the rest.
+        """
+        resting: dict[int, datetime | None] = {}
+        asked: list[Watched] = []
+        for one in watched:
+            try:
+                decision = self.rules.at_rest(one.card, one.holder, now)
+            except Exception:
+                _alarm(one)
+                continue
+            if decision is None:
+                asked.append(one)
+            else:
+                resting[one.card.id] = decision.next_check_at
+        if waiting := ledger.with_waiting(conn, list(resting)):
+            # What waits may have lost its deadline.
+            asked = [o for o in watched if o.card.id in waiting or o.card.id not in resting]
+            resting = {card: at for card, at in resting.items() if card not in waiting}
+        return resting, asked
+
+    def _decided(
+        self, conn: Connection, asked: Sequence[Watched], now: datetime
+    ) -> list[tuple[Watched, Decision]]:
+        """The decisions on cards of which the ledger has to be asked."""
+        known = ledger.known(conn, [one.card.id for one in asked], (now - REMEMBERED).date())
+        # As if every channel confirmed: who does is looked up only where it matters.
+        heard = tuple(_CONFIRMING) if self.silent else ()
+        decided: list[tuple[Watched, Decision]] = []
+        for one in asked:
+            with _alone(one):
+                own = known.get(one.card.id, ())
+                decided.append((one, self.rules.evaluate(one.card, one.holder, now, own, heard)))
+        decided = self._without_false_silence(conn, decided, known, now)
+        settled = (self._settled(conn, one, decision, now) for one, decision in decided)
+        return [found for found in settled if found is not None]
+
+    def _without_false_silence(
+        self,
+        conn: Connection,
+        decided: list[tuple[Watched, Decision]],
+        known: Mapping[int, Sequence[Known]],
+        now: datetime,
+    ) -> list[tuple[Watched, Decision]]:
+        """Decide again where a guardian would be told of silence, by what is really heard."""
+        silent = {
+            one.card.id
+            for one, decision in decided
+            if any(planned.reason == SILENT for planned in decision.planned)
+        }
+        if not silent:
+            return decided
+        heard = self._heard(conn, now)
+        told = ledger.without_reports(conn, silent, known, _MUTE)
+        return [
+            (one, self.rules.evaluate(one.card, one.holder, now, told[one.card.id], heard))
+            if one.card.id in silent
+            else (one, decision)
+            for one, decision in decided
+        ]
 
     def _heard(self, conn: Connection, now: datetime) -> frozenset[Channel]:
         """The channels whose receipts do reach us: without them silence means nothing."""
-        if not self.silent:
-            return frozenset()
         last = {
             channel: receipt_store.last_confirmation(conn, providers)
             for channel, providers in _CONFIRMING.items()
         }
         return frozenset(channel for channel, at in last.items() if at and now - at <= _LATELY)
+
+    def _settled(
+        self, conn: Connection, one: Watched, decision: Decision, now: datetime
+    ) -> tuple[Watched, Decision] | None:
+        """The card with its decision, after the lapse of its renewal or its end was written;
+        ``None`` if that failed, and then nothing was written of it."""
+        if not decision.lapsed and not decision.closes:
+            return one, decision
+        with _alone(one), conn.begin_nested():
+            if decision.lapsed:
+                one, decision = self._lapse(conn, one, now)
+            if decision.closes:
+                what = Happening(LifeEvent.CLOSED)
+                apply(conn, self.rules, one, happen(one.card, what, now), now)
+                book_store.erase_if_done(conn, one.holder.id, now)
+            return one, decision
+        return None
 
     def _lapse(self, conn: Connection, one: Watched, now: datetime) -> tuple[Watched, Decision]:
         """Nobody confirmed the renewal: tell the holder, and go on with the former deadlines."""
@@ -98,24 +171,29 @@ class Checks:
         return after, decision
 
     def _write(
-        self, conn: Connection, decided: Sequence[tuple[Watched, Decision]], now: datetime
+        self,
+        conn: Connection,
+        decided: Sequence[tuple[Watched, Decision]],
+        instants: Mapping[int, datetime | None],
+        now: datetime,
     ) -> Checked:
         stale = [reminder for _, decision in decided for reminder in decision.stale]
         ledger.end(conn, stale, ReminderState.SUPERSEDED, RENEWED, now)
         rows, messages = self._group(conn, decided, now)
         written = Counter(ledger.insert_new(conn, rows))
-        card_store.advance(conn, {w.card.id: d.next_check_at for w, d in decided})
+        card_store.advance(conn, instants)
         due: dict[Channel, list[int]] = defaultdict(list)
         for message_id, message in messages.items():
             if message.due_at <= now and written[message_id]:
                 due[message.channel].append(message_id)
         _raise_alarms(rows)
-        return Checked(len(decided), written.total(), len(messages), dict(due))
+        return Checked(len(instants), written.total(), len(messages), dict(due))
 
     def _group(
         self, conn: Connection, decided: Sequence[tuple[Watched, Decision]], now: datetime
     ) -> tuple[list[dict[str, Any]], dict[int, NewMessage]]:
-        """One message for each holder, channel, address and day; and the rows of all reminders."""
+        """One message for each holder, channel, address and day, or several where an email would be
+        too long; and the rows of all reminders."""
         rows: list[dict[str, Any]] = []
         groups: dict[tuple[Any, ...], list[tuple[Watched, Planned]]] = defaultdict(list)
         guardians: dict[int, int] = {}
@@ -134,11 +212,40 @@ class Checks:
                         guardians[book] = book_store.guardian_of(conn, book, now)
                     reader = guardians[book]
                 groups[reader, channel, address, day].append((watched, planned))
-        new = [_message(reader, members) for (reader, *_), members in groups.items()]
+        letters = [(key[0], part) for key, members in groups.items() for part in _letters(members)]
+        new = [_message(reader, members) for reader, members in letters]
         ids = message_store.create(conn, new, now, self.hint)
-        for message_id, members in zip(ids, groups.values(), strict=True):
+        for message_id, (_, members) in zip(ids, letters, strict=True):
             rows += [ledger.as_row(w.card.id, planned, message_id, now) for w, planned in members]
         return rows, dict(zip(ids, new, strict=True))
+
+
+@contextmanager
+def _alone(one: Watched) -> Iterator[None]:
+    """One card that breaks a rule must not silence its neighbours."""
+    try:
+        yield
+    except (OperationalError, InterfaceError):
+        raise  # the database's fault, not the card's
+    except Exception:
+        _alarm(one)
+
+
+def _alarm(one: Watched) -> None:
+    """The card stays due: its claim runs out, and it is tried again."""
+    log.exception("alarm", cause="card_check_failed", card=one.card.id)
+
+
+def _letters(
+    members: Sequence[tuple[Watched, Planned]],
+) -> Iterator[Sequence[tuple[Watched, Planned]]]:
+    """An SMS names one card and counts the others; an email lists them all, the urgent first."""
+    if len(members) <= _LISTED or members[0][1].key.channel is Channel.SMS:
+        yield members
+        return
+    urgent = sorted(members, key=lambda one: one[1].useful_until)
+    for start in range(0, len(urgent), _LISTED):
+        yield urgent[start : start + _LISTED]
 
 
 def _message(reader: int, members: Sequence[tuple[Watched, Planned]]) -> NewMessage:

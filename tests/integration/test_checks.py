@@ -5,13 +5,15 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import insert
 from structlog.testing import capture_logs
 
 from tests.integration.helpers import HINT, MORNING, NIGHT, NOW, TODAY, World, causes
-from worker.core.cards import CardState, Channel
+from worker.core.cards import CardState, Channel, Kind
 from worker.core.reminders import MessageState, ReminderState
 from worker.core.rules import Rules
-from worker.store.tables import cards, holders, messages, reminders
+from worker.life import apply
+from worker.store.tables import card_events, cards, holders, messages, reminders
 
 SMS, MAIL = Channel.SMS, Channel.EMAIL
 PENDING = ReminderState.PENDING
@@ -203,6 +205,32 @@ def test_one_card_that_breaks_a_rule_does_not_silence_its_neighbours(
     # It stays due: its claim runs out, and it is tried again.
     waiting = {row.id: row.next_check_at for row in world.rows(cards)}
     assert waiting[broken] < NOW < waiting[first] == waiting[last]
+
+
+def test_a_lapse_or_an_end_that_fails_undoes_only_what_was_written_of_its_own_card(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lapsed: dict[str, Any] = {"renewed_at": NOW - timedelta(days=2), "former_plan_end": TODAY}
+    # A line that was lost 90 days ago and more: its number may be a stranger's.
+    ended: dict[str, Any] = {"kind": Kind.RETENTION, "plan_end": None, "plan_days": None}
+    ended |= {"last_topup": TODAY - timedelta(days=362), "watched_since": NOW - timedelta(days=9)}
+    broken = {world.card(**lapsed), world.card(**ended)}
+    settled, fine = world.card(**lapsed), world.card()
+
+    def fragile(conn: Any, rules: Rules, one: Any, *args: Any) -> list[int]:
+        told = apply(conn, rules, one, *args)
+        if one.card.id in broken:  # the database refuses it: there is no such card
+            conn.execute(insert(card_events).values(card_id=0, at=NOW, event="x", detail={}))
+        return told
+
+    monkeypatch.setattr("worker.checks.apply", fragile)
+    with capture_logs() as logs:
+        assert world.check().cards == 4 - len(broken)
+    assert causes(logs).count("card_check_failed") == len(broken)
+    assert {row.card_id for row in world.rows(reminders)} == {settled, fine}
+    assert world.events() == [(settled, "renewal_not_effective")]
+    waiting = {row.id: row.next_check_at for row in world.rows(cards)}
+    assert all((at is not None and at < NOW) == (card in broken) for card, at in waiting.items())
 
 
 def test_a_time_zone_that_does_not_exist_breaks_only_its_own_card(world: World) -> None:

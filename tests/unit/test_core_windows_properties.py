@@ -28,7 +28,8 @@ from worker.core.hours import Hours, local_day
 from worker.core.operators import OperatorPack, Rung
 from worker.core.policy import Policy
 from worker.core.reminders import Known, Planned, ReminderState
-from worker.core.windows import Decision, Span, address_of, evaluate, spans
+from worker.core.spans import Span, Timetable, spans
+from worker.core.windows import Decision, address_of, evaluate
 
 BEGIN, END = date(2026, 1, 1), date(2027, 12, 31)
 ZONES = [
@@ -157,7 +158,8 @@ def test_checks_at_any_time_plan_nothing_twice_and_leave_no_watched_window_silen
         told = {k.key for k in known}
         for span in case.spans():
             recent = (now.date() - span.deadline.on).days <= 120
-            if recent and case.card.watched_since <= span.at and span.until <= now:
+            tells = not span.window.closes
+            if tells and recent and case.card.watched_since <= span.at and span.until <= now:
                 assert any(span.key(channel) in told for channel in Channel)
     hold(case, planned)
 
@@ -194,3 +196,19 @@ def test_a_card_that_is_gone_owes_nothing(case: Case, now: datetime, state: Card
     gone = Case(a_card(state=state), case.holder, case.pack, case.policy)
     waiting = tuple(k.id for k in known if k.state is PENDING)
     assert gone.check(now, known) == Decision((), waiting, None)
+
+
+@settings(max_examples=100, deadline=None)
+@given(cases, st.lists(instants, min_size=1, max_size=6))
+def test_a_timetable_says_the_same_at_an_instant_whatever_it_was_asked_before(
+    case: Case, asked: list[datetime]
+) -> None:
+    every = tuple(case.spans())
+    turns = [turn for span in every for turn in (span.at, span.until)]
+    table = Timetable(every)
+    for now in [*asked, *turns, *asked]:
+        moment = table.at(now)
+        assert moment.open == tuple(s for s in every if s.at <= now < s.until)
+        assert moment.over == tuple(s for s in every if s.until <= now)
+        assert moment.next_at == min((s.at for s in every if s.at > now), default=None)
+        assert moment.closing == tuple(s for s in every if s.window.closes and s.at <= now)

@@ -60,13 +60,15 @@ class ReminderKey:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """A reminder the ledger already has."""
+    """A reminder the ledger already has. ``mute``: it went through a provider that reports no
+    deliveries, so that not having heard of it means nothing."""
 
     id: int
     key: ReminderKey
     state: ReminderState
     due_at: datetime
     reason: str | None = None
+    mute: bool = False
 
     @property
     def revivable(self) -> bool:

@@ -12,9 +12,10 @@ from worker.core.operators import OperatorPack
 from worker.core.policy import Policy
 from worker.core.reminders import Known
 from worker.core.routes import Routes
-from worker.core.timetable import Timetables, of_ladder, of_spans
+from worker.core.spans import Span, Timetable, spans
+from worker.core.timetable import Timetables, of_ladder, of_table
 from worker.core.tolerance import Tolerance
-from worker.core.windows import Decision, Span, decide, spans
+from worker.core.windows import Decision, at_rest, decide
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +47,23 @@ class Rules:
         key = of_ladder(card)
         return self._timetables.ladders.of(key, lambda: ladder(card, self.pack(card.operator)))
 
-    def spans(self, card: Card, holder: Holder) -> tuple[Span, ...]:
+    def timetable(self, card: Card, holder: Holder) -> Timetable:
         """Every window of ``card`` with the time it is open."""
 
-        def work_out() -> tuple[Span, ...]:
-            return tuple(spans(card, holder, self.ladder(card), self.policies[card.kind]))
+        def work_out() -> Timetable:
+            policy = self.policies[card.kind]
+            return Timetable(tuple(spans(card, holder, self.ladder(card), policy)))
 
-        return self._timetables.spans.of(of_spans(card, holder), work_out)
+        return self._timetables.tables.of(of_table(card, holder), work_out)
+
+    def spans(self, card: Card, holder: Holder) -> tuple[Span, ...]:
+        """The windows of ``timetable``."""
+        return self.timetable(card, holder).spans
+
+    def at_rest(self, card: Card, holder: Holder, now: datetime) -> Decision | None:
+        """What ``evaluate`` says as long as no reminder of the card waits, where the rest of its
+        ledger changes nothing; else ``None``."""
+        return at_rest(card, self.timetable(card, holder), now)
 
     def evaluate(
         self,
@@ -63,5 +74,6 @@ class Rules:
         heard: Collection[Channel] = (),
     ) -> Decision:
         """What ``card`` owes at ``now``."""
-        policy, steps, every = self.policies[card.kind], self.ladder(card), self.spans(card, holder)
-        return decide(card, holder, steps, every, policy, now, known, self.routes, heard)
+        policy, steps = self.policies[card.kind], self.ladder(card)
+        table = self.timetable(card, holder)
+        return decide(card, holder, steps, table, policy, now, known, self.routes, heard)

@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 
 from worker.core.cards import Card, Holder
 from worker.core.deadlines import Ladder
-from worker.core.windows import Span
+from worker.core.spans import Timetable
 
 T = TypeVar("T")
 
@@ -40,7 +40,7 @@ class Timetables:
     """The memories of one set of rules."""
 
     ladders: Memory[Ladder] = field(default_factory=Memory)
-    spans: Memory[tuple[Span, ...]] = field(default_factory=Memory)
+    tables: Memory[Timetable] = field(default_factory=Memory)
 
 
 def of_ladder(card: Card) -> Hashable:
@@ -56,6 +56,6 @@ def of_ladder(card: Card) -> Hashable:
     )
 
 
-def of_spans(card: Card, holder: Holder) -> Hashable:
+def of_table(card: Card, holder: Holder) -> Hashable:
     """All that a card's windows depend on, beside the rules."""
     return card.kind, holder.time_zone, of_ladder(card)

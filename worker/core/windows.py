@@ -1,18 +1,18 @@
 """What is owed for one card at one instant: pure functions of the card, its policy and ``now``."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, timedelta
-from itertools import zip_longest
+from datetime import date, datetime, timedelta
 
 from worker.core.cards import Card, CardState, Channel, Holder, Language
-from worker.core.deadlines import Deadline, DeadlineKind, Ladder, ladder
+from worker.core.deadlines import DeadlineKind, Ladder, ladder
 from worker.core.hours import local_day
 from worker.core.life import renewal_lapses_at
 from worker.core.operators import OperatorPack
-from worker.core.policy import Policy, Window
+from worker.core.policy import Policy
 from worker.core.reminders import Known, Planned, ReminderKey, ReminderState
 from worker.core.routes import Routes
+from worker.core.spans import Span, Timetable, spans
 
 # How far back the ledger is asked for what was told of a deadline. What it is not asked for looks
 # unsent, so a window of an older deadline must not be called missed.
@@ -25,20 +25,6 @@ EVERY_ROUTE = Routes()
 # a line back.
 _LAST_CALLS = frozenset({(DeadlineKind.PLAN_END, -1), (DeadlineKind.LINE_LOSS, -3)})
 SILENT = "silent"
-
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """When a window is open: due ``at`` a holder's opening hour, useful until ``until``."""
-
-    window: Window
-    deadline: Deadline
-    at: datetime
-    until: datetime
-
-    def key(self, channel: Channel) -> ReminderKey:
-        """The identity of this window's reminder on ``channel``."""
-        return ReminderKey(self.deadline.kind, self.deadline.on, self.window.name, channel)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,16 +53,31 @@ def evaluate(
 ) -> Decision:
     """``decide`` for a card whose deadlines and windows are yet to be worked out."""
     steps = ladder(card, pack)
-    return decide(
-        card, holder, steps, spans(card, holder, steps, policy), policy, now, known, routes
-    )
+    table = Timetable(tuple(spans(card, holder, steps, policy)))
+    return decide(card, holder, steps, table, policy, now, known, routes)
+
+
+def at_rest(card: Card, table: Timetable, now: datetime) -> Decision | None:
+    """The decision on a card that owes nothing at ``now`` whatever the ledger says, but for ending
+    reminders that wait; ``None`` where the ledger has to be asked."""
+    lapses_at = renewal_lapses_at(card)
+    if lapses_at is not None:
+        return Decision((), (), lapses_at) if lapses_at > now else None
+    if not is_watched(card):
+        return Decision((), (), None)
+    moment = table.at(now)
+    if moment.open or (moment.over and any(_passed(card, span, now) for span in moment.over)):
+        return None
+    if moment.closing and _closes(card, moment.closing):
+        return None
+    return Decision((), (), moment.next_at)
 
 
 def decide(
     card: Card,
     holder: Holder,
     steps: Ladder,
-    every: Sequence[Span],
+    table: Timetable,
     policy: Policy,
     now: datetime,
     known: Collection[Known] = (),
@@ -89,65 +90,45 @@ def decide(
     Of each deadline only the one open window is owed: an older one that passed unsent while the
     card was watched is ``missed``; what lay before ``card.watched_since`` was never owed.
     """
-    lapses_at = renewal_lapses_at(card)
-    if lapses_at and lapses_at <= now:
+    stale = _stale(card, steps, known)
+    resting = at_rest(card, table, now)
+    if resting is not None:
+        return replace(resting, stale=stale) if stale else resting
+    if renewal_lapses_at(card) is not None:
         return Decision((), (), now, lapsed=True)
-    if not _is_watched(card):
-        steps, every = {}, ()
-    current = {(step.kind, step.on) for step in steps.values()}
-    stale = tuple(
+    moment, taken = table.at(now), _taken(known)
+    passed = [span for span in moment.over if _passed(card, span, now)]
+    missed = [p for span in passed for p in _missed(span, taken)]
+    if _closes(card, moment.closing):
+        return Decision(tuple(missed), stale, None, closes=True)
+    reach = in_service(card, steps, now)
+    planned, again = _plan(reach, holder, policy, moment.open, now, known, routes)
+    planned += list(_last_resort(reach, holder, policy, moment.open, now, known, heard, planned))
+    instants = again if moment.next_at is None else [moment.next_at, *again]
+    return Decision(tuple(missed + planned), stale, min(instants, default=None))
+
+
+def is_watched(card: Card) -> bool:
+    """Is anything owed for the deadlines of ``card``?"""
+    return card.state in (CardState.ACTIVE, CardState.SUSPENDED) and not card.paused
+
+
+def _stale(card: Card, steps: Ladder, known: Collection[Known]) -> tuple[int, ...]:
+    """Ids of the reminders that wait for a deadline which the card does not have any more."""
+    if not known:
+        return ()
+    current = {(step.kind, step.on) for step in steps.values()} if is_watched(card) else set()
+    return tuple(
         k.id
         for k in known
         if k.state is ReminderState.PENDING
         and isinstance(k.key.deadline, DeadlineKind)
         and (k.key.deadline, k.key.on) not in current
     )
-    if lapses_at:
-        return Decision((), stale, lapses_at)
-    if any(span.window.closes and card.watched_since <= span.at <= now for span in every):
-        return Decision((), stale, None, closes=True)
-    taken = _taken(known)
-    missed = [p for span in every if _passed(card, span, now) for p in _missed(span, taken)]
-    open_now = [span for span in every if span.at <= now < span.until]
-    reach = in_service(card, steps, now)
-    planned, again = _plan(reach, holder, policy, open_now, now, known, routes)
-    planned += list(_last_resort(reach, holder, policy, open_now, now, known, heard, planned))
-    instants = [span.at for span in every if span.at > now] + again
-    return Decision(tuple(missed + planned), stale, min(instants, default=None))
 
 
-def _is_watched(card: Card) -> bool:
-    return card.state in (CardState.ACTIVE, CardState.SUSPENDED) and not card.paused
-
-
-def spans(card: Card, holder: Holder, steps: Ladder, policy: Policy) -> list[Span]:
-    """Every window of ``policy`` that ``card`` has, with its due instant and its end.
-
-    A window is due at the opening hour of its day in the holder's time zone; it ends where the
-    next window of the same deadline opens, at the deadline, or ``policy.useful_days`` after it.
-    """
-    return [span for step in steps.values() for span in _spans(card, holder, step, policy)]
-
-
-def _spans(card: Card, holder: Holder, step: Deadline, policy: Policy) -> Iterator[Span]:
-    windows = [w for w in policy.windows if w.deadline is step.kind and not _too_long(card, w)]
-    starts = [
-        policy.hours.opening(step.on + timedelta(days=w.offset), holder.time_zone) for w in windows
-    ]
-    for window, at, following in zip_longest(windows, starts, starts[1:]):
-        last = step.at if window.offset <= 0 else at + timedelta(days=policy.useful_days)
-        until = last if following is None else min(last, following)
-        if at < until:
-            # In UTC, for they are compared far more often than they are worked out.
-            yield Span(window, step, at.astimezone(UTC), until.astimezone(UTC))
-
-
-def _too_long(card: Card, window: Window) -> bool:
-    """A notice further ahead than half the plan says nothing new; T-1 and T0 always stay."""
-    ahead = -window.offset
-    if window.deadline is not DeadlineKind.PLAN_END or card.plan_days is None or ahead <= 1:
-        return False
-    return ahead * 2 > card.plan_days
+def _closes(card: Card, closing: Collection[Span]) -> bool:
+    return any(card.watched_since <= span.at for span in closing)
 
 
 def reachable(card: Card, holder: Holder, channel: Channel) -> bool:
@@ -204,7 +185,7 @@ def _plan(
     card: Card,
     holder: Holder,
     policy: Policy,
-    open_now: list[Span],
+    open_now: Collection[Span],
     now: datetime,
     known: Collection[Known],
     routes: Routes,
@@ -243,7 +224,7 @@ def _last_resort(
     card: Card,
     holder: Holder,
     policy: Policy,
-    open_now: list[Span],
+    open_now: Collection[Span],
     now: datetime,
     known: Collection[Known],
     heard: Collection[Channel],
@@ -277,7 +258,8 @@ def _is_silent(span: Span, known: Collection[Known], heard: Collection[Channel])
         return False
     confirmed = {k.key.channel for k in known if k.state is ReminderState.DELIVERED}
     telling = {Channel.EMAIL, *confirmed}.intersection(heard)
-    return any(k.state is ReminderState.SENT and k.key.channel in telling for k in earlier)
+    sent = (k for k in earlier if k.state is ReminderState.SENT and not k.mute)
+    return any(k.key.channel in telling for k in sent)
 
 
 def ways(

@@ -7,15 +7,16 @@ the driver more time than the server, and one statement a row costs round trips.
 import json
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from enum import Enum
 from itertools import islice
 from typing import Any, TypeVar
 
 from sqlalchemy import (
-    ARRAY,
+    JSON,
+    Column,
     ColumnElement,
     Connection,
     Select,
+    String,
     Table,
     TableValuedAlias,
     Uuid,
@@ -26,6 +27,9 @@ from sqlalchemy import (
     select,
     update,
 )
+from sqlalchemy.types import TypeEngine
+
+from worker.store.types import array_of
 
 T = TypeVar("T")
 Rows = Sequence[Mapping[str, Any]]
@@ -50,8 +54,14 @@ def insert_many(conn: Connection, table: Table, rows: Iterable[Mapping[str, Any]
             # Numbered in the order of the arrays, but not promised to be returned so.
             ids += sorted(conn.execute(statement, array_values(batch)).scalars())
         else:
-            returned = insert(table).returning(table.c.id, sort_by_parameter_order=True)
-            ids += conn.execute(returned, batch).scalars()
+            # One writer at a time, and no number left out: the last one tells them all.
+            names, values = stored_rows(conn, table, batch)
+            marks = ", ".join("?" * len(names))
+            quoted = ", ".join(f'"{name}"' for name in names)
+            into = f'INSERT INTO "{table.name}" ({quoted}) VALUES ({marks})'  # noqa: S608
+            conn.exec_driver_sql(into, values)
+            last = conn.exec_driver_sql("SELECT last_insert_rowid()").scalar_one()
+            ids += range(last - len(values) + 1, last + 1)
     return ids
 
 
@@ -96,11 +106,54 @@ def among(
 ) -> ColumnElement[bool]:
     """``wanted IN values`` as one parameter: with one for each the text is long, and read anew."""
     if conn.dialect.name == "postgresql":
-        return wanted == func.any(bindparam(None, list(values), type_=ARRAY(wanted.type)))
+        return wanted == func.any(bindparam(None, list(values), type_=array_of(wanted.type)))
     if isinstance(wanted.type, Uuid):
         return wanted.in_(values)
-    each = func.json_each(json.dumps(list(values))).table_valued(column("value", wanted.type))
-    return wanted.in_(select(each.c.value))
+    return wanted.in_(select(listed(conn, values, wanted.type).c.value))
+
+
+def listed(conn: Connection, values: Collection[Any], type_: TypeEngine[Any]) -> TableValuedAlias:
+    """``values`` as a table with the column ``value``, in one parameter, to be joined."""
+    told = column("value", type_)
+    if conn.dialect.name == "postgresql":
+        array = bindparam(None, list(values), type_=array_of(type_))
+        return func.unnest(array).table_valued(told).render_derived()
+    return func.json_each(json.dumps(list(values))).table_valued(told)
+
+
+def as_stored(conn: Connection, wanted: Column[Any], values: Iterable[Any]) -> list[Any]:
+    """``values`` of the column ``wanted`` as the driver takes them, for a statement in plain SQL:
+    for each of them the toolkit needs longer than the database."""
+    process = wanted.type.dialect_impl(conn.dialect).bind_processor(conn.dialect)
+    if process is None:
+        return list(values)
+    if isinstance(wanted.type, JSON):
+        return [process(value) for value in values]
+    given = list(values)
+    found = {value: process(value) for value in set(given)}  # most are alike
+    return [found[value] for value in given]
+
+
+def stored_rows(
+    conn: Connection, table: Table, rows: Rows
+) -> tuple[list[str], list[tuple[Any, ...]]]:
+    """The columns of ``rows``, and their values as the driver takes them."""
+    names = list(rows[0])
+    columns = (as_stored(conn, table.c[name], [row[name] for row in rows]) for name in names)
+    return names, list(zip(*columns, strict=True))
+
+
+def as_source(
+    conn: Connection, table: Table, rows: Rows
+) -> tuple[list[str], Select[Any], dict[str, Any]]:
+    """The columns of ``rows``, a query that yields the rows in order, and its parameters; of texts
+    only such as we make ourselves, for on SQLite they travel as JSON."""
+    if conn.dialect.name == "postgresql":
+        return *as_arrays(table, rows), array_values(rows)
+    names, values = stored_rows(conn, table, rows)
+    each = func.json_each(bindparam("rows", type_=String)).table_valued("key", "value")
+    cells = (func.json_extract(each.c.value, f"$[{n}]") for n in range(len(names)))
+    return names, select(*cells).order_by(each.c.key), {"rows": json.dumps(values)}
 
 
 def as_arrays(table: Table, rows: Rows) -> tuple[list[str], Select[Any]]:
@@ -112,16 +165,12 @@ def as_arrays(table: Table, rows: Rows) -> tuple[list[str], Select[Any]]:
 
 def array_values(rows: Rows) -> dict[str, list[Any]]:
     """The parameters of ``as_arrays``: one list a column."""
-    # The driver takes no array of several Python types: an enum's member stands for its value.
-    return {
-        f"all_{name}": [v.value if isinstance(v := row[name], Enum) else v for row in rows]
-        for name in rows[0]
-    }
+    return {f"all_{name}": [row[name] for row in rows] for name in rows[0]}
 
 
 def _unnested(table: Table, names: Sequence[str]) -> TableValuedAlias:
     types = {name: table.c["id" if name == "row_id" else name].type for name in names}
-    arrays = (bindparam(f"all_{name}", type_=ARRAY(types[name])) for name in names)
+    arrays = (bindparam(f"all_{name}", type_=array_of(types[name])) for name in names)
     columns = (column(name, types[name]) for name in names)
     told = func.unnest(*arrays).table_valued(*columns, with_ordinality="ordinality")
     return told.render_derived()

@@ -10,17 +10,21 @@ from sqlalchemy import (
     Connection,
     Row,
     Select,
+    and_,
+    bindparam,
     case,
+    column,
     func,
     select,
     update,
 )
 
 from worker.core.cards import Card, CardState, Holder, Kind, Language
-from worker.store.bulk import add_many, among, update_many
+from worker.store.bulk import add_many, among, as_stored, batched
 from worker.store.tables import books, card_events, cards, holders
+from worker.store.types import array_of
 
-# Due at whatever time the next tick is asked for, be it a replayed day of the past.
+# Asked for, at whatever time the next tick is, be it a replayed day of the past.
 AT_ONCE = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -34,25 +38,57 @@ class Watched:
 
 
 def claim_due(conn: Connection, now: datetime, limit: int, lease: timedelta) -> list[int]:
-    """Take up to ``limit`` cards whose check is due, sorted by holder; returns their ids.
+    """Take up to ``limit`` cards whose check fell due, sorted by holder; returns their ids.
 
     The claim moves ``next_check_at`` by ``lease``: if nobody comes to check, they are due again,
     and ``check_since`` still says since when.
     """
+    fell_due = and_(cards.c.next_check_at > AT_ONCE, cards.c.next_check_at <= now)
+    return _claim(conn, fell_due, now, limit, lease)
+
+
+def claim_asked(conn: Connection, now: datetime, limit: int, lease: timedelta) -> list[int]:
+    """The same of cards whose check was asked for, since they are new or were changed."""
+    return _claim(conn, cards.c.next_check_at <= AT_ONCE, now, limit, lease)
+
+
+def _claim(
+    conn: Connection, which: ColumnElement[bool], now: datetime, limit: int, lease: timedelta
+) -> list[int]:
+    by_index(conn)
+    repeatable(conn)  # a claim that is lost leaves its cards due
     due = (
         select(cards.c.id)
-        .where(cards.c.next_check_at <= now)
+        .where(which)
         .order_by(cards.c.next_check_at)
         .limit(limit)
         .with_for_update(skip_locked=True)
     )
+    ids = conn.execute(due).scalars().all()
+    if not ids:
+        return []
     claimed = conn.execute(
         update(cards)
-        .where(cards.c.id.in_(due))
+        .where(among(conn, cards.c.id, ids))
         .values(next_check_at=now + lease, check_since=_owed_since(now))
         .returning(cards.c.holder_id, cards.c.id)
     )
-    return [row.id for row in sorted(claimed, key=lambda row: (row.holder_id, row.id))]
+    return [card for _, card in sorted(map(tuple, claimed.all()))]
+
+
+def by_index(conn: Connection) -> None:
+    """Have this transaction find rows along an index, one by one, whatever statistics say.
+
+    They lag behind a table whose rows change as they fall due. A bitmap or a sort then reads all
+    that was ever due to find a few, and only a walk along an index marks what is dead in it, so
+    that the next one is spared it.
+    """
+    if conn.dialect.name == "postgresql":
+        off = (func.set_config(f"enable_{name}", "off", True) for name in _BY_STATISTICS)
+        conn.execute(select(*off))
+
+
+_BY_STATISTICS = ("bitmapscan", "seqscan", "hashjoin", "mergejoin", "sort")
 
 
 def _owed_since(now: datetime) -> ColumnElement[datetime]:
@@ -114,6 +150,13 @@ def to_watched(row: Row[Any]) -> Watched:
     return Watched(card, holder, cell[24])
 
 
+def repeatable(conn: Connection) -> None:
+    """What this transaction writes would be written again if the server lost it, so its commit
+    need not wait for the disk: whatever builds on it commits later, and waits for both."""
+    if conn.dialect.name == "postgresql":
+        conn.execute(select(func.set_config("synchronous_commit", "off", True)))
+
+
 def lock(conn: Connection, ids: Sequence[int]) -> list[Watched]:
     """Load the cards ``ids`` for a check, sorted by holder, leaving out those somebody else holds.
 
@@ -125,7 +168,7 @@ def lock(conn: Connection, ids: Sequence[int]) -> list[Watched]:
         .order_by(cards.c.holder_id, cards.c.id)
         .with_for_update(of=cards, skip_locked=True)
     )
-    return [to_watched(row) for row in rows]
+    return [to_watched(row) for row in rows.all()]
 
 
 def hold(conn: Connection, card_id: int) -> Watched | None:
@@ -137,21 +180,12 @@ def hold(conn: Connection, card_id: int) -> Watched | None:
 
 
 def change(conn: Connection, card_id: int, values: Mapping[str, object], now: datetime) -> None:
-    """Set columns of a card, and have it checked at the next tick."""
+    """Set columns of a card, and ask for its check."""
     conn.execute(
         update(cards)
         .where(cards.c.id == card_id)
         .values(**values, next_check_at=AT_ONCE, updated_at=now)
     )
-
-
-def recheck(conn: Connection, book_id: int | None) -> int:
-    """Have all watched cards (of one book) checked at the next tick; returns how many."""
-    states = (CardState.ACTIVE, CardState.SUSPENDED)
-    statement = update(cards).where(cards.c.state.in_(states)).values(next_check_at=AT_ONCE)
-    if book_id is not None:
-        statement = statement.where(cards.c.book_id == book_id)
-    return conn.execute(statement).rowcount
 
 
 def load(conn: Connection, ids: Iterable[int]) -> dict[int, Watched]:
@@ -162,8 +196,28 @@ def load(conn: Connection, ids: Iterable[int]) -> dict[int, Watched]:
 
 def advance(conn: Connection, instants: Mapping[int, datetime | None]) -> None:
     """Set each card's next instant of change; ``None`` means not before the card changes."""
-    rows = [{"row_id": card, "next_check_at": at} for card, at in instants.items()]
-    update_many(conn, cards, rows, check_since=None)
+    for batch in batched(instants.items()):
+        if conn.dialect.name == "postgresql":
+            values = {"ids": [card for card, _ in batch], "ats": [at for _, at in batch]}
+            conn.execute(_ADVANCE, values)
+        else:
+            ats = as_stored(conn, cards.c.next_check_at, [at for _, at in batch])
+            rows = [(at, card) for at, (card, _) in zip(ats, batch, strict=True)]
+            conn.exec_driver_sql(_ADVANCE_EACH, rows)
+
+
+_TOLD = (
+    func.unnest(
+        bindparam("ids", type_=array_of(cards.c.id.type)),
+        bindparam("ats", type_=array_of(cards.c.next_check_at.type)),
+    )
+    .table_valued(column("id", cards.c.id.type), column("at", cards.c.next_check_at.type))
+    .render_derived(name="told")
+)
+_ADVANCE = (
+    update(cards).where(cards.c.id == _TOLD.c.id).values(next_check_at=_TOLD.c.at, check_since=None)
+)
+_ADVANCE_EACH = "UPDATE cards SET next_check_at = ?, check_since = NULL WHERE id = ?"
 
 
 def add_events(conn: Connection, rows: Sequence[Mapping[str, Any]]) -> None:

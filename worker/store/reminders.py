@@ -14,14 +14,16 @@ from worker.core.cards import Channel
 from worker.core.deadlines import DeadlineKind
 from worker.core.life import LifeNotice
 from worker.core.reminders import REVIVABLE, Known, Planned, ReminderKey, ReminderState
-from worker.store.bulk import among, array_values, as_arrays
-from worker.store.tables import attempts, card_events, reminders
+from worker.store.bulk import among, as_source, listed
+from worker.store.tables import attempts, card_events, messages, reminders
 
 _DEADLINES = frozenset(DeadlineKind)
 
 
 def known(conn: Connection, card_ids: Sequence[int], since: date) -> dict[int, list[Known]]:
     """By card: the reminders that wait, and all those for deadlines from ``since`` on."""
+    if not card_ids:
+        return {}
     rows = conn.execute(
         select(reminders).where(
             among(conn, reminders.c.card_id, card_ids),
@@ -33,6 +35,46 @@ def known(conn: Connection, card_ids: Sequence[int], since: date) -> dict[int, l
         state = ReminderState(row.state)
         found[row.card_id].append(Known(row.id, key_of(row), state, row.due_at, row.reason))
     return found
+
+
+def with_waiting(conn: Connection, card_ids: Sequence[int]) -> set[int]:
+    """Those of the cards that have a reminder which waits."""
+    if not card_ids:
+        return set()
+    asked = listed(conn, card_ids, reminders.c.card_id.type)
+    # A look into the index for each card: as a join, a server that knows little of the table yet
+    # may compare each card with each reminder.
+    first = (
+        select(reminders.c.id)
+        .where(reminders.c.card_id == asked.c.value, reminders.c.state == ReminderState.PENDING)
+        .limit(1)
+        .correlate(asked)
+        .scalar_subquery()
+    )
+    return set(conn.execute(select(asked.c.value).where(first.is_not(None))).scalars())
+
+
+def without_reports(
+    conn: Connection,
+    card_ids: Collection[int],
+    known: Mapping[int, Sequence[Known]],
+    mute: Sequence[str],
+) -> dict[int, list[Known]]:
+    """The reminders ``known`` of the cards, told apart: those that were sent by one of the
+    providers ``mute`` are ``mute``."""
+    sent = [k.id for card in card_ids for k in known[card] if k.state is ReminderState.SENT]
+    unheard = set(
+        conn.execute(
+            select(reminders.c.id)
+            .join(messages, messages.c.id == reminders.c.message_id)
+            .join(attempts, attempts.c.provider_id == messages.c.provider_id)
+            .where(among(conn, reminders.c.id, sent), attempts.c.provider.in_(mute))
+        ).scalars()
+    )
+    return {
+        card: [replace(k, mute=True) if k.id in unheard else k for k in known[card]]
+        for card in card_ids
+    }
 
 
 def key_of(row: Row[Any]) -> ReminderKey:
@@ -70,11 +112,9 @@ def insert_new(conn: Connection, rows: Sequence[Mapping[str, Any]]) -> list[int 
     """
     if not rows:
         return []
-    in_arrays = conn.dialect.name == "postgresql"
-    dialect: Any = postgresql if in_arrays else sqlite
-    statement = dialect.insert(reminders)
-    if in_arrays:
-        statement = statement.from_select(*as_arrays(reminders, rows))
+    dialect: Any = postgresql if conn.dialect.name == "postgresql" else sqlite
+    names, source, values = as_source(conn, reminders, rows)
+    statement = dialect.insert(reminders).from_select(names, source)
     again = ("due_at", "owed_at", "useful_until", "state", "reason", "message_id", "ended_at")
     statement = statement.on_conflict_do_update(
         index_elements=["card_id", "deadline", "deadline_on", "window", "channel"],
@@ -82,7 +122,6 @@ def insert_new(conn: Connection, rows: Sequence[Mapping[str, Any]]) -> list[int 
         where=(reminders.c.state == ReminderState.SUPERSEDED)
         & or_(*(reminders.c.reason == reason for reason in sorted(REVIVABLE))),
     )
-    values: Any = array_values(rows) if in_arrays else list(rows)
     told = (reminders.c.message_id, reminders.c.state, reminders.c.channel, reminders.c.reason)
     inserted = conn.execute(statement.returning(*told), values).all()
     for row in inserted:

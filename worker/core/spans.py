@@ -1,0 +1,100 @@
+"""The windows of a card in time: when each is open, and where they all stand at an instant."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import zip_longest
+
+from worker.core.cards import Card, Channel, Holder
+from worker.core.deadlines import Deadline, DeadlineKind, Ladder
+from worker.core.policy import Policy, Window
+from worker.core.reminders import ReminderKey
+
+_EVER_SINCE = datetime.min.replace(tzinfo=UTC)
+_FOR_EVER = datetime.max.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """When a window is open: due ``at`` a holder's opening hour, useful until ``until``."""
+
+    window: Window
+    deadline: Deadline
+    at: datetime
+    until: datetime
+
+    def key(self, channel: Channel) -> ReminderKey:
+        """The identity of this window's reminder on ``channel``."""
+        return ReminderKey(self.deadline.kind, self.deadline.on, self.window.name, channel)
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """Where the windows stand at each instant in [``since``, ``until``): those that are ``over``
+    and ``open``, those that have begun and close the card, and when the next one opens."""
+
+    since: datetime
+    until: datetime
+    over: tuple[Span, ...]
+    open: tuple[Span, ...]
+    closing: tuple[Span, ...]
+    next_at: datetime | None
+
+
+@dataclass(slots=True)
+class Timetable:
+    """The windows of all cards that have the same dates and rules. It remembers the last moment:
+    many cards are checked at one instant, and days pass before the next window opens or ends."""
+
+    spans: tuple[Span, ...] = ()
+    _last: Moment | None = None
+
+    def at(self, now: datetime) -> Moment:
+        """Where the windows stand at ``now``."""
+        last = self._last
+        if last is None or not last.since <= now < last.until:
+            last = self._last = moment(self.spans, now)
+        return last
+
+
+def moment(every: Sequence[Span], now: datetime) -> Moment:
+    """Where the windows ``every`` stand at ``now``, each kept in the order given."""
+    turns = [turn for span in every for turn in (span.at, span.until)]
+    return Moment(
+        since=max((turn for turn in turns if turn <= now), default=_EVER_SINCE),
+        until=min((turn for turn in turns if turn > now), default=_FOR_EVER),
+        over=tuple(span for span in every if span.until <= now),
+        open=tuple(span for span in every if span.at <= now < span.until),
+        closing=tuple(span for span in every if span.window.closes and span.at <= now),
+        next_at=min((span.at for span in every if span.at > now), default=None),
+    )
+
+
+def spans(card: Card, holder: Holder, steps: Ladder, policy: Policy) -> list[Span]:
+    """Every window of ``policy`` that ``card`` has, with its due instant and its end.
+
+    A window is due at the opening hour of its day in the holder's time zone; it ends where the
+    next window of the same deadline opens, at the deadline, or ``policy.useful_days`` after it.
+    """
+    return [span for step in steps.values() for span in _spans(card, holder, step, policy)]
+
+
+def _spans(card: Card, holder: Holder, step: Deadline, policy: Policy) -> Iterator[Span]:
+    windows = [w for w in policy.windows if w.deadline is step.kind and not _too_long(card, w)]
+    starts = [
+        policy.hours.opening(step.on + timedelta(days=w.offset), holder.time_zone) for w in windows
+    ]
+    for window, at, following in zip_longest(windows, starts, starts[1:]):
+        last = step.at if window.offset <= 0 else at + timedelta(days=policy.useful_days)
+        until = last if following is None else min(last, following)
+        if at < until:
+            # In UTC, for they are compared far more often than they are worked out.
+            yield Span(window, step, at.astimezone(UTC), until.astimezone(UTC))
+
+
+def _too_long(card: Card, window: Window) -> bool:
+    """A notice further ahead than half the plan says nothing new; T-1 and T0 always stay."""
+    ahead = -window.offset
+    if window.deadline is not DeadlineKind.PLAN_END or card.plan_days is None or ahead <= 1:
+        return False
+    return ahead * 2 > card.plan_days

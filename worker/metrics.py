@@ -56,6 +56,7 @@ class _Meters:
         )
         self.segments = counter("segments", "SMS segments that were taken.", "provider")
         self.receipts = counter("receipts", "Receipts by status.", "provider", "status")
+        self.erased = counter("erased_rows", "Rows erased or deleted after their time.", "what")
         self.alarms = counter("alarms", "Alarms in the log.", "cause")
         self.ticks = histogram("tick_seconds", "How long the scheduler's looks took.", _TICKS)
         self.last_tick = Gauge(
@@ -108,6 +109,12 @@ def receipt(provider: str, status: str) -> None:
     """A provider reported ``status``."""
     if _meters is not None:
         _meters.receipts.labels(provider, one_of(_STATUSES, status)).inc()
+
+
+def erased(what: str, rows: int) -> None:
+    """So many rows were erased or deleted in the step ``what`` of retention."""
+    if _meters is not None and rows:
+        _meters.erased.labels(what).inc(rows)
 
 
 def alarm(cause: str) -> None:

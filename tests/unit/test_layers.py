@@ -11,7 +11,11 @@ _LAYERS = {
     "core": 0,
     **dict.fromkeys(("content", "store", "providers"), 1),
     **dict.fromkeys(
-        ("answers", "checks", "consent", "delivery", "receipts", "cardbook", "life", "promise"), 2
+        (
+            *("answers", "checks", "consent", "delivery", "receipts", "cardbook", "life"),
+            *("promise", "retention"),
+        ),
+        2,
     ),
 }
 _ENTRY = 3

@@ -26,6 +26,7 @@ _COMMANDS: Mapping[str, tuple[str, str, str]] = {
     "cards": ("cards", "cards", "Import and show cards."),
     "messages": ("messages", "messages", "Show messages and how they ended."),
     "suppressions": ("suppressions", "suppressions", "Show and change who is not written to."),
+    "retention": ("retention", "retention", "Erase what is older than it may be kept."),
     "lint": ("lint", "lint", "Check every text, operator pack, policy and word list."),
     "preview": ("preview", "preview", "Show a text as a holder would read it."),
     "promise": ("promise", "promise", "Account for every reminder that was owed."),

@@ -1,16 +1,21 @@
 """`vigencia messages`: what was sent, what waits, and why."""
 
+import re
+
 import click
 
 from worker.app import build_ready
 from worker.cli.output import as_json_option, print_json, print_table
 from worker.core.reminders import MessageState
+from worker.core.tokens import Purpose
 from worker.errors import VigenciaError
 from worker.log import mask
 from worker.store import views
 from worker.store.engine import reading
 
 _STATES = [state.value for state in MessageState]
+# Whoever has the token of a link can act for the holder.
+_LINK = re.compile(rf"(/[{''.join(Purpose)}]/)[0-9A-Za-z]{{13,}}")
 
 
 @click.group()
@@ -52,7 +57,10 @@ def list_(state: str | None, book: str | None, limit: int, as_json: bool) -> Non
 @click.argument("message", type=int)
 @as_json_option
 def show(message: int, as_json: bool) -> None:
-    """Show MESSAGE (its id): the text, the reminders in it, every attempt."""
+    """Show MESSAGE (its id): the text, the reminders in it, every attempt.
+
+    Of a link its signed part is hidden: whoever has that can act for the holder.
+    """
     app = build_ready()
     with reading(app.engine) as conn:
         found = views.show_message(conn, message)
@@ -60,7 +68,9 @@ def show(message: int, as_json: bool) -> None:
         raise VigenciaError("There is no such message.", "List them with: vigencia messages list")
     for attempt in found["tries"]:
         attempt["id"] = str(attempt["id"])
-        attempt["address"] = mask(attempt["address"])
+        attempt["address"] = mask(attempt["address"]) or None
+    for part in ("subject", "body"):
+        found[part] = _LINK.sub(r"\1***", found[part]) if found[part] else None
     if as_json:
         print_json(found)
         return
@@ -87,4 +97,6 @@ def show(message: int, as_json: bool) -> None:
         )
     if found["subject"]:
         click.echo(f"\n{found['subject']}")
-    click.echo(f"\n{found['body'] or '(not rendered yet)'}")
+    # An attempt is committed with its text: where one is without, that was erased.
+    missing = "(erased after its time)" if found["tries"] else "(not rendered yet)"
+    click.echo(f"\n{found['body'] or missing}")

@@ -127,6 +127,8 @@ class _Report:
         now: datetime,
     ) -> None:
         self.begin, self.end, self.book, self.now = begin, end, book, now
+        kept_since = now - app.retention.periods.proof
+        self.deleted_before = kept_since if begin < kept_since else None
         self._book_id = book_id
         self._use_case = Promise(app.engine, app.rules, app.unchecked)
         self.overdue = self._use_case.checks_overdue(book_id, now)
@@ -192,6 +194,11 @@ class _Report:
 
     def _next_step(self) -> None:
         click.echo()
+        if self.deleted_before:
+            click.echo(
+                f"Notices from before {self.deleted_before:%Y-%m-%d} are deleted after their time "
+                "(retention.proof_days): not all of this period is counted."
+            )
         if self.overdue:
             click.secho(
                 f"{self.overdue} cards wait to be checked: what they owe is not known.", fg="red"
@@ -234,6 +241,7 @@ class _Report:
             "unexplained": [_missed(one) for one in self.broken if one.verdict != Class.MISSED],
             "unexplained_count": account.by_class[Class.UNEXPLAINED],
             "checks_overdue": self.overdue,
+            "deleted_before": self.deleted_before,
             "kept": account.kept and not self.overdue,
         }
 

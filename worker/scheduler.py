@@ -3,21 +3,24 @@
 import itertools
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
 import structlog
+from sqlalchemy import Connection
 
 from worker import metrics
 from worker.app import App
 from worker.core.cards import Channel
 from worker.errors import UnreachableError
 from worker.heartbeat import Heartbeat
+from worker.retention import Hourly
 from worker.store import cards as card_store
 from worker.store import messages as message_store
-from worker.store.engine import writing
+from worker.store import rechecks
+from worker.store.engine import reading, writing
 from worker.watch import Watch
 
 log = structlog.get_logger(__name__)
@@ -26,6 +29,15 @@ log = structlog.get_logger(__name__)
 PACE_SECONDS = 0.5
 # One claim: large enough to be cheap, small enough to be a short transaction.
 _CLAIM = 5_000
+# The same for messages: to find the most urgent all that are due are read, so a queue that is half
+# empty is filled in one go.
+_WAKE = 16_000
+# Checks that were asked for (of an import, after new rules) go out as long as no more than these
+# are with the workers: what falls due meanwhile waits behind so many in the queue, and not behind
+# all cards there are. About what one machine checks between two ticks.
+_ASKED = 100_000
+
+Claim = Callable[[Connection, datetime, int, timedelta], list[int]]
 
 
 class Hinting(Protocol):
@@ -47,36 +59,63 @@ class Hinting(Protocol):
         """Have these sent messages, of which nothing was heard, asked about."""
         ...
 
+    def is_full(self, channel: Channel | None) -> bool:
+        """Would more to send over ``channel`` (``None``: to check) only stand in line?"""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """What one tick found."""
+    """What one tick found; ``more``: something was left since the workers have enough."""
 
     cards: int = 0
     messages: int = 0
+    more: bool = False
 
     def __bool__(self) -> bool:
         return bool(self.cards or self.messages)
 
 
 def tick(app: App, now: datetime, hints: Hinting) -> Tick:
-    """Claim everything due at ``now`` and hint it to the workers, in batches of ids.
+    """Claim everything due at ``now`` and hint it to the workers, in batches of ids; then what was
+    asked for and is not due, as far as that leaves room.
 
     Costs what is due, not what is stored. Claims are committed before the hints go out, so a
-    hint is never about something that can still be rolled back.
+    hint is never about something that can still be rolled back. What the workers cannot begin soon
+    stays in the database: in a long queue its lease would run out, and it would be there twice.
     """
-    own = app.settings.scheduler
-    lease = timedelta(seconds=own.check_lease_seconds)
-    cards = 0
     app.receipts.apply_parked(now)
-    while True:
-        with writing(app.engine) as conn:
-            ids = card_store.claim_due(conn, now, _CLAIM, lease)
-        for batch in _batches(ids, own.check_batch):
-            hints.check_cards(batch)
-        cards += len(ids)
-        if len(ids) < _CLAIM:
-            return Tick(cards, wake(app, now, hints))
+    cards, found = 0, _CLAIM
+    while found == _CLAIM and not hints.is_full(None):
+        found = _hand_out(app, card_store.claim_due, now, _CLAIM, hints)
+        cards += found
+    messages = wake(app, now, hints)
+    cards += _asked(app, now, hints)
+    more = any(hints.is_full(queue) for queue in (None, *Channel))
+    return Tick(cards, messages, more)
+
+
+def _asked(app: App, now: datetime, hints: Hinting) -> int:
+    """Hint the checks that were asked for; returns how many."""
+    with reading(app.engine) as conn:
+        room = rechecks.room(conn, _ASKED)
+    cards = 0
+    for claim in (card_store.claim_asked, rechecks.claim):
+        found = 1
+        while found and cards < room and not hints.is_full(None):
+            found = _hand_out(app, claim, now, min(_CLAIM, room - cards), hints)
+            cards += found
+    return cards
+
+
+def _hand_out(app: App, claim: Claim, now: datetime, limit: int, hints: Hinting) -> int:
+    """Claim up to ``limit`` cards and hint them; returns how many."""
+    own = app.settings.scheduler
+    with writing(app.engine) as conn:
+        ids = claim(conn, now, limit, timedelta(seconds=own.check_lease_seconds))
+    for batch in _batches(ids, own.check_batch):
+        hints.check_cards(batch)
+    return len(ids)
 
 
 def wake(app: App, now: datetime, hints: Hinting) -> int:
@@ -84,7 +123,8 @@ def wake(app: App, now: datetime, hints: Hinting) -> int:
     own = app.settings.scheduler
     messages = 0
     while True:
-        woken = _wake(app, now)
+        full = [channel for channel in Channel if hints.is_full(channel)]
+        woken = _wake(app, now, full)
         for channel, due in woken.send.items():
             for batch in _batches(due, own.send_batch):
                 hints.send(channel, batch)
@@ -95,14 +135,14 @@ def wake(app: App, now: datetime, hints: Hinting) -> int:
         if woken.expired:
             log.error("alarm", cause="worker_lost", messages=len(woken.expired))
         messages += len(woken)
-        if len(woken) < _CLAIM:
+        if len(woken) < _WAKE:
             return messages
 
 
-def _wake(app: App, now: datetime) -> message_store.Woken:
+def _wake(app: App, now: datetime, full: Sequence[Channel]) -> message_store.Woken:
     hint = timedelta(seconds=app.settings.scheduler.hint_seconds)
     with writing(app.engine) as conn:
-        return message_store.wake(conn, now, _CLAIM, hint, app.retry.park)
+        return message_store.wake(conn, now, _WAKE, hint, app.retry.park, full)
 
 
 def run(app: App, hints: Hinting, stopping: threading.Event, ticks: int | None = None) -> Tick:
@@ -112,34 +152,44 @@ def run(app: App, hints: Hinting, stopping: threading.Event, ticks: int | None =
     """
     pause = app.settings.scheduler.tick_seconds
     heartbeat, watch = Heartbeat(app.settings.heartbeat_url), Watch(app)
+    erasing = Hourly(app.retention if app.settings.retention.automatic else None)
     total = Tick()
     log.info("scheduler_started", tick_seconds=pause)
     for _ in itertools.count() if ticks is None else range(ticks):
-        began = time.monotonic()
+        began, wait = time.monotonic(), pause
         try:
             found = tick(app, app.now(), hints)
+            if found.more:
+                wait = min(pause, PACE_SECONDS)
             total = Tick(total.cards + found.cards, total.messages + found.messages)
             if found:
                 log.info("tick", cards=found.cards, messages=found.messages)
             metrics.tick(time.monotonic() - began, time.time())
             heartbeat.beat()
             watch.look(app.now())
+            erasing.go_on(app.now())
         except UnreachableError as error:
             log.error("alarm", cause="database_unreachable", reason=error.message)
-        if _rest(app, hints, stopping, pause - (time.monotonic() - began)):
+        if _rest(app, hints, stopping, wait - (time.monotonic() - began), erasing):
             break
     return total
 
 
-def _rest(app: App, hints: Hinting, stopping: threading.Event, seconds: float) -> bool:
+def _rest(
+    app: App, hints: Hinting, stopping: threading.Event, seconds: float, erasing: Hourly
+) -> bool:
     """Wait until the next tick is due; whether to stop. Meanwhile what waits for nothing but its
-    sender's pace is sent: its turn comes every second, whatever the tick."""
+    sender's pace is sent: its turn comes every second, whatever the tick. What is to be erased
+    goes a batch at a time, so that it never keeps a tick waiting longer than one takes."""
     end = time.monotonic() + seconds
-    while app.paced and end - time.monotonic() > PACE_SECONDS:
+    while (app.paced or erasing.under_way) and end - time.monotonic() > PACE_SECONDS:
         if stopping.wait(PACE_SECONDS):
             return True
         try:
-            wake(app, app.now(), hints)
+            if app.paced:
+                wake(app, app.now(), hints)
+            if erasing.under_way:
+                erasing.go_on(app.now())
         except UnreachableError:
             break  # the tick waits for the database, and tells of it
     return stopping.wait(max(0.0, end - time.monotonic()))

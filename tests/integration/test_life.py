@@ -12,7 +12,7 @@ from worker.core.outcomes import Outcome, OutcomeKind, accepted
 from worker.core.reminders import MessageState, ReminderState
 from worker.errors import VigenciaError
 from worker.life import Life
-from worker.store.cards import claim_due, recheck
+from worker.store import rechecks
 from worker.store.engine import writing
 from worker.store.tables import books, cards, holders, messages, reminders, suppressions
 
@@ -152,6 +152,7 @@ def test_a_paused_card_is_silent_until_it_is_resumed(world: World) -> None:
     card = world.card()
     world.check()
     world.live(card, LifeEvent.PAUSED)
+    world.live(card, LifeEvent.LOW_BALANCE)
     world.check()
     assert not world.send()
     world.live(card, LifeEvent.RESUMED, NOW + timedelta(hours=1))
@@ -207,8 +208,8 @@ def test_after_a_change_of_policy_all_cards_are_asked_again_and_nothing_is_repea
     world.check()
     world.change(cards, ids[0], state=CardState.RECYCLED)
     with writing(world.engine) as conn:
-        assert recheck(conn, None) == 2
-        assert sorted(claim_due(conn, NOW, 10, DAY)) == ids[1:]
+        assert rechecks.ask(conn, None, NOW) == 2
+        assert rechecks.claim(conn, NOW, 10, DAY) == ids[1:]
     before = len(world.rows(reminders))
     world.check()
     assert len(world.rows(reminders)) == before

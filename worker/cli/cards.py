@@ -1,19 +1,19 @@
 """`vigencia cards`: import a card book, and look at cards."""
 
+from dataclasses import asdict
 from typing import Any
 
 import click
 
-from worker.app import build_ready
+from worker.app import App, build_ready
 from worker.cli.export_cards import export, template
 from worker.cli.import_cards import import_
 from worker.cli.life import LIFE_COMMANDS
 from worker.cli.output import as_json_option, print_json, print_table
 from worker.errors import CardBookError
-from worker.store import views
+from worker.store import rechecks, views
 from worker.store.books import find
 from worker.store.cards import AT_ONCE
-from worker.store.cards import recheck as ask_again
 from worker.store.engine import reading, writing
 
 # What an expected reading of a card book holds: the names and values of `cards list --json`.
@@ -44,22 +44,39 @@ for _command in LIFE_COMMANDS:
 
 @cards.command()
 @click.option("--book", help="Only this card book.")
+@click.option("--status", is_flag=True, help="Ask for nothing; tell how far it has come.")
 @as_json_option
-def recheck(book: str | None, as_json: bool) -> None:
+def recheck(book: str | None, status: bool, as_json: bool) -> None:
     """Have all cards checked again, after policies or operator packs have changed.
 
-    Repeats nothing that was sent: a card that owes nothing new is only looked at.
+    Repeats nothing that was sent: a card that owes nothing new is only looked at. The scheduler
+    hands them out little by little, behind everything that is due; asked for again, it begins anew.
     """
     app = build_ready()
+    if status:
+        _tell_rechecks(app, as_json)
+        return
     with writing(app.engine) as conn:
         book_id = find(conn, book) if book else None
         if book and book_id is None:
             raise CardBookError(f"There is no card book {book!r}.", "Import one first.")
-        count = ask_again(conn, book_id)
+        count = rechecks.ask(conn, book_id, app.now())
     if as_json:
         print_json({"cards": count})
     else:
-        click.echo(f"{count} cards will be checked at the next tick.")
+        click.echo(f"{count} cards will be checked, from the next tick on.")
+
+
+def _tell_rechecks(app: App, as_json: bool) -> None:
+    with reading(app.engine) as conn:
+        found = rechecks.underway(conn)
+    if as_json:
+        print_json([asdict(one) for one in found])
+        return
+    for one in found:
+        click.echo(f"{one.book or 'all books'}: {one.done:.0%}, asked for {_minute(one.asked_at)}")
+    if not found:
+        click.echo("Every card was handed out; nothing is under way.")
 
 
 @cards.command(name="list")

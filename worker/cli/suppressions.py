@@ -54,10 +54,12 @@ def list_(
     with reading(app.engine) as conn:
         wanted = Channel(channel) if channel else None
         rows = store.listed(conn, wanted, lifted=lifted)
+        rows = [row for row in rows if not address or row.address == address]
         book_id = _book(conn, book)
         one = _card_id(conn, card) if card else None
-        serves = reach.addresses_of(conn, book_id=book_id, card_id=one)
-    told = [_told(row, serves, full) for row in rows if not address or row.address == address]
+        there = {row.address for row in rows}
+        serves = reach.served_by(conn, there, book_id=book_id, card_id=one)
+    told = [_told(row, serves, full) for row in rows]
     if book or card:
         told = [each for each in told if each["cards"]]
     if as_json:

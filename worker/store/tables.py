@@ -16,6 +16,7 @@ from sqlalchemy import (
     UniqueConstraint,
     Uuid,
     false,
+    func,
 )
 
 from worker.store.types import Instant, RowId
@@ -55,6 +56,9 @@ holders = Table(
     Column("created_at", Instant, nullable=False),
     Column("updated_at", Instant, nullable=False),
     Index("ix_holders_book_id_name", "book_id", "name"),
+    # For whoever writes to us: which cards an address serves.
+    Index("ix_holders_contact_phone", "contact_phone"),
+    Index("ix_holders_email", func.lower(Column("email"))),
 )
 
 cards = Table(
@@ -92,6 +96,7 @@ cards = Table(
     Column("updated_at", Instant, nullable=False),
     UniqueConstraint("book_id", "iccid"),
     Index("ix_cards_book_id_msisdn", "book_id", "msisdn"),
+    Index("ix_cards_msisdn", "msisdn"),
     # Partial, so that a tick costs what is due and closed cards cost nothing.
     Index(
         "ix_cards_next_check_at",
@@ -136,6 +141,21 @@ messages = Table(
         sqlite_where=Column("wake_at").is_not(None),
     ),
     Index("ix_messages_provider_id", "provider_id"),
+    # For people who ask what did not arrive: few among many that did.
+    Index(
+        "ix_messages_state_id",
+        "state",
+        "id",
+        postgresql_where=Column("state").in_(["cancelled", "failed", "undelivered"]),
+        sqlite_where=Column("state").in_(["cancelled", "failed", "undelivered"]),
+    ),
+    # For erasing what has ended and still has its text.
+    Index(
+        "ix_messages_next_attempt_at",
+        "next_attempt_at",
+        postgresql_where=Column("body").is_not(None) & Column("wake_at").is_(None),
+        sqlite_where=Column("body").is_not(None) & Column("wake_at").is_(None),
+    ),
 )
 
 reminders = Table(
@@ -185,7 +205,13 @@ attempts = Table(
     # Who was called, and from which of our senders: what a breaker and a pace are kept for.
     Column("provider", String(20)),
     Column("sender", String(100)),
-    Index("ix_attempts_started_at", "started_at"),
+    # For erasing addresses: those that are still there.
+    Index(
+        "ix_attempts_started_at",
+        "started_at",
+        postgresql_where=Column("address") != "",
+        sqlite_where=Column("address") != "",
+    ),
     # For daily caps.
     Index("ix_attempts_address_started_at", "address", "started_at"),
 )
@@ -242,6 +268,8 @@ breakers = Table(
     Column("probe_at", Instant, nullable=False),
     Column("probe_message_id", RowId),
     Column("failures", Integer, nullable=False),
+    # Was it shown by a receipt? Then a call that is accepted does not show its end.
+    Column("behind", Boolean, nullable=False, server_default=false()),
 )
 
 # What each book used on a UTC day: caps survive restarts because they are counted here.
@@ -254,6 +282,18 @@ usage = Table(
     Column("messages", Integer, nullable=False),
     Column("segments", Integer, nullable=False),
     Column("spend", Numeric(14, 6), nullable=False),
+    Index("ix_usage_day", "day"),
+)
+
+# Checks of all cards that are under way: a row for all books (0), or for one.
+rechecks = Table(
+    "rechecks",
+    metadata,
+    Column("book_id", RowId, primary_key=True, autoincrement=False),
+    # The last card that was handed out, and the last one there was when it was asked for.
+    Column("after_id", RowId, nullable=False),
+    Column("until_id", RowId, nullable=False),
+    Column("asked_at", Instant, nullable=False),
 )
 
 # One row for each digest that was taken on: of several schedulers one sends it.

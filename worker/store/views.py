@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, RowMapping, Select, case, func, select
 
+from worker.core.reminders import WAITING, MessageState
 from worker.errors import CardBookError
 from worker.store.tables import (
     attempts,
@@ -101,9 +102,17 @@ def list_messages(
     query = _messages().order_by(messages.c.id.desc()).limit(limit)
     if state:
         query = query.where(messages.c.state == state)
+    if state in _UNENDED:
+        query = query.where(messages.c.wake_at.is_not(None))  # so that an index finds them
     if book:
-        query = query.where(books.c.name == book)
+        # Not by its name: the database then knows whether it has most of all messages, or few and
+        # those are found by their holders.
+        book_id = conn.execute(select(books.c.id).where(books.c.name == book)).scalar()
+        query = query.where(messages.c.book_id == book_id, holders.c.book_id == book_id)
     return conn.execute(query).mappings().all()
+
+
+_UNENDED = (*WAITING, MessageState.SENDING, MessageState.UNKNOWN)
 
 
 def show_message(conn: Connection, message_id: int) -> dict[str, Any] | None:

@@ -1,0 +1,121 @@
+"""Checks that somebody asked for, beside those that fall due: of cards that are new or changed, and
+of all cards after the rules have changed. They take their turn when nothing is due.
+
+A check of all cards is one row that says how far it has come, not a mark on each card: asking costs
+nothing, and each slice of it is as short a transaction as any claim.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import takewhile
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Row, delete, func, literal, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from worker.core.cards import CardState
+from worker.store.bulk import among
+from worker.store.cards import AT_ONCE, by_index
+from worker.store.tables import books, cards, rechecks
+
+_WATCHED = (CardState.ACTIVE, CardState.SUSPENDED)
+
+
+@dataclass(frozen=True, slots=True)
+class Underway:
+    """A check of all cards (of ``book``) that goes on; ``done`` is a share from 0 to 1."""
+
+    book: str | None
+    asked_at: datetime
+    done: float
+
+
+def ask(conn: Connection, book_id: int | None, now: datetime) -> int:
+    """Have all watched cards (of one book) checked, from the first one on; returns how many.
+
+    Cards that come later are not among them: whoever writes them asks for their check.
+    """
+    mine: list[ColumnElement[bool]] = [cards.c.state.in_(_WATCHED)]
+    if book_id is not None:
+        mine.append(cards.c.book_id == book_id)
+    count, last = conn.execute(select(func.count(), func.max(cards.c.id)).where(*mine)).one()
+    if count:
+        row = {"book_id": book_id or 0, "after_id": 0, "until_id": last, "asked_at": now}
+        dialect: Any = postgresql if conn.dialect.name == "postgresql" else sqlite
+        again = dialect.insert(rechecks).values(row)
+        conn.execute(again.on_conflict_do_update(index_elements=["book_id"], set_=row))
+    return int(count)
+
+
+def underway(conn: Connection) -> list[Underway]:
+    """What was asked for and is not finished, in the order in which it is done."""
+    rows = conn.execute(
+        select(rechecks, books.c.name)
+        .outerjoin(books, books.c.id == rechecks.c.book_id)
+        .order_by(rechecks.c.asked_at, rechecks.c.book_id)
+    )
+    return [Underway(row.name, row.asked_at, row.after_id / row.until_id) for row in rows]
+
+
+def room(conn: Connection, most: int) -> int:
+    """How many more checks that were asked for may be handed out, if there are any, so that no
+    more than ``most`` checks of any sort are with the workers."""
+    # In order and one only: however the database plans that, it reads the index and no card.
+    new = select(cards.c.id).where(cards.c.next_check_at <= AT_ONCE)
+    new = new.order_by(cards.c.next_check_at).limit(1)
+    if not any(conn.execute(asked).first() for asked in (new, select(rechecks.c.book_id).limit(1))):
+        return 0
+    by_index(conn)
+    handed_out = select(cards.c.id).where(cards.c.check_since.is_not(None)).limit(most).subquery()
+    return most - int(conn.execute(select(func.count()).select_from(handed_out)).scalar_one())
+
+
+def claim(conn: Connection, now: datetime, limit: int, lease: timedelta) -> list[int]:
+    """Take up to ``limit`` cards, the next slice of a check of all, as ``cards.claim_due`` takes
+    those that are due."""
+    one = conn.execute(
+        select(rechecks)
+        .order_by(rechecks.c.asked_at, rechecks.c.book_id)
+        .limit(1)
+        .with_for_update(skip_locked=True)
+    ).first()
+    return [] if one is None else _slice(conn, one, now, limit, lease)
+
+
+def _slice(
+    conn: Connection, one: Row[Any], now: datetime, limit: int, lease: timedelta
+) -> list[int]:
+    wanted = _next(conn, one, limit)
+    locked = select(cards.c.id).where(among(conn, cards.c.id, wanted))
+    free = set(conn.execute(locked.with_for_update(skip_locked=True)).scalars())
+    # Up to the first that somebody holds, such as an import: nobody is waited for, none left out.
+    ids = list(takewhile(free.__contains__, wanted))
+    mine = rechecks.c.book_id == one.book_id
+    if len(ids) == len(wanted) < limit:
+        conn.execute(delete(rechecks).where(mine))
+    elif ids:
+        conn.execute(update(rechecks).where(mine).values(after_id=ids[-1]))
+    claimed = conn.execute(
+        update(cards)
+        .where(among(conn, cards.c.id, ids))
+        .values(next_check_at=now + lease, check_since=now)
+        .returning(cards.c.holder_id, cards.c.id)
+    )
+    return [row.id for row in sorted(claimed, key=lambda row: (row.holder_id, row.id))]
+
+
+def _next(conn: Connection, one: Row[Any], limit: int) -> Sequence[int]:
+    """The next cards by number. One that is with a worker is being checked as it is."""
+    query = select(cards.c.id).where(
+        cards.c.id > one.after_id,
+        cards.c.id <= one.until_id,
+        cards.c.state.in_(_WATCHED),
+        cards.c.check_since.is_(None),
+    )
+    if one.book_id:
+        # Written out: a large book is walked through by number, of a small one all cards are read.
+        query = query.where(cards.c.book_id == literal(one.book_id, literal_execute=True))
+    else:
+        by_index(conn)
+    return conn.execute(query.order_by(cards.c.id).limit(limit)).scalars().all()

@@ -281,6 +281,16 @@ def test_a_file_past_the_size_limit_is_not_read(
     assert "has 1 MB" in refusal(tmp_path / "book.csv").message
 
 
+def test_a_workbook_has_a_lower_limit_than_a_text(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reader_module, "MAX_WORKBOOK_BYTES", 16)
+    (tmp_path / "book.xlsx").write_bytes(b"PK\x03\x04" + bytes(16))
+    assert "save it as .csv" in refusal(tmp_path / "book.xlsx").hint
+    (tmp_path / "book.csv").write_text(",".join(HEADER) + "\n" + ",".join(ROW))
+    assert len(read(tmp_path / "book.csv").rows) == 1
+
+
 def test_rows_and_cells_have_a_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(grid_module, "MAX_ROWS", 3)
     rows = [",".join(HEADER), *([",".join(ROW)] * 3)]

@@ -1,5 +1,6 @@
 """A card book's file made into cards: the one door of this package to reading."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from worker.cardbook.cells import Cell, ValueProblem
@@ -45,7 +46,10 @@ def read_cardbook(path: Path, options: ReadOptions, vocabulary: Columns) -> Card
     warnings = [*sheet.warnings, *columns.warnings]
     refused: list[tuple[int, tuple[Cell, ...]]] = []
     named: set[str] = set()
-    for number, cells in sheet.rows:
+    total, taken = len(sheet.rows), list(reversed(sheet.rows))
+    sheet = replace(sheet, rows=())
+    while taken:
+        number, cells = taken.pop()  # let go of: a large book is not kept as cells and as cards
         row = RowCells(parser, number, cells)
         card = read_row(row, width)
         twice = seen.twice(number, row.msisdn, row.iccid)
@@ -61,7 +65,7 @@ def read_cardbook(path: Path, options: ReadOptions, vocabulary: Columns) -> Card
         encoding=sheet.encoding,
         sheet=sheet.name,
         columns=columns.headers,
-        total=len(sheet.rows),
+        total=total,
         rows=tuple(rows),
         errors=tuple(errors),
         warnings=tuple(warnings),

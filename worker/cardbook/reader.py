@@ -22,7 +22,9 @@ from worker.errors import CardBookError
 
 __all__ = ["ReadOptions", "Sheet", "read_sheet"]
 
-MAX_FILE_BYTES = 64 << 20
+# A million cards as text take some 130 MB. Of a workbook far less is already too much to unpack.
+MAX_FILE_BYTES = 256 << 20
+MAX_WORKBOOK_BYTES = 64 << 20
 _SHOWN_TITLES = 8
 _WORKBOOK_NAMES = {".xlsx", ".xlsm", ".xls", ".xlsb", ".ods"}
 _MARKUP = re.compile(rb"\s*<(!doctype|html|head|body|table|meta|\?xml|workbook|div)", re.I)
@@ -61,6 +63,8 @@ def read_sheet(path: Path, options: ReadOptions, knows_header: KnowsHeader) -> S
 def _grids(path: Path, options: ReadOptions, knows: KnowsHeader) -> Generator[Grid, None, None]:
     data = _content(path)
     if is_workbook(data):
+        if len(data) > MAX_WORKBOOK_BYTES:
+            raise _too_large(path, len(data), MAX_WORKBOOK_BYTES, "save it as .csv, or split it")
         guard(data)
         yield from workbook_grids(data, options.sheet)
         return
@@ -91,15 +95,18 @@ def _content(path: Path) -> bytes:
         ) from error
     size = max(about.st_size, len(data))
     if size > MAX_FILE_BYTES:
-        raise CardBookError(
-            f"{_name(path)} has {size >> 20} MB",
-            f"the limit is {MAX_FILE_BYTES >> 20} MB; split the card book",
-        )
+        raise _too_large(path, size, MAX_FILE_BYTES, "split the card book")
     if not data.strip():
         raise CardBookError(
             f"{_name(path)} is empty", "save the card book again and check its size"
         )
     return data
+
+
+def _too_large(path: Path, size: int, most: int, advice: str) -> CardBookError:
+    return CardBookError(
+        f"{_name(path)} has {size >> 20} MB", f"the limit is {most >> 20} MB; {advice}"
+    )
 
 
 def _name(path: Path) -> str:

@@ -113,8 +113,11 @@ def tell(
             elif guardian or channel is not Channel.GUARDIAN:
                 address = address_of(card, holder, channel)
                 planned = Planned(key, due_at, until, _URGENCY)
-                groups[holder.id, channel, address].append((told, planned))
-    ids = message_store.create(conn, [_message(group) for group in groups.values()], now, _AT_ONCE)
+                keeper = channel is Channel.GUARDIAN
+                reader = books.guardian_of(conn, card.book_id, now) if keeper else holder.id
+                groups[reader, channel, address].append((told, planned))
+    new = [_message(reader, group) for (reader, *_), group in groups.items()]
+    ids = message_store.create(conn, new, now, _AT_ONCE)
     for message_id, group in zip(ids, groups.values(), strict=True):
         rows += [ledger.as_row(w.card.id, planned, message_id, now) for w, planned in group]
     carried = set(ledger.insert_new(conn, rows))
@@ -122,12 +125,10 @@ def tell(
     return [message_id for message_id in ids if message_id in carried]
 
 
-def _message(group: Sequence[tuple[Watched, Planned]]) -> NewMessage:
+def _message(reader: int, group: Sequence[tuple[Watched, Planned]]) -> NewMessage:
     watched, first = group[0]
     until = max(planned.useful_until for _, planned in group)
-    return NewMessage(
-        watched.card.book_id, watched.holder.id, first.key.channel, first.due_at, until
-    )
+    return NewMessage(watched.card.book_id, reader, first.key.channel, first.due_at, until)
 
 
 def _lock(conn: Connection, card_id: int) -> Watched:

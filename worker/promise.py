@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Row
@@ -81,15 +81,34 @@ class Promise:
     ) -> list[tuple[Line, Owed]]:
         taken = store.accepted(conn, sorted({r.message_id for r in rows if r.sent_at is not None}))
         proofs = store.last_receipts(conn, list(taken.values()))
+        late = {r.message_id for r in rows if self._ends_by(r) and now >= r.useful_until}
+        tries = store.last_tries(conn, sorted(late)) if late else {}
         found = []
         for row in rows:
             attempt = taken.get(row.message_id)
             proof = proofs.get(attempt.id) or proofs.get(attempt.provider_id) if attempt else None
-            found.append(self._line(row, attempt, proof, now))
+            since = tries.get(row.message_id, row.message_since)
+            found.append(self._line(row, attempt, proof, since, now))
         return found
 
+    def _ends_by(self, row: Row[Any]) -> datetime | None:
+        """When a waiting reminder ends at the latest: with a look at its message, which may carry
+        others that are useful for longer. ``None`` if nobody is going to look."""
+        if row.state != ReminderState.PENDING or row.wake_at is None:
+            return None
+        if row.message_state not in store.OPEN:
+            return None
+        last: datetime = min(row.wake_at, row.message_until) + self.unchecked
+        until: datetime = row.useful_until
+        return max(until, last)
+
     def _line(
-        self, row: Row[Any], attempt: Row[Any] | None, proof: Row[Any] | None, now: datetime
+        self,
+        row: Row[Any],
+        attempt: Row[Any] | None,
+        proof: Row[Any] | None,
+        since: datetime | None,
+        now: datetime,
     ) -> tuple[Line, Owed]:
         told = row.state in (ReminderState.SENT, ReminderState.DELIVERED)
         accepted_at = row.sent_at if told else None
@@ -100,6 +119,7 @@ class Promise:
             useful_until=row.useful_until,
             accepted_at=accepted_at,
             tolerance=self.rules.tolerance.of(row.window),
+            ends_by=self._ends_by(row),
         )
         line = Line(
             reminder=row.id,
@@ -116,7 +136,7 @@ class Promise:
             useful_until=row.useful_until,
             state=row.state,
             verdict=classify(owed, now).value,
-            reason=row.reason or _why_open(row),
+            reason=row.reason or _why_open(row, since if _is_over(owed, now) else None),
             accepted_at=accepted_at,
             late_seconds=owed.late_seconds,
             provider=(attempt.provider if attempt else None) or (proof.provider if proof else None),
@@ -139,8 +159,22 @@ def cause_of(line: Line) -> str:
     return f"{line.state} without a reason"
 
 
-def _why_open(row: Row[Any]) -> str | None:
-    """What a waiting reminder waits for: its message's state, and that one's reason."""
+def _is_over(owed: Owed, now: datetime) -> bool:
+    """Is it no longer useful by itself, and ends with its message?"""
+    return owed.ends_by is not None and owed.useful_until <= now < owed.ends_by
+
+
+def _why_open(row: Row[Any], since: datetime | None) -> str | None:
+    """What a waiting reminder waits for: its message's state, and that one's reason; ``since``:
+    where it is too late for the reminder itself."""
     if row.state != ReminderState.PENDING or row.message_state is None:
         return None
-    return f"{row.message_state}: {row.message_reason}" if row.message_reason else row.message_state
+    state, reason = row.message_state, row.message_reason
+    waits = f"{state}: {reason}" if reason else str(state)
+    if since is None:
+        return waits
+    return f"{waits}, since {_minute(since)}; too late by itself, looked at {_minute(row.wake_at)}"
+
+
+def _minute(at: datetime) -> str:
+    return f"{at.astimezone(UTC):%Y-%m-%dT%H:%MZ}"

@@ -103,3 +103,14 @@ def test_what_is_owed_is_delivered_and_accounted_for(program: Program) -> None:
         ("sendgrid", "delivered"),
     }
     assert all(applied for _, _, applied in said)
+
+
+def test_of_a_paused_card_nobody_is_told_and_the_command_says_so(program: Program) -> None:
+    assert program.run("cards", "import", "cards.csv", "--book", "lima", "--apply").code == 0
+    assert program.run("cards", "pause", "987654323").code == 0
+    low = program.run("cards", "low", "987654323")
+    assert "Nobody is told while the card is paused" in low.out
+    assert "The holder is told" not in low.out
+    assert program.run("cards", "low", "987654323", "--json").json["notice"] is None
+    assert program.run("cards", "resume", "987654323").code == 0
+    assert "The holder is told: low_balance" in program.run("cards", "low", "987654323").out

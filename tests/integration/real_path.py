@@ -113,7 +113,7 @@ def failed_behind(case: Case) -> Ledger:
         case OutcomeKind.MESSAGE_DEAD:
             return _over(Ledger(MessageState.UNDELIVERED, code, 1, tried, (MISSED, code)))
         case OutcomeKind.CONFIG_FAULT:
-            return Ledger(MessageState.HELD, code, 0, tried, (PENDING, None))
+            return Ledger(MessageState.HELD, f"breaker:{code}", 0, tried, (PENDING, None))
         case _:
             raise AssertionError(f"{kind} has no consequence yet: write it here")
 
@@ -171,10 +171,8 @@ class Walk:
         }
 
     def app(self, now: datetime) -> App:
-        """The real app; the texts are compiled once, not for each."""
-        app = self.world.app(lambda: now, **self.settings)
-        app.content = self.world.content
-        return app
+        """The real app."""
+        return self.world.app(lambda: now, **self.settings)
 
     def deliver(
         self, channel: Channel, ids: Sequence[int] | None = None, now: datetime = NOW

@@ -16,6 +16,7 @@ from tests.integration.helpers import (
     Out,
     World,
     always,
+    explained,
 )
 from tests.integration.sandbox_helpers import mailbox
 from worker.consent import Consent
@@ -23,8 +24,9 @@ from worker.core.cards import Channel
 from worker.core.life import LifeEvent
 from worker.core.outcomes import Outcome, OutcomeKind, accepted
 from worker.core.reminders import ReminderState
+from worker.store import reach
 from worker.store import suppressions as store
-from worker.store.engine import writing
+from worker.store.engine import reading, writing
 from worker.store.tables import books, card_events, messages, reminders, suppressions
 
 SMS, MAIL = Channel.SMS, Channel.EMAIL
@@ -253,3 +255,25 @@ def test_all_that_waits_is_silent_after_an_opt_out_of_both_channels(world: World
         world.send(now)
     assert world.accepted() == []
     assert {row.state for row in world.rows(messages)} == {"cancelled"}
+
+
+@pytest.mark.parametrize(
+    ("channel", "address", "indexes"),
+    [
+        (SMS, PHONE, {"ix_holders_contact_phone", "ix_cards_msisdn", "ix_cards_holder_id"}),
+        (MAIL, "Rosa@example.com", {"ix_holders_email", "ix_cards_holder_id"}),
+    ],
+)
+def test_the_cards_of_an_address_are_found_by_indexes(
+    world: World, channel: Channel, address: str, indexes: set[str]
+) -> None:
+    for n in range(3):
+        world.cards(50, world.holder(contact_phone=f"+5195000000{n}", email=f"h{n}@example.com"))
+    wanted = world.card(world.holder(email="rosa@EXAMPLE.com"))
+    own = world.card(world.holder(contact_phone=None, email=None), msisdn=PHONE)
+    with reading(world.engine) as conn:
+        found = reach.cards_at(conn, channel, address)
+        assert found == ([wanted, own] if channel is SMS else [wanted])
+        plan = explained(conn, reach._at(channel, address))
+    assert {name for name in indexes if name in plan} == indexes, plan
+    assert "SCAN" not in plan.upper().replace("INDEX SCAN", "").replace("HEAP SCAN", ""), plan

@@ -8,6 +8,7 @@ from structlog.testing import capture_logs
 
 from tests.integration.helpers import (
     HINT,
+    MORNING,
     NOW,
     TODAY,
     Listing,
@@ -20,6 +21,7 @@ from worker.core.cards import Channel
 from worker.core.outcomes import Outcome, OutcomeKind
 from worker.core.reminders import MessageState, ReminderState
 from worker.core.reports import Report
+from worker.delivery.limits import Limits
 from worker.receipts import Receipts
 from worker.store.tables import attempts, books, cards, messages, reminders
 
@@ -202,6 +204,15 @@ def test_silence_means_nothing_where_no_receipts_reach_us(world: World) -> None:
     assert not day_before(world)
 
 
+def test_silence_means_nothing_where_a_mail_server_took_the_notice(world: World) -> None:
+    warned(world)
+    mail = world.message(MAIL)
+    elsewhere(world)
+    [one] = [row for row in world.rows(attempts) if row.provider_id == mail.provider_id]
+    world.change(attempts, one.id, provider="smtp")
+    assert not day_before(world)
+
+
 def test_silence_can_be_left_to_itself(world: World) -> None:
     warned(world)
     elsewhere(world)
@@ -226,3 +237,46 @@ def test_a_first_notice_is_given_the_time_to_arrive(world: World) -> None:
     world.send(providers={SMS: ACCEPTED, MAIL: ACCEPTED})
     silent.run([card], NOW + timedelta(hours=2))
     assert GUARDIAN not in states(world)
+
+
+def test_a_guardian_gets_one_digest_a_day_and_another_only_for_what_cannot_wait(
+    world: World,
+) -> None:
+    world.book()
+    world.change(books, guardian_email=KEEPER)
+    world.limits = Limits(gather=timedelta(minutes=10))
+
+    def out_of_reach(name: str, **card: Any) -> int:
+        """What the guardian is told of in the holder's place, from a check of its own."""
+        holder = world.holder(name=name, contact_phone=None, email=None)
+        found = world.card(holder, msisdn=None, **card)
+        world.check(ids=[found])
+        return found
+
+    def digests() -> list[str]:
+        sent = [row for row in world.rows(messages) if row.sent_at and row.channel == GUARDIAN]
+        assert len(sent) == sum(m["to"] == KEEPER for m in world.accepted(MAIL))
+        return [str(row.body) for row in sorted(sent, key=lambda row: row.sent_at)]
+
+    out_of_reach("Rosa Quispe")
+    assert world.send(NOW, GUARDIAN) == {}, "more may come"
+    out_of_reach("Luis Soto")
+    later = NOW + timedelta(minutes=10)
+    assert world.send(later, GUARDIAN) == {MessageState.SENT: 1}
+    assert world.send(later, GUARDIAN) == {}
+    [first] = digests()
+    assert "Rosa Quispe" in first
+    assert "Luis Soto" in first
+
+    out_of_reach("Li Wei")
+    assert world.send(later + timedelta(minutes=10), GUARDIAN) == {}
+    [waits] = [row for row in world.rows(messages) if row.reason == "one_digest_a_day"]
+    assert waits.wake_at == MORNING
+    assert len(digests()) == 1
+
+    out_of_reach("Ana Paz", plan_end=TODAY)
+    assert world.send(later + timedelta(minutes=20), GUARDIAN) == {MessageState.SENT: 1}
+    assert "Ana Paz" in digests()[1]
+    assert "Li Wei" in digests()[1], "what goes anyway takes the others along"
+    assert world.send(MORNING, GUARDIAN) == {}
+    assert {row.state for row in world.rows(reminders) if row.channel == GUARDIAN} == {"sent"}

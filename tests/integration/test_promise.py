@@ -6,18 +6,20 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Engine, insert
+from structlog.testing import capture_logs
 
-from tests.integration.helpers import NIGHT, NOW, TODAY, World, always
+from tests.integration.helpers import NIGHT, NOW, TODAY, Listing, World, always, causes
 from worker import promise as use_case
 from worker.core.cards import Channel, Kind
 from worker.core.life import LifeEvent
 from worker.core.outcomes import Outcome, OutcomeKind, accepted
 from worker.core.promise import Account
 from worker.core.reminders import ReminderState
+from worker.core.retry import RetryPolicy
 from worker.promise import Line, Promise
 from worker.store import promise as store
 from worker.store.books import ensure
-from worker.store.cards import claim_due
+from worker.store.cards import claim_asked, claim_due
 from worker.store.engine import writing
 from worker.store.tables import attempts, cards, messages, receipts, reminders
 
@@ -149,6 +151,39 @@ def test_what_waits_past_its_use_is_unexplained(promise: Promise, world: World) 
     assert use_case.cause_of(line) == "still waiting, no longer useful (pending)"
 
 
+def test_what_shares_an_unknown_message_with_later_notices_is_explained_and_ends_with_a_look(
+    promise: Promise, world: World
+) -> None:
+    world.retry = RetryPolicy(resend=frozenset())
+    holder = world.holder(email=None)
+    soon, later = world.card(holder, plan_end=TODAY), world.card(holder)
+    world.check()
+    timeout = Outcome(OutcomeKind.AMBIGUOUS, "timeout")
+    world.send(channel=Channel.SMS, providers={Channel.SMS: always(timeout)})
+    nobody_can_tell = Listing(None)
+    world.reconcile(NOW + timedelta(minutes=3), sms=nobody_can_tell)
+    until = {row.card_id: row.useful_until for row in world.rows(reminders)}
+    assert until[soon] < until[later]
+    while (look := world.message(Channel.SMS).wake_at) < until[soon]:
+        world.reconcile(look, sms=nobody_can_tell)
+    assert look == until[soon], "it is looked at when one of them is over"
+
+    lines = {line.card_id: line for line in account(promise, look)}
+    assert (lines[soon].verdict, lines[later].verdict) == ("overdue", "waiting")
+    since, seen = (f"{at:%Y-%m-%dT%H:%MZ}" for at in (NOW, look))
+    assert lines[soon].reason == (
+        f"unknown: unknown_outcome, since {since}; too late by itself, looked at {seen}"
+    )
+    abandoned = {line.card_id: line for line in account(promise, look + UNCHECKED)}
+    assert abandoned[soon].verdict == "unexplained", "nobody has looked"
+    with capture_logs() as logs:
+        world.reconcile(look, sms=nobody_can_tell)
+    assert causes(logs) == ["reminder_missed"]
+    lines = {line.card_id: line for line in account(promise, look)}
+    assert (lines[soon].verdict, lines[soon].reason) == ("missed", "unknown_outcome")
+    assert (lines[later].verdict, lines[later].state) == ("waiting", "pending")
+
+
 def test_an_end_that_nobody_gave_a_reason_for_is_unexplained(
     promise: Promise, world: World
 ) -> None:
@@ -238,7 +273,8 @@ def test_the_sums_are_those_of_the_ledger(promise: Promise, world: World) -> Non
 
 def claim(engine: Engine, now: datetime) -> list[int]:
     with writing(engine) as conn:
-        return claim_due(conn, now, 100, timedelta(seconds=120))
+        lease = timedelta(seconds=120)
+        return claim_due(conn, now, 100, lease) + claim_asked(conn, now, 100, lease)
 
 
 def test_a_check_that_is_handed_out_and_never_done_is_overdue(

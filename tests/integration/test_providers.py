@@ -152,7 +152,7 @@ def test_an_email_carries_both_bodies_the_senders_name_and_the_attempt(sandbox: 
     outcome = send_email(sandbox)
     [got] = mailbox(sandbox)["email"][EMAIL]
     assert (outcome.kind, outcome.provider_id) == (OutcomeKind.ACCEPTED, got["id"])
-    assert got["custom_args"] == {"attempt": str(ATTEMPT)}
+    assert got["custom_args"] == {"vigencia_attempt": str(ATTEMPT)}
     assert got["subject"] == "Asunto"
     assert (got["text"], got["html"]) == ("Texto ñ 中文", "<p>Texto</p>")
     assert SENDER_ADDRESS in got["from"]

@@ -239,20 +239,21 @@ def test_events_that_repeat_are_stored_once(web: str, place: World) -> None:
 
 def test_a_long_list_is_stored_whole(web: str, place: World) -> None:
     events = [
-        {"sg_event_id": f"ev-{n}", "event": "delivered", "attempt": ATTEMPT} for n in range(650)
+        {"sg_event_id": f"ev-{n}", "event": "delivered", "vigencia_attempt": ATTEMPT}
+        for n in range(550)
     ]
     assert post_events(web, events, NOW).status == 204
-    assert len(stored(place)) == 650
+    assert len(stored(place)) == 550
 
 
 def test_events_that_are_not_ours_do_no_harm(web: str, place: World) -> None:
     odd: list[object] = [
         event("a", "open"),
         event("b", "invented"),
-        event("c", attempt="1"),
-        event("d", attempt=None),
-        event("e", attempt=17),
-        event("f", attempt={"$ne": 1}),
+        event("c", vigencia_attempt="1"),
+        event("d", vigencia_attempt=None),
+        event("e", vigencia_attempt=17),
+        event("f", vigencia_attempt={"$ne": 1}),
         event("g\0"),
         event("h" * 300),
         event("i", event=["delivered"]),

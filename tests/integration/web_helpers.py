@@ -70,7 +70,7 @@ def event(event_id: str = "ev-1", name: str = "delivered", **changes: Any) -> di
         "sg_event_id": event_id,
         "sg_message_id": "abc123.recvd-1-0.0",
         "event": name,
-        "attempt": ATTEMPT,
+        "vigencia_attempt": ATTEMPT,
         **changes,
     }
     return {key: value for key, value in full.items() if value is not None}

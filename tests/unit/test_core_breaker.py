@@ -4,7 +4,7 @@ from datetime import UTC, datetime, time, timedelta
 
 import pytest
 
-from worker.core.breaker import BreakerPolicy, Lane, rest
+from worker.core.breaker import FILTERED, BreakerPolicy, Lane, rest
 from worker.core.cards import Channel
 from worker.core.hours import Hours
 from worker.core.outcomes import TWILIO_CODES, OutcomeKind
@@ -77,3 +77,21 @@ def test_a_notice_waits_only_while_there_is_an_hour_left_to_tell_it(
 def test_the_first_look_that_is_not_too_late_counts() -> None:
     late, soon = NOON + timedelta(hours=9), NOON + timedelta(minutes=5)
     assert rest(MIDNIGHT, [late, soon], HOURS, "America/Lima") == soon
+
+
+@pytest.mark.parametrize(
+    ("filtered", "of", "closes"),
+    [(4, 19, False), (4, 20, False), (5, 20, True), (20, 20, True), (5, 5, False)],
+)
+def test_carriers_filter_where_more_than_a_share_of_enough_texts_was_filtered(
+    filtered: int, of: int, closes: bool
+) -> None:
+    codes = [FILTERED] * filtered + ["delivered"] * (of - filtered)
+    assert BreakerPolicy().filters(codes) is closes
+
+
+def test_a_filter_concerns_one_sender_and_one_country() -> None:
+    lane, other = (Lane(Channel.SMS, "twilio", f"+1500555000{n}") for n in (6, 7))
+    key = lane.key(FILTERED, "PE")
+    assert key in lane.keys("PE")
+    assert key not in {*lane.keys("CN"), *lane.keys(None), *other.keys("PE")}

@@ -100,8 +100,9 @@ def registration(card: str, resolved: bool, now: datetime | None, as_json: bool)
 def reassign(card: str, now: datetime | None, as_json: bool, **person: Any) -> None:
     """CARD belongs to somebody else now: all that waits for the former holder ends."""
     app = build_ready()
-    effect = app.life.reassign(_find(app, card), _checked(person), now or app.now())
-    _tell(card, effect, as_json)
+    card_id, paused = _find(app, card)
+    effect = app.life.reassign(card_id, _checked(person), now or app.now())
+    _tell(card, effect, paused, as_json)
 
 
 def _checked(person: dict[str, Any]) -> dict[str, Any]:
@@ -167,21 +168,26 @@ LIFE_COMMANDS: tuple[click.Command, ...] = (
 
 def _record(card: str, what: Happening, now: datetime | None, as_json: bool) -> None:
     app = build_ready()
-    _tell(card, app.life.record(_find(app, card), what, now or app.now()), as_json)
+    card_id, paused = _find(app, card)
+    _tell(card, app.life.record(card_id, what, now or app.now()), paused, as_json)
 
 
-def _find(app: App, card: str) -> int:
+def _find(app: App, card: str) -> tuple[int, bool]:
+    """Its id, and whether nobody is told of it at present."""
     with reading(app.engine) as conn:
         found = views.show_card(conn, card)
     if found is None:
         raise VigenciaError("There is no such card.", "List them with: vigencia cards list")
-    return int(found["id"])
+    return int(found["id"]), bool(found["paused"])
 
 
-def _tell(card: str, effect: Effect, as_json: bool) -> None:
+def _tell(card: str, effect: Effect, paused: bool, as_json: bool) -> None:
+    notice = None if paused else effect.notice
     changes = {name: value for name, value in effect.changes.items() if name != "holder_id"}
     if as_json:
-        print_json({"event": effect.reason, "notice": effect.notice, "changes": changes})
+        print_json({"event": effect.reason, "notice": notice, "changes": changes})
         return
-    told = f" The holder is told: {effect.notice}." if effect.notice else ""
+    told = f" The holder is told: {notice}." if notice else ""
+    if paused and effect.notice:
+        told = " Nobody is told while the card is paused (vigencia cards resume)."
     click.echo(f"Recorded: {effect.reason}.{told} Next: vigencia cards show {card}")

@@ -1,6 +1,7 @@
-"""What a fault of our own configuration closes, and for how long: keys and pauses of breakers."""
+"""What a fault of our own configuration closes, or a provider that is down, and for how long: keys
+and pauses of breakers."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -12,7 +13,11 @@ from worker.core.hours import Hours
 PREFIX = "breaker:"
 # Something is handed to the other channel this long before it would be too late there.
 _MARGIN = timedelta(minutes=10)
+# How soon, and how rarely at most, a provider that is down is tried.
+_DOWN_PROBE, _DOWN_LONGEST = timedelta(seconds=30), timedelta(minutes=5)
 _ANY = "*"
+# How the code of a provider that is down ends.
+_DOWN = ":down"
 
 
 class Scope(StrEnum):
@@ -21,6 +26,7 @@ class Scope(StrEnum):
     ACCOUNT = "account"
     COUNTRY = "country"
     SENDER = "sender"
+    ROUTE = "route"  # one sender's messages to one country
 
 
 # Twilio's error dictionary: a permission is given by country, a number or service has its own
@@ -33,7 +39,10 @@ _SCOPES = {
     "twilio:21703": Scope.SENDER,
     "twilio:30032": Scope.SENDER,
     "twilio:30034": Scope.SENDER,
+    "twilio:30007": Scope.ROUTE,
 }
+# One text that a carrier filters has met its fate; where the rate rises, the route is blocked.
+FILTERED = "twilio:30007"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,16 +67,30 @@ class Lane:
 
     def key(self, code: str, country: str) -> str:
         """The breaker that a fault ``code`` on the way to ``country`` opens."""
+        if is_down(code):
+            return self._down
         scope = _SCOPES.get(code, Scope.ACCOUNT)
         return self._key(
-            country if scope is Scope.COUNTRY else _ANY,
-            self.masked if scope is Scope.SENDER else _ANY,
+            country if scope in (Scope.COUNTRY, Scope.ROUTE) else _ANY,
+            self.masked if scope in (Scope.SENDER, Scope.ROUTE) else _ANY,
         )
 
     def keys(self, country: str | None) -> tuple[str, ...]:
         """The breakers that stop a message to ``country`` (``None``: whatever the country)."""
-        found = (self._key(_ANY, _ANY), self._key(_ANY, self.masked))
-        return found if country is None else (*found, self._key(country, _ANY))
+        found = (self._key(_ANY, _ANY), self._key(_ANY, self.masked), self._down)
+        if country is None:
+            return found
+        return (*found, self._key(country, _ANY), self._key(country, self.masked))
+
+    @property
+    def down(self) -> str:
+        """The code of this lane's provider answering nobody."""
+        return self.provider + _DOWN
+
+    @property
+    def _down(self) -> str:
+        # Not the key of the account's faults: the one may end while the other lasts.
+        return f"{self.channel}/{self.provider}/down"
 
     def _key(self, country: str, sender: str) -> str:
         return f"{self.channel}/{self.provider}/{country}/{sender}"
@@ -75,15 +98,38 @@ class Lane:
 
 @dataclass(frozen=True, slots=True)
 class BreakerPolicy:
-    """After ``probe`` one message is tried; each failure doubles the pause up to ``longest``."""
+    """After ``probe`` one message is tried; each failure doubles the pause up to ``longest``.
+
+    A fault that receipts showed is not over with a call that is accepted, but once that message
+    is delivered, or nothing bad was heard of it for ``probe``. ``filtered_share``: how much of the
+    last ``filtered_of`` texts of a route carriers may filter.
+    """
 
     probe: timedelta = timedelta(minutes=5)
     longest: timedelta = timedelta(hours=1)
+    filtered_of: int = 20
+    filtered_share: float = 0.2
+
+    def of(self, code: str) -> "BreakerPolicy":
+        """The pauses for ``code``: a provider that is down comes back by itself."""
+        if not is_down(code):
+            return self
+        return BreakerPolicy(min(self.probe, _DOWN_PROBE), min(self.longest, _DOWN_LONGEST))
 
     def pause(self, failures: int) -> timedelta:
         """How long nothing is sent after ``failures`` (from 1) in a row."""
         doubled: timedelta = self.probe * 2 ** min(failures - 1, 20)
         return max(self.probe, min(doubled, self.longest))
+
+    def filters(self, codes: Sequence[str]) -> bool:
+        """Do the ``codes`` of the last texts of a route show a filter, and not single fates?"""
+        enough = len(codes) >= self.filtered_of
+        return enough and codes.count(FILTERED) > self.filtered_share * len(codes)
+
+
+def is_down(code: str) -> bool:
+    """Does this code say that a provider answers nobody?"""
+    return code.endswith(_DOWN)
 
 
 def can_wait(useful_until: datetime, at: datetime, hours: Hours, time_zone: str) -> bool:

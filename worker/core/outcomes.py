@@ -21,6 +21,7 @@ class OutcomeKind(StrEnum):
     RECIPIENT_DEAD = "recipient_dead"
     MESSAGE_DEAD = "message_dead"
     CONFIG_FAULT = "config_fault"
+    DOWN = "down"  # certainly not sent: the provider answers nobody
 
 
 class Wait(StrEnum):

@@ -11,8 +11,8 @@ from worker.core.reminders import ReminderState
 
 class Class(StrEnum):
     """Where a reminder stands. ``WAITING`` is not late yet; ``OVERDUE`` waits past its tolerance
-    and is still useful; ``UNEXPLAINED`` is what must never be: no end in time, no reason, no
-    proof."""
+    and is still useful, or ends with the next look at a message that carries others;
+    ``UNEXPLAINED`` is what must never be: no end in time, no reason, no proof."""
 
     ON_TIME = "on_time"
     LATE = "late"
@@ -39,7 +39,8 @@ _REASONED = {
 
 @dataclass(frozen=True, slots=True)
 class Owed:
-    """What the account needs of one reminder. ``accepted_at``: when a provider took it."""
+    """What the account needs of one reminder. ``accepted_at``: when a provider took it;
+    ``ends_by``: when a waiting one ends at the latest, since its message is looked at."""
 
     state: ReminderState
     reason: str | None
@@ -47,6 +48,7 @@ class Owed:
     useful_until: datetime
     accepted_at: datetime | None
     tolerance: timedelta
+    ends_by: datetime | None = None
 
     @property
     def late_seconds(self) -> float | None:
@@ -64,7 +66,7 @@ def classify(owed: Owed, now: datetime) -> Class:
             return Class.UNEXPLAINED
         return Class.ON_TIME if late <= owed.tolerance.total_seconds() else Class.LATE
     if owed.state is ReminderState.PENDING:
-        if now >= owed.useful_until:
+        if now >= (owed.ends_by or owed.useful_until):
             return Class.UNEXPLAINED
         return Class.WAITING if now <= owed.owed_at + owed.tolerance else Class.OVERDUE
     return _REASONED[owed.state] if owed.reason else Class.UNEXPLAINED

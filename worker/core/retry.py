@@ -58,7 +58,7 @@ def after_attempt(
             return Next(MessageState.UNKNOWN, now + policy.park, outcome.code)
         case OutcomeKind.RECIPIENT_DEAD | OutcomeKind.MESSAGE_DEAD:
             return Next(MessageState.FAILED, None, outcome.code)
-        case OutcomeKind.CONFIG_FAULT:
+        case OutcomeKind.CONFIG_FAULT | OutcomeKind.DOWN:
             return _again(MessageState.HELD, now, policy.hold, policy.quick, useful_until, outcome)
         case OutcomeKind.NOT_SENT | OutcomeKind.TRANSIENT:
             if attempts >= min(policy.most, outcome.most or policy.most):

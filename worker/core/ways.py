@@ -10,7 +10,9 @@ from worker.core.outcomes import Outcome, OutcomeKind
 
 # Ends after which another provider may do better. After any other the message is over, or nobody
 # knows whether it was sent: that is settled first.
-ELSEWHERE = frozenset({OutcomeKind.NOT_SENT, OutcomeKind.TRANSIENT, OutcomeKind.CONFIG_FAULT})
+ELSEWHERE = frozenset(
+    {OutcomeKind.NOT_SENT, OutcomeKind.TRANSIENT, OutcomeKind.CONFIG_FAULT, OutcomeKind.DOWN}
+)
 
 
 @dataclass(frozen=True, slots=True)

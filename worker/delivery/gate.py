@@ -1,7 +1,7 @@
 """Before the call: what an open breaker holds, and the one message that may try it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from sqlalchemy import Connection
@@ -13,6 +13,7 @@ from worker.core.recheck import Item
 from worker.core.reminders import MessageState, ReminderState
 from worker.core.ways import Ways
 from worker.core.windows import address_of
+from worker.delivery.freeing import free
 from worker.delivery.limits import Limits, country_of
 from worker.delivery.writes import Writes
 from worker.store import breakers as breaker_store
@@ -36,6 +37,11 @@ class Gate:
 
     def __post_init__(self) -> None:
         self._open = breaker_store.load(self.conn)
+        waited = [b for b in self._open.values() if b.behind and b.probe and b.probe_at <= self.now]
+        for one in waited:
+            if breaker_store.close_outlived(self.conn, one):
+                free(self.conn, one, self.now)
+                del self._open[one.key]
 
     def closed_for(self, lane: Lane, address: str) -> list[Breaker]:
         """The breakers that stop a message to ``address`` on ``lane``; none, nearly always."""
@@ -105,5 +111,4 @@ class Gate:
         return any(self._open.keys().isdisjoint(lane.keys(None)) for lane in ways.lanes)
 
     def _move(self, one: Breaker, probe_at: datetime) -> None:
-        moved = Breaker(one.key, one.code, one.opened_at, probe_at, one.failures)
-        self._open[one.key] = moved
+        self._open[one.key] = replace(one, probe_at=probe_at)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from functools import lru_cache
 from typing import Any
 
@@ -18,13 +19,16 @@ from worker.providers.choice import members
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """``rates``: tokens a second by channel; a channel that is not in it has no bound."""
+    """``rates``: tokens a second by channel; a channel that is not in it has no bound.
+    ``gather``: how long the first notice to a guardian waits for others, so that they go in one
+    digest a day; ``None``: each goes at once."""
 
     breaker: BreakerPolicy = field(default_factory=BreakerPolicy)
     caps: Caps = field(default_factory=Caps)
     tariff: Tariff = field(default_factory=Tariff)
     pace: Pace | None = None
     rates: Mapping[Channel, float] = field(default_factory=dict)
+    gather: timedelta | None = None
 
     def budget(self, lane: Ways, channel: Channel, wanted: int) -> Budget:
         """What may go out now. Asks Redis: never inside a transaction."""
@@ -48,6 +52,14 @@ def lanes_of(providers: Mapping[Channel, Provider[Any]]) -> dict[Channel, Ways]:
         lanes = tuple(Lane(own, one.name, one.sender[:100]) for one, _ in several)
         found[channel] = Ways(lanes, tuple(weight for _, weight in several))
     return found
+
+
+def calling_code(address: str) -> str:
+    """How all E.164 numbers of the country begin (``+51``)."""
+    try:
+        return f"+{phonenumbers.parse(address).country_code}"
+    except phonenumbers.NumberParseException:
+        return address
 
 
 @lru_cache(maxsize=4096)

@@ -16,6 +16,7 @@ from worker.core.reminders import MessageState, ReminderState
 from worker.core.rules import Rules
 from worker.core.ways import Ways
 from worker.core.windows import address_of
+from worker.delivery.digests import Digests
 from worker.delivery.gate import Gate
 from worker.delivery.writes import Writes
 from worker.store import attempts as attempt_store
@@ -58,6 +59,10 @@ class Look:
     def wanted(self, parcels: Sequence[Parcel]) -> list[Wanted]:
         """Those to send, the most urgent first: it takes the probe, and later the tokens and what
         is left of a cap. What becomes of the others is written."""
+        gather = self.gate.limits.gather
+        if self.channel is Channel.GUARDIAN and gather is not None:
+            digests = Digests(self.conn, self.rules.hours, gather, self.writes, self.now)
+            parcels = digests.together(parcels)
         dead = self._suppressed(parcels)
         ways = self.lanes.get(self.channel) or Ways((Lane(self.channel, "", ""),))
         several = len(ways.lanes) > 1

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from sendgrid import SendGridAPIClient
 from sendgrid.helpers.mail import Content, CustomArg, From, Header, Mail, To
@@ -11,6 +12,10 @@ from sendgrid.helpers.mail import Content, CustomArg, From, Header, Mail, To
 from worker.core.outcomes import Fault, Outcome, OutcomeKind, accepted, from_fault, from_sendgrid
 from worker.providers.base import EmailOut
 from worker.providers.transport import Reply, Transport, TransportError
+
+# The custom argument that comes back in every event as a field beside SendGrid's own, of which
+# `deferred` has one named "attempt".
+ATTEMPT_ARG: Final = "vigencia_attempt"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +74,7 @@ class SendGridProvider:
             subject=out.subject,
         )
         mail.content = [Content("text/plain", out.text), Content("text/html", out.html)]
-        mail.personalizations[0].add_custom_arg(CustomArg("attempt", str(out.attempt)))
+        mail.personalizations[0].add_custom_arg(CustomArg(ATTEMPT_ARG, str(out.attempt)))
         for name, value in out.headers.items():
             mail.add_header(Header(name, value))
         payload: dict[str, object] = mail.get()

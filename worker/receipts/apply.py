@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -10,10 +10,12 @@ import structlog
 from sqlalchemy import Connection, Engine
 
 from worker import metrics
-from worker.core.reports import News, Report, news
+from worker.core.breaker import BreakerPolicy
+from worker.core.reports import News, Phase, Report, news
 from worker.core.retry import RetryPolicy
 from worker.errors import UnreachableError
 from worker.receipts.effects import apply
+from worker.receipts.faults import proven
 from worker.store import attempts as attempt_store
 from worker.store import receipts as receipt_store
 from worker.store.engine import writing
@@ -33,6 +35,7 @@ class Receipts:
 
     engine: Engine
     retry: RetryPolicy
+    breaker: BreakerPolicy = field(default_factory=BreakerPolicy)
 
     def take(self, reports: Sequence[Report], now: datetime) -> Counter[str]:
         """Store and apply ``reports``; those whose attempt is not known yet are parked. Returns
@@ -85,12 +88,16 @@ class Receipts:
         """Apply those that belong to an attempt that is there; returns how many."""
         found = _belonging(conn, kept)
         attempt_store.lock_messages(conn, {message for _, message in found.values()})
+        delivered: set[int] = set()
         for receipt_id in sorted(found, key=lambda one: (found[one][1], one)):
-            report = kept[receipt_id]
+            report, message = kept[receipt_id], found[receipt_id][1]
             one = attempt_store.tried(conn, found[receipt_id][0])
             told = news(report)
             if one is not None and told is not None:
-                apply(conn, one, report, told, self.retry, now)
+                apply(conn, one, report, told, self.retry, self.breaker, now)
+                if told.phase is Phase.DELIVERED:
+                    delivered.add(message)
+        proven(conn, delivered, now)
         receipt_store.mark_applied(conn, list(found), now)
         return len(found)
 

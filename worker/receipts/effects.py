@@ -1,11 +1,12 @@
 """What a report changes: its attempt, its message, the reminders in it, and its address."""
 
 import random
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import structlog
 from sqlalchemy import Connection
 
+from worker.core.breaker import PREFIX, BreakerPolicy
 from worker.core.cards import Channel
 from worker.core.life import LifeNotice
 from worker.core.outcomes import Outcome, OutcomeKind
@@ -13,6 +14,7 @@ from worker.core.reminders import MessageState, ReminderState
 from worker.core.reports import News, Phase, Report, advances, after_failure
 from worker.core.retry import Next, RetryPolicy
 from worker.delivery.record import held_back, missed, sent, suppress
+from worker.receipts.faults import shown
 from worker.store import attempts as attempt_store
 from worker.store import messages as message_store
 from worker.store import reminders as ledger
@@ -22,13 +24,20 @@ from worker.store.messages import Parcel
 
 log = structlog.get_logger(__name__)
 
+_AT_ONCE = timedelta(seconds=1)
 # After one of these an older notice of an event is no longer true, or no longer news.
 _NEWER = ("renewed", "confirmed", "renewal_not_effective", "renewal_failed", "suspended",
           "recycled", "reassigned", "paused", "closed", "registration_resolved")  # fmt: skip
 
 
 def apply(
-    conn: Connection, one: Tried, report: Report, told: News, policy: RetryPolicy, now: datetime
+    conn: Connection,
+    one: Tried,
+    report: Report,
+    told: News,
+    policy: RetryPolicy,
+    breaker: BreakerPolicy,
+    now: datetime,
 ) -> None:
     """Let ``report``, which says ``told``, have its effect on the attempt ``one``.
 
@@ -39,7 +48,7 @@ def apply(
     if told.opt_out:
         _opt_out(conn, one, told.opt_out, now)
     outcome = told.outcome
-    if outcome and outcome.kind is OutcomeKind.RECIPIENT_DEAD:
+    if outcome and outcome.kind is OutcomeKind.RECIPIENT_DEAD and one.address:
         # Of a dead address nothing more is to be expected, whatever arrived there before.
         suppress(conn, one.channel, one.address, outcome.code, now)
     if one.phase is Phase.OPEN:
@@ -51,12 +60,21 @@ def apply(
         message_store.set_delivered(conn, one.message_id, str(one.provider_id), at)
         ledger.delivered(conn, one.message_id, at, one.started_at)
     elif outcome is not None:
-        _failed(conn, one, outcome, policy, now)
+        _failed(conn, one, outcome, policy, breaker, now)
 
 
 def _opt_out(conn: Connection, one: Tried, reason: str, now: datetime) -> None:
     by_email = Channel.EMAIL if one.channel is Channel.GUARDIAN else one.channel
-    suppressions.add(conn, by_email, {one.address: reason}, now, source="optout")
+    address = one.address or _address_now(conn, one, by_email)
+    if address:
+        suppressions.add(conn, by_email, {address: reason}, now, source="optout")
+
+
+def _address_now(conn: Connection, one: Tried, channel: Channel) -> str | None:
+    """Where the reader of a message is reached today: its own address is erased after a time, and
+    who answers one that old must be heard all the same."""
+    [parcel] = message_store.load(conn, [one.message_id])
+    return parcel.holder.email if channel is Channel.EMAIL else parcel.holder.contact_phone
 
 
 def _taken(
@@ -78,7 +96,12 @@ def _taken(
 
 
 def _failed(
-    conn: Connection, one: Tried, outcome: Outcome, policy: RetryPolicy, now: datetime
+    conn: Connection,
+    one: Tried,
+    outcome: Outcome,
+    policy: RetryPolicy,
+    breaker: BreakerPolicy,
+    now: datetime,
 ) -> None:
     row = {
         "attempt": one.id,
@@ -88,7 +111,9 @@ def _failed(
         "ended_at": now,
     }
     attempt_store.end(conn, [row])
-    if outcome.alarm:
+    stopped = shown(conn, one, outcome, breaker, now)
+    is_ours = outcome.kind is OutcomeKind.CONFIG_FAULT
+    if outcome.alarm and not (is_ours and stopped):  # a breaker raises its own
         log.error("alarm", cause=outcome.kind, code=outcome.code, message=one.message_id)
     is_the_one = one.provider_id == one.message_provider_id
     if not is_the_one or one.state not in (MessageState.SENT, MessageState.DELIVERED):
@@ -96,17 +121,26 @@ def _failed(
     if other := attempt_store.also_taken(conn, one.message_id, one.id):
         message_store.set_provider(conn, one.message_id, other)
         return
-    _undelivered(conn, one, outcome, policy, now)
+    _undelivered(conn, one, outcome, policy, now, stopped=is_ours and stopped)
 
 
 def _undelivered(
-    conn: Connection, one: Tried, outcome: Outcome, policy: RetryPolicy, now: datetime
+    conn: Connection,
+    one: Tried,
+    outcome: Outcome,
+    policy: RetryPolicy,
+    now: datetime,
+    *,
+    stopped: bool,
 ) -> None:
-    """Nobody was told after all: once more later, or the other way."""
+    """Nobody was told after all: once more later, or the other way. ``stopped``: by a breaker; the
+    next look finds it, and holds the message or hands it over."""
     ledger.reopen(conn, one.message_id)
     _end_overtaken(conn, one.message_id, now)
     [parcel] = message_store.load(conn, [one.message_id])
     following = _next(conn, parcel, outcome, policy, now)
+    if stopped and following.at is not None:
+        following = Next(MessageState.HELD, now + _AT_ONCE, PREFIX + outcome.code)
     if not parcel.items:
         following = Next(MessageState.UNDELIVERED, None, outcome.code)
     message_store.set_undelivered(conn, parcel.id, following.state, following.reason, following.at)

@@ -3,15 +3,17 @@
 import asyncio
 from collections import Counter
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import structlog
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import IntegrityError
 
+from worker.core.breaker import BreakerPolicy
 from worker.core.cards import Channel
 from worker.core.outcomes import Outcome, OutcomeKind
+from worker.core.recheck import Item
 from worker.core.reminders import MessageState, ReminderState
 from worker.core.reports import News, Phase, news
 from worker.core.retry import RetryPolicy
@@ -42,6 +44,7 @@ class Reconciliation:
     engine: Engine
     sms: Searchable | None
     retry: RetryPolicy
+    breaker: BreakerPolicy = field(default_factory=BreakerPolicy)
 
     async def run(self, ids: Sequence[int], now: datetime) -> Counter[str]:
         """Settle what can be settled of ``ids``; returns how many messages are now in which state
@@ -96,7 +99,7 @@ class Reconciliation:
         report = as_report(sighting, one.attempt, now)
         told = news(report) or News(Phase.TAKEN)
         if attempt := attempt_store.tried(conn, one.attempt):
-            apply(conn, attempt, report, told, self.retry, now)
+            apply(conn, attempt, report, told, self.retry, self.breaker, now)
         after = attempt_store.tried(conn, one.attempt)
         return after.state if after else MessageState.UNKNOWN
 
@@ -131,14 +134,27 @@ class Reconciliation:
     def _wait(self, conn: Connection, one: Unknown, pause: timedelta, now: datetime) -> str:
         if now >= one.parcel.useful_until:
             return self._give_up(conn, one, "unknown_outcome", now)
-        again = min(now + pause, one.parcel.useful_until)
+        _miss(conn, one, [i for i in one.parcel.items if now >= i.useful_until], now)
+        ends = [i.useful_until for i in one.parcel.items if now < i.useful_until]
+        again = min(now + pause, one.parcel.useful_until, *ends)
         return _set(conn, one, MessageState.UNKNOWN, "unknown_outcome", again)
 
     def _give_up(self, conn: Connection, one: Unknown, reason: str, now: datetime) -> str:
-        log.error("alarm", cause="reminder_missed", reason=reason, message=one.parcel.id)
-        ids = [item.id for item in one.parcel.items]
-        ledger.end(conn, ids, ReminderState.MISSED, reason, now)
+        _miss(conn, one, one.parcel.items, now, reason)
         return _set(conn, one, MessageState.FAILED, reason, None)
+
+
+def _miss(
+    conn: Connection,
+    one: Unknown,
+    items: Collection[Item],
+    now: datetime,
+    reason: str = "unknown_outcome",
+) -> None:
+    """Nobody can tell whether these were told, and now it is too late."""
+    if items:
+        log.error("alarm", cause="reminder_missed", reason=reason, message=one.parcel.id)
+        ledger.end(conn, [item.id for item in items], ReminderState.MISSED, reason, now)
 
 
 def _is_ours(one: Unknown, sighting: Sighting) -> bool:

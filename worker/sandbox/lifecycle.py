@@ -12,7 +12,7 @@ _DELIVERED: Final[Event] = ("delivered", {"response": "250 OK"})
 _BOUNCE: Final = {"status": "5.1.1", "reason": "550 5.1.1 The mailbox does not exist"}
 _BLOCKED: Final = {"status": "4.7.1", "reason": "451 4.7.1 Try again later"}
 _DROPPED: Final = {"reason": "Bounced Address", "status": "5.0.0"}
-# "attempt" is SendGrid's own word here: the number of tries.
+# "attempt" is SendGrid's own field: the number of tries.
 _DEFERRED: Final = {"response": "451 4.3.0 Try again later", "attempt": "1"}
 
 # What follows an accepted email, by the kind of the fault rule that struck it.

@@ -59,8 +59,8 @@ class Email:
 
     @property
     def attempt(self) -> str | None:
-        """The custom argument ``a``, or ``attempt``."""
-        return self.custom_args.get("a") or self.custom_args.get("attempt")
+        """The custom argument ``a``, or ``vigencia_attempt``."""
+        return self.custom_args.get("a") or self.custom_args.get("vigencia_attempt")
 
     @property
     def digest(self) -> str:

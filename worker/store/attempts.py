@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, func, or_, select, update
+from sqlalchemy import Connection, Row, Select, func, literal, or_, select, update
 
 from worker.core.cards import Channel
 from worker.core.outcomes import OutcomeKind
@@ -17,6 +17,9 @@ from worker.core.ways import ELSEWHERE
 from worker.store.bulk import add_many, among, update_many
 from worker.store.messages import Parcel, load
 from worker.store.tables import attempts, messages
+
+# How far back ends are looked for, and how many are read: a filter shows in what went out lately.
+_LATEST, _ENOUGH = 5_000, 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +46,8 @@ class Tried:
     channel: Channel
     state: MessageState
     message_provider_id: str | None
+    provider: str | None
+    sender: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +126,8 @@ def tried(conn: Connection, attempt: UUID) -> Tried | None:
         channel=Channel(message.channel),
         state=MessageState(message.state),
         message_provider_id=message.provider_id,
+        provider=row.provider,
+        sender=row.sender,
     )
 
 
@@ -143,6 +150,37 @@ def failed_behind(conn: Connection, message_id: int) -> int:
         )
     )
     return int(found.scalar_one())
+
+
+def latest_ends(conn: Connection, like: Tried, start: str, quiet: datetime) -> Sequence[Row[Any]]:
+    """``address`` and ``code`` of texts from the sender of ``like`` to numbers that begin with
+    ``start``, of which something final was reported, or nothing since ``quiet``; latest first."""
+    return conn.execute(_latest_ends(like, start, quiet)).all()
+
+
+def _latest_ends(like: Tried, start: str, quiet: datetime) -> Select[Any]:
+    # The words of the partial index, as a literal: only so does PostgreSQL see that it applies.
+    known = attempts.c.address != literal("", literal_execute=True)
+    latest = (
+        select(attempts)
+        .where(known)
+        .order_by(attempts.c.started_at.desc())
+        .limit(_LATEST)
+        .subquery()
+    )
+    final = or_(latest.c.code == CONFIRMED, latest.c.outcome != OutcomeKind.ACCEPTED)
+    return (
+        select(latest.c.address, latest.c.code)
+        .where(
+            latest.c.provider == like.provider,
+            latest.c.sender == like.sender,
+            latest.c.provider_id.is_not(None),
+            latest.c.address.startswith(start, autoescape=True),
+            or_(final, latest.c.ended_at <= quiet),
+        )
+        .order_by(latest.c.started_at.desc())
+        .limit(_ENOUGH)
+    )
 
 
 def also_taken(conn: Connection, message_id: int, attempt: UUID) -> str | None:
@@ -263,6 +301,26 @@ def started_since(
     for address, started_at in rows:
         found[address].append(started_at)
     return found
+
+
+def digest_since(
+    conn: Connection, book_id: int, addresses: Collection[str], since: datetime
+) -> bool:
+    """Was a message to the guardian of a book begun after ``since`` that may have arrived?"""
+    arrived = (OutcomeKind.ACCEPTED, OutcomeKind.AMBIGUOUS)
+    found = conn.execute(
+        select(attempts.c.id)
+        .join(messages, messages.c.id == attempts.c.message_id)
+        .where(
+            attempts.c.address.in_(addresses),
+            attempts.c.started_at >= since,
+            or_(attempts.c.outcome.is_(None), attempts.c.outcome.in_(arrived)),
+            messages.c.book_id == book_id,
+            messages.c.channel == Channel.GUARDIAN,
+        )
+        .limit(1)
+    )
+    return found.first() is not None
 
 
 def adopted(conn: Connection, provider_ids: Sequence[str]) -> set[str]:

@@ -124,6 +124,13 @@ def erase_done(conn: Connection, holder_ids: Iterable[int], now: datetime) -> No
         )
 
 
+def take_turns(conn: Connection, book_ids: Iterable[int]) -> None:
+    """Until this transaction ends nobody else has these books for himself; others still write
+    what belongs to them."""
+    mine = select(books.c.id).where(books.c.id.in_(list(book_ids))).order_by(books.c.id)
+    conn.execute(mine.with_for_update(key_share=True)).all()
+
+
 def guardian_of(conn: Connection, book_id: int, now: datetime) -> int:
     """The id of the holder who stands for the book's guardian, as messages need one."""
     book = conn.execute(select(books).where(books.c.id == book_id)).one()

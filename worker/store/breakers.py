@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, func, select, update
+from sqlalchemy import ColumnElement, Connection, Row, delete, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from worker.core.breaker import PREFIX, BreakerPolicy
@@ -18,7 +18,8 @@ from worker.store.tables import breakers, messages
 @dataclass(frozen=True, slots=True)
 class Breaker:
     """An open breaker. ``probe_at``: from when on one message is tried; ``held``: how many wait
-    (of all breakers with this code on this channel), where it was asked for."""
+    (of all breakers with this code on this channel), where it was asked for; ``behind``: a receipt
+    showed the fault; ``probe``: the message that is tried or was tried last."""
 
     key: str
     code: str
@@ -26,6 +27,8 @@ class Breaker:
     probe_at: datetime
     failures: int
     held: int = 0
+    behind: bool = False
+    probe: int | None = None
 
     @property
     def channel(self) -> str:
@@ -90,15 +93,19 @@ def trip(
     message_ids: Collection[int],
     now: datetime,
     policy: BreakerPolicy,
+    *,
+    behind: bool = False,
 ) -> tuple[datetime, bool]:
-    """These messages met the fault ``code``: open the breaker ``key``, or keep it open for longer
-    if its probe is among them. Returns when one is tried next, and whether that is news."""
+    """These messages met the fault ``code`` (``behind`` the call, as a receipt says): open the
+    breaker ``key``, or keep it open for longer if its probe is among them. Returns when one is
+    tried next, and whether that is news."""
     row = {
         "key": key,
         "code": code,
         "opened_at": now,
         "probe_at": now + policy.pause(1),
         "failures": 1,
+        "behind": behind,
     }
     opened = _insert(conn).values(row).on_conflict_do_nothing().returning(breakers.c.key)
     if conn.execute(opened).first() is not None:
@@ -109,14 +116,48 @@ def trip(
     failures = found.failures + 1
     probe_at = now + policy.pause(failures)
     values = {"failures": failures, "probe_at": probe_at, "code": code, "probe_message_id": None}
-    conn.execute(update(breakers).where(breakers.c.key == key).values(values))
+    conn.execute(update(breakers).where(breakers.c.key == key).values(**values, behind=behind))
     return probe_at, True
 
 
 def close(conn: Connection, probes: Sequence[int]) -> list[Breaker]:
-    """The provider answered these probes: close their breakers, and return them."""
-    gone = delete(breakers).where(breakers.c.probe_message_id.in_(probes)).returning(breakers)
-    return [_breaker(row) for row in conn.execute(gone)] if probes else []
+    """The provider answered these probes: close their breakers, and return them. Where a receipt
+    showed the fault, no answer shows its end."""
+    if not probes:
+        return []
+    return _close(conn, breakers.c.probe_message_id.in_(probes), breakers.c.behind.is_(False))
+
+
+def wait_for_reports(conn: Connection, probes: Sequence[int], until: datetime) -> list[Breaker]:
+    """The provider took these probes: those of their breakers that only a report of them closes,
+    or that nothing is heard of them before ``until``."""
+    if not probes:
+        return []
+    ours = breakers.c.probe_message_id.in_(probes) & breakers.c.behind.is_(True)
+    moved = update(breakers).where(ours).values(probe_at=until).returning(breakers)
+    return [_breaker(row) for row in conn.execute(moved)]
+
+
+def close_delivered(conn: Connection, message_ids: Collection[int]) -> list[Breaker]:
+    """These messages have arrived: close the breakers whose probes they are, and return them."""
+    if not message_ids:
+        return []
+    return _close(conn, breakers.c.probe_message_id.in_(message_ids), breakers.c.behind.is_(True))
+
+
+def close_outlived(conn: Connection, one: Breaker) -> bool:
+    """Close ``one`` if its probe was taken, and no receipt spoke of a failure since."""
+    probe = select(messages.c.id).where(
+        messages.c.id == breakers.c.probe_message_id,
+        messages.c.state.in_((MessageState.SENT, MessageState.DELIVERED)),
+    )
+    same = (breakers.c.key == one.key) & (breakers.c.probe_at == one.probe_at)
+    return bool(_close(conn, same, breakers.c.behind.is_(True), probe.exists()))
+
+
+def _close(conn: Connection, *where: ColumnElement[bool]) -> list[Breaker]:
+    gone = delete(breakers).where(*where).returning(breakers)
+    return [_breaker(row) for row in conn.execute(gone)]
 
 
 def unanswered(conn: Connection, probes: Sequence[int], again: datetime) -> None:
@@ -129,14 +170,14 @@ def unanswered(conn: Connection, probes: Sequence[int], again: datetime) -> None
         )
 
 
-def release(conn: Connection, closed: Breaker, now: datetime, limit: int) -> int:
-    """Make up to ``limit`` messages that waited for a breaker due now, the most urgent first;
+def release(conn: Connection, closed: Breaker, at: datetime, limit: int) -> int:
+    """Make up to ``limit`` messages that wait for a breaker due ``at``, the most urgent first;
     returns how many there were."""
     channels = [c for c in Channel if _lane_channel(c) == closed.channel]
     waiting = (
         select(messages.c.id)
         .where(
-            messages.c.wake_at > now,
+            messages.c.wake_at > at,
             messages.c.state == MessageState.HELD,
             messages.c.reason == closed.reason,
             messages.c.channel.in_(channels),
@@ -146,7 +187,7 @@ def release(conn: Connection, closed: Breaker, now: datetime, limit: int) -> int
         .with_for_update(skip_locked=True)
     )
     changed = conn.execute(
-        update(messages).where(messages.c.id.in_(waiting)).values(next_attempt_at=now, wake_at=now)
+        update(messages).where(messages.c.id.in_(waiting)).values(next_attempt_at=at, wake_at=at)
     )
     return changed.rowcount
 
@@ -162,4 +203,13 @@ def _insert(conn: Connection) -> Any:
 
 
 def _breaker(row: Row[Any], held: int = 0) -> Breaker:
-    return Breaker(row.key, row.code, row.opened_at, row.probe_at, row.failures, held)
+    return Breaker(
+        row.key,
+        row.code,
+        row.opened_at,
+        row.probe_at,
+        row.failures,
+        held,
+        row.behind,
+        row.probe_message_id,
+    )

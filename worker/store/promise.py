@@ -7,7 +7,7 @@ partial indexes, and at no more than ``MOST`` of it.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import (
     ColumnElement,
@@ -65,6 +65,9 @@ def page(
             books.c.name.label("book"),
             messages.c.state.label("message_state"),
             messages.c.reason.label("message_reason"),
+            messages.c.wake_at,
+            messages.c.useful_until.label("message_until"),
+            messages.c.created_at.label("message_since"),
             messages.c.sent_at,
             messages.c.provider_id,
         )
@@ -101,6 +104,17 @@ def accepted(conn: Connection, message_ids: Sequence[int]) -> dict[int, Row[Any]
         .order_by(attempts.c.started_at.desc())
     )
     return {row.message_id: row for row in conn.execute(query)}
+
+
+def last_tries(conn: Connection, message_ids: Sequence[int]) -> dict[int, datetime]:
+    """By message: when its last attempt ended, or began if nobody knows."""
+    at = func.max(func.coalesce(attempts.c.ended_at, attempts.c.started_at)).label("at")
+    rows = conn.execute(
+        select(attempts.c.message_id, at)
+        .where(attempts.c.message_id.in_(message_ids))
+        .group_by(attempts.c.message_id)
+    )
+    return {row.message_id: row.at for row in rows}
 
 
 def last_receipts(conn: Connection, tried: Sequence[Row[Any]]) -> dict[Any, Row[Any]]:
@@ -203,13 +217,14 @@ def missed_since(conn: Connection, since: datetime, limit: int) -> Sequence[Row[
 _MISSED: ColumnElement[str] = literal(ReminderState.MISSED.value, literal_execute=True)
 
 
-_OPEN = (*WAITING, MessageState.SENDING, MessageState.UNKNOWN)
+# The states of a message that is to be looked at.
+OPEN: Final = (*WAITING, MessageState.SENDING, MessageState.UNKNOWN)
 
 
 def _open_messages() -> Select[Any]:
     return (
         select(messages.c.id, messages.c.state, messages.c.channel)
-        .where(messages.c.wake_at.is_not(None), messages.c.state.in_(_OPEN))
+        .where(messages.c.wake_at.is_not(None), messages.c.state.in_(OPEN))
         .limit(MOST)
     )
 

@@ -1,12 +1,13 @@
 """Which cards an address serves, and what a signed link is about."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, or_, select
+from sqlalchemy import CompoundSelect, Connection, Row, Select, String, func, select, union
 
 from worker.core.cards import CardState, Channel
+from worker.store.bulk import among
 from worker.store.tables import attempts, cards, holders, messages, reminders
 
 _OPEN = (CardState.ACTIVE, CardState.SUSPENDED)
@@ -14,28 +15,30 @@ _OPEN = (CardState.ACTIVE, CardState.SUSPENDED)
 
 def cards_at(conn: Connection, channel: Channel, address: str) -> list[int]:
     """Ids of the watched cards whose holder is reached on ``channel`` at ``address``."""
-    query = (
+    return sorted(conn.execute(_at(channel, address)).scalars())
+
+
+def _at(channel: Channel, address: str) -> CompoundSelect[Any] | Select[Any]:
+    """Each look-up with an index of its own: an OR over two tables would read them whole."""
+    watched = (
         select(cards.c.id)
         .join(holders, holders.c.id == cards.c.holder_id)
         .where(cards.c.state.in_(_OPEN))
-        .order_by(cards.c.id)
     )
     if channel is Channel.EMAIL:
-        query = query.where(func.lower(holders.c.email) == address.lower())
-    else:
-        own = holders.c.contact_phone.is_(None) & (cards.c.msisdn == address)
-        query = query.where(or_(holders.c.contact_phone == address, own))
-    return list(conn.execute(query).scalars())
+        return watched.where(func.lower(holders.c.email) == address.lower())
+    own = watched.where(cards.c.msisdn == address, holders.c.contact_phone.is_(None))
+    return union(watched.where(holders.c.contact_phone == address), own)
 
 
 def message(conn: Connection, message_id: int) -> Row[Any] | None:
     """A message with its holder's language and the ``address`` it was last sent to; ``None``
-    where nothing was sent."""
+    where nothing was sent, or so long ago that the address is erased."""
     query = (
         select(messages, holders.c.language, attempts.c.address)
         .join(holders, holders.c.id == messages.c.holder_id)
         .join(attempts, attempts.c.message_id == messages.c.id)
-        .where(messages.c.id == message_id)
+        .where(messages.c.id == message_id, attempts.c.address != "")
         .order_by(attempts.c.started_at.desc())
         .limit(1)
     )
@@ -59,14 +62,22 @@ def reminder(conn: Connection, reminder_id: int) -> Row[Any] | None:
     return conn.execute(query).one_or_none()
 
 
-def addresses_of(
-    conn: Connection, *, book_id: int | None = None, card_id: int | None = None
+def served_by(
+    conn: Connection,
+    addresses: Collection[str],
+    *,
+    book_id: int | None = None,
+    card_id: int | None = None,
 ) -> dict[tuple[str, str], list[int]]:
-    """The addresses of holders of a book, or of one card: ids of the cards by channel and address,
-    with what those addresses serve only where the card has none of its own."""
-    query = select(cards.c.id, cards.c.msisdn, holders.c.contact_phone, holders.c.email).join(
-        holders, holders.c.id == cards.c.holder_id
+    """The cards that ``addresses`` serve, of a book or of one card: ids by channel and address. A
+    card's own number counts only where its holder has no other."""
+    mine = cards.join(holders, holders.c.id == cards.c.holder_id)
+    ways = (holders.c.contact_phone, cards.c.msisdn, func.lower(holders.c.email, type_=String))
+    served = union(
+        *(select(cards.c.id).select_from(mine).where(among(conn, w, addresses)) for w in ways)
     )
+    query = select(cards.c.id, cards.c.msisdn, holders.c.contact_phone, holders.c.email)
+    query = query.select_from(mine).where(cards.c.id.in_(served))
     if book_id is not None:
         query = query.where(cards.c.book_id == book_id)
     if card_id is not None:

@@ -19,6 +19,7 @@ from starlette.routing import Route
 
 from worker.core.outcomes import SENDGRID_DROPS, SENDGRID_EVENTS
 from worker.core.reports import Report
+from worker.providers.sendgrid import ATTEMPT_ARG
 from worker.web.intake import Intake
 from worker.web.listening import EVENTS_PATH
 from worker.web.signatures import ForgedError, check_events
@@ -85,7 +86,7 @@ def event_report(event: object) -> Report | None:
     if not isinstance(event, Mapping):
         return None
     status, event_id = event.get("event"), event.get("sg_event_id")
-    attempt = as_uuid(event.get("attempt"))
+    attempt = as_uuid(event.get(ATTEMPT_ARG))
     if not isinstance(status, str) or status not in _EVENTS:
         return None
     if not _is_id(event_id) or attempt is None:

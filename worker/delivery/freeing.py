@@ -1,0 +1,20 @@
+"""A breaker is no more: what waited for it is due at once."""
+
+from datetime import datetime
+
+import structlog
+from sqlalchemy import Connection
+
+from worker.store import breakers as breaker_store
+from worker.store.breakers import Breaker
+
+log = structlog.get_logger(__name__)
+
+_AT_ONCE = 5_000
+
+
+def free(conn: Connection, closed: Breaker, now: datetime) -> None:
+    """Make due what waited for ``closed``; others may hold some of it, which come by themselves."""
+    log.info("breaker_closed", key=closed.key, code=closed.code)
+    while breaker_store.release(conn, closed, now, _AT_ONCE) == _AT_ONCE:
+        pass

@@ -1,0 +1,70 @@
+"""What receipts show of our own configuration: they open breakers, and end those they opened."""
+
+from collections.abc import Collection
+from datetime import datetime, timedelta
+from itertools import islice
+
+import structlog
+from sqlalchemy import Connection
+
+from worker.core.breaker import FILTERED, BreakerPolicy, Lane
+from worker.core.cards import Channel
+from worker.core.outcomes import Outcome, OutcomeKind
+from worker.delivery.freeing import free
+from worker.delivery.limits import calling_code, country_of
+from worker.store import attempts as attempt_store
+from worker.store import breakers as breaker_store
+from worker.store.attempts import Tried
+
+log = structlog.get_logger(__name__)
+
+# A text of which nothing bad was heard for so long counts as one that came through: many handsets
+# never confirm.
+_QUIET = timedelta(minutes=10)
+
+
+def shown(
+    conn: Connection, one: Tried, outcome: Outcome, policy: BreakerPolicy, now: datetime
+) -> bool:
+    """Let ``outcome``, which a receipt reports of ``one``, open its breaker as the same fault in
+    an answer does; whether there is one now. The message of ``one`` is locked."""
+    lane = _lane(one)
+    if lane is None or not one.address:  # too old to know where it went
+        return False
+    country = country_of(one.address) or "*"
+    key, code = lane.key(outcome.code, country), outcome.code
+    if code == FILTERED:
+        if not _is_rule(conn, one, key, policy, now):
+            return False
+    elif outcome.kind is not OutcomeKind.CONFIG_FAULT:
+        return False
+    ids = [one.message_id]
+    _, news = breaker_store.trip(conn, key, code, ids, now, policy, behind=True)
+    if news and code == FILTERED:
+        log.error("alarm", cause="carrier_filters", code=code, key=key, message=one.message_id)
+    elif news:
+        log.error("alarm", cause=outcome.kind, code=code, key=key, message=one.message_id)
+    return True
+
+
+def proven(conn: Connection, delivered: Collection[int], now: datetime) -> None:
+    """These messages have arrived: the faults whose probes they are have ended."""
+    for breaker in breaker_store.close_delivered(conn, delivered):
+        free(conn, breaker, now)
+
+
+def _lane(one: Tried) -> Lane | None:
+    if one.provider is None or one.sender is None:
+        return None
+    channel = Channel.EMAIL if one.channel is Channel.GUARDIAN else one.channel
+    return Lane(channel, one.provider, one.sender)
+
+
+def _is_rule(conn: Connection, one: Tried, key: str, policy: BreakerPolicy, now: datetime) -> bool:
+    """Do carriers filter what goes the way of ``one``, rather than this one text?"""
+    if known := breaker_store.load(conn).get(key):
+        return known.probe == one.message_id
+    country, start = country_of(one.address), calling_code(one.address)
+    rows = attempt_store.latest_ends(conn, one, start, now - _QUIET)
+    same = (str(row.code) for row in rows if country_of(row.address) == country)
+    return policy.filters(list(islice(same, policy.filtered_of)))

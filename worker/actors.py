@@ -1,8 +1,10 @@
 """Doorways: ids in, one use case, nothing else."""
 
+import gc
 import os
 import signal
 import sys
+import time
 from collections.abc import Sequence
 from types import FrameType
 
@@ -15,7 +17,7 @@ from redis import RedisError
 
 from worker import metrics
 from worker.app import App, build_ready
-from worker.broker import open_broker
+from worker.broker import NAMESPACE, open_broker
 from worker.children import end_with_master
 from worker.core.cards import Channel
 from worker.log import configure
@@ -23,12 +25,20 @@ from worker.settings import load
 
 log = structlog.get_logger(__name__)
 
+# Hints in a queue with which it is full, until half of them are done. With batches of 250 that is
+# half a minute of sending at 1,000 a second: what waits longer than `hint_seconds` is hinted again.
+_FULL = 128
+# It is asked several times in a look, and an alarm for each would be noise.
+_QUIET_SECONDS = 10.0
+
 
 class Hints:
     """Tells the workers what to do. A hint that is lost is repeated by the sweep."""
 
     def __init__(self, broker: Broker, app: App) -> None:
-        self._app = app
+        self._app, self._broker = app, broker
+        self._filled: set[str] = set()
+        self._quiet_until = 0.0
         # A queue for each channel: a slow SMS route never keeps email waiting.
         # What may go out goes before more is checked, or the lines to the providers stand idle.
         self._check = _actor(broker, self._check_cards, "check_cards", "checks", later=1)
@@ -56,6 +66,23 @@ class Hints:
         """Have these sent messages, of which nothing was heard, asked about."""
         self._tell(self._ask, ids)
 
+    def is_full(self, channel: Channel | None) -> bool:
+        """Is the queue long enough? So is one that cannot be asked: nothing could be told to it."""
+        actor = self._check if channel is None else self._send[channel]
+        queue = actor.queue_name
+        try:
+            length = self._broker.client.llen(f"{NAMESPACE}:{queue}")  # type: ignore[attr-defined]
+        except RedisError:
+            if time.monotonic() >= self._quiet_until:
+                log.error("alarm", cause="queue_unreachable", actor=actor.actor_name)
+                self._quiet_until = time.monotonic() + _QUIET_SECONDS
+            return True
+        if length < (_FULL // 2 if queue in self._filled else _FULL):
+            self._filled.discard(queue)
+            return False
+        self._filled.add(queue)
+        return True
+
     def _tell(self, actor: Actor[[list[int]], object], ids: Sequence[int]) -> None:
         try:
             actor.send(list(ids))
@@ -66,7 +93,8 @@ class Hints:
     def _check_cards(self, ids: list[int]) -> None:
         checked = self._app.checks.run(ids, self._app.now())
         for channel, due in checked.due.items():
-            self.send(channel, due)
+            if not self.is_full(channel):  # else the scheduler sees to it that the urgent go first
+                self.send(channel, due)
 
     async def _send_sms(self, ids: list[int]) -> None:
         await self._app.delivery.run(Channel.SMS, ids, self._app.now())
@@ -87,9 +115,6 @@ class Hints:
 def boot() -> None:
     """What each worker process runs first: build the app, declare the actors."""
     _end_once()
-    # A batch that is rendered keeps the calls of all others waiting this long (seconds), each time
-    # they come back from the network; the default of 5 ms costs more than the calls themselves.
-    sys.setswitchinterval(0.0005)
     settings = load()
     end_with_master(settings.worker.shutdown_seconds)
     # Straight to stderr: in a worker process sys.stderr is a pipe to dramatiq's main process, which
@@ -104,6 +129,10 @@ def boot() -> None:
     if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
         metrics.enable(several_processes=True)
     _ = app.delivery  # compile the texts now, not with the first message
+    # What is loaded by now stays for good. Each full collection of garbage would walk through all
+    # of it: 5 to 10 % of what an email costs.
+    gc.collect()
+    gc.freeze()
 
 
 def _end_once() -> None:

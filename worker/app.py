@@ -33,11 +33,15 @@ from worker.prices import load_tariff
 from worker.providers.transport import Transport
 from worker.providers.twilio import TwilioProvider
 from worker.receipts import Fetching, Receipts, Reconciliation
+from worker.retention import Periods, Retention
 from worker.rules import load_rules
 from worker.sandbox import credentials as sandbox
 from worker.settings import Settings, keys_in, load
 from worker.store.engine import open_engine
 from worker.store.migrate import require_current
+
+# How long what a guardian is told waits for more, so that all of a morning is one digest.
+_GATHER = timedelta(minutes=10)
 
 
 @dataclass
@@ -130,18 +134,28 @@ class App:
         """Is any sender bound to a pace?"""
         return bool(rates(self.settings, self.gateways))
 
+    @property
+    def breaker(self) -> BreakerPolicy:
+        """When a breaker opens, and for how long."""
+        own = self.settings.breaker
+        return BreakerPolicy(
+            timedelta(seconds=own.probe_seconds),
+            timedelta(seconds=own.longest_seconds),
+            own.filtered_of,
+            own.filtered_share,
+        )
+
     @cached_property
     def limits(self) -> Limits:
         """What bounds sending. Raises ``ConfigError`` for a cap on spending without prices."""
-        caps, breaker = self.settings.caps, self.settings.breaker
+        caps = self.settings.caps
         return Limits(
-            BreakerPolicy(
-                timedelta(seconds=breaker.probe_seconds), timedelta(seconds=breaker.longest_seconds)
-            ),
+            self.breaker,
             Caps(caps.per_address_per_day, caps.per_book_per_day, caps.spend_per_day),
             load_tariff(config_dir(), needed=caps.spend_per_day is not None),
             open_pace(self.settings),
             rates(self.settings, self.gateways),
+            _GATHER,
         )
 
     @cached_property
@@ -165,17 +179,24 @@ class App:
     @cached_property
     def reconciliation(self) -> Reconciliation:
         """The use case behind ``reconcile``."""
-        return Reconciliation(self.engine, self._searchable, self.retry)
+        return Reconciliation(self.engine, self._searchable, self.retry, self.breaker)
 
     @cached_property
     def receipts(self) -> Receipts:
         """The use case behind the providers' reports."""
-        return Receipts(self.engine, self.retry)
+        return Receipts(self.engine, self.retry, self.breaker)
 
     @cached_property
     def fetching(self) -> Fetching:
         """The use case behind ``fetch``."""
         return Fetching(self.engine, self._searchable, self.receipts)
+
+    @cached_property
+    def retention(self) -> Retention:
+        """The use case behind `vigencia retention run`."""
+        own = self.settings.retention
+        days = (own.content_days, own.address_days, own.proof_days)
+        return Retention(self.engine, Periods(*(timedelta(days=number) for number in days)))
 
     @property
     def _searchable(self) -> TwilioProvider | None:

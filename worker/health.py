@@ -8,6 +8,7 @@ from typing import Literal
 from worker.app import App, build, require_sandbox
 from worker.broker import require_queue
 from worker.content.render import Content
+from worker.core.breaker import is_down
 from worker.core.operators import OperatorPack, Rung
 from worker.embedded import find_server
 from worker.errors import VigenciaError
@@ -133,12 +134,16 @@ def _limits(app: App) -> Iterator[Finding]:
         found = breakers.open_ones(conn) if revision(conn) == head() else []
     for one in found:
         since, again = (f"{at:%Y-%m-%d %H:%M} UTC" for at in (one.opened_at, one.probe_at))
-        told = f"{one.key}: refused with {one.code} since {since}, {one.failures} times;"
+        down = is_down(one.code)
+        what = "no answer" if down else f"refused with {one.code}"
+        told = f"{one.key}: {what} since {since}, {one.failures} times;"
         if not one.held and one.probe_at <= app.now():
             yield Finding("breaker", "ok", f"{told} nothing waits, and the next message tries it")
             continue
         message = f"{told} {one.held} messages are held, one is tried at {again}"
         hint = "correct the provider's account, key, sender or permission; the rest goes by itself"
+        if down:
+            hint = "see the provider's status page, and whether it can be reached from here"
         yield Finding("breaker", "warning", message, hint)
 
 

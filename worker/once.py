@@ -18,6 +18,8 @@ from worker.store.engine import reading
 
 # How long a run goes on for what waits for its sender's pace: the next run is never far.
 _PATIENCE = 240.0
+# Batches between two looks for what is due.
+_AT_HAND = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,10 @@ class _Inbox:
             self.counts.update(await self._app.fetching.run(ids, self._now()))
 
         self._jobs.append(job)
+
+    def is_full(self, channel: Channel | None) -> bool:
+        """All that is at hand is done before the next look."""
+        return len(self._jobs) >= _AT_HAND
 
     async def work(self) -> None:
         while self._jobs:

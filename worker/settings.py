@@ -7,11 +7,19 @@ from datetime import timedelta
 from decimal import Decimal
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal, Self
 from urllib.parse import urlsplit
 from zoneinfo import available_timezones
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -20,7 +28,7 @@ from pydantic_settings import (
 )
 
 from worker.core.cards import Channel, Language
-from worker.core.tokens import SHORTEST_KEY
+from worker.core.tokens import LIFETIMES, SHORTEST_KEY
 from worker.errors import ConfigError
 from worker.paths import config_dir, read_toml
 
@@ -111,15 +119,18 @@ class WorkerSettings(_Section):
     """The worker processes."""
 
     processes: int = Field(2, ge=1, le=64)
-    threads: int = Field(4, ge=1, le=64)
+    threads: int = Field(8, ge=1, le=64)
     shutdown_seconds: int = Field(30, ge=1)
 
 
 class BreakerSettings(_Section):
-    """How long nothing is sent after a fault of our own configuration. Seconds."""
+    """How long nothing is sent after a fault of our own configuration, in seconds; and how much
+    of the last texts carriers may filter."""
 
     probe_seconds: int = Field(300, ge=1, le=86_400)
     longest_seconds: int = Field(3600, ge=1, le=86_400)
+    filtered_of: int = Field(20, ge=5, le=1000)
+    filtered_share: float = Field(0.2, gt=0, le=1)
 
 
 class EmailSettings(_Section):
@@ -143,6 +154,38 @@ class CapSettings(_Section):
     per_address_per_day: int | None = Field(50, ge=1)
     per_book_per_day: int | None = Field(None, ge=1)
     spend_per_day: Decimal | None = Field(None, gt=0)
+
+
+# A link to stop messages finds its address in the attempt it came with, so that one must last as
+# long. It is more than the ledger is asked for (core.windows.REMEMBERED): deleted sooner, a notice
+# could be owed a second time.
+_LONGEST_LINK: Final = max(LIFETIMES.values()).days + 1
+_CENTURY: Final = 36_500
+
+
+class RetentionSettings(_Section):
+    """How long what was sent is kept. Days."""
+
+    automatic: bool = True
+    content_days: int = Field(30, ge=1, le=_CENTURY)
+    address_days: int = Field(400, le=_CENTURY)
+    proof_days: int = Field(730, le=_CENTURY)
+
+    @field_validator("address_days", "proof_days")
+    @classmethod
+    def _outlasts_links(cls, value: int) -> int:
+        if value < _LONGEST_LINK:
+            raise ValueError(
+                f"at least {_LONGEST_LINK} are needed: a link to stop messages works for "
+                f"{_LONGEST_LINK - 1} days and needs what it came with"
+            )
+        return value
+
+    @model_validator(mode="after")
+    def _proof_goes_last(self) -> Self:
+        if max(self.content_days, self.address_days) > self.proof_days:
+            raise ValueError("content_days and address_days cannot exceed proof_days")
+        return self
 
 
 class WebSettings(_Section):
@@ -266,6 +309,7 @@ class Settings(BaseSettings):
     pace: PaceSettings = PaceSettings()  # type: ignore[call-arg]
     caps: CapSettings = CapSettings()  # type: ignore[call-arg]
     worker: WorkerSettings = WorkerSettings()  # type: ignore[call-arg]
+    retention: RetentionSettings = RetentionSettings()  # type: ignore[call-arg]
     web: WebSettings = WebSettings()  # type: ignore[call-arg]
     alarms: AlarmSettings = AlarmSettings()  # type: ignore[call-arg]
     metrics: MetricsSettings = MetricsSettings()  # type: ignore[call-arg]

@@ -9,8 +9,9 @@ from pathlib import Path
 
 from worker.children import fork_from_here
 
-# Queue messages a process takes ahead of each queue: they are batches, so with more one process
-# would hoard them while another stands idle.
+# Queue messages of each queue that a process has in hand, those it works on included. They are
+# batches: with more one process would hoard them while another stands idle, with one it would wait
+# for the next with nothing to send. (dramatiq's own default is twice the threads.)
 _PREFETCH = "2"
 # How long an idle worker sleeps at most between two looks at its queue (milliseconds). By default a
 # second, which a reminder meets twice: before its check and before its send.
@@ -21,6 +22,16 @@ _COUNTS = "PROMETHEUS_MULTIPROC_DIR"
 _PREFIX = "vigencia-metrics-"
 
 
+def tune() -> None:
+    """Give dramatiq its settings, which it reads when it is imported; so this comes first.
+
+    What the environment says already stays.
+    """
+    os.environ.setdefault("dramatiq_queue_prefetch", _PREFETCH)
+    os.environ.setdefault("dramatiq_worker_timeout", _IDLE)
+    os.environ.setdefault("dramatiq_restart_delay", _RESTART_DELAY)
+
+
 def serve(
     processes: int,
     threads: int,
@@ -29,16 +40,16 @@ def serve(
     *,
     metrics: bool = False,
 ) -> int:
-    """Run worker processes until a signal stops them; returns the exit code.
+    """Run worker processes until a signal stops them; returns the exit code. ``tune`` came before.
 
     SIGTERM lets them finish for ``shutdown_seconds``. With ``metrics`` one more process serves
     what all of them count.
     """
-    os.environ.setdefault("dramatiq_queue_prefetch", _PREFETCH)
-    os.environ.setdefault("dramatiq_worker_timeout", _IDLE)
-    os.environ.setdefault("dramatiq_restart_delay", _RESTART_DELAY)
     from dramatiq.cli import main, make_argument_parser
+    from dramatiq.worker import QUEUE_PREFETCH
 
+    if QUEUE_PREFETCH == 0:
+        raise RuntimeError("dramatiq was imported before tune()")
     fork_from_here()
 
     arguments = [

@@ -144,6 +144,9 @@ class Hands:
     def fetch(self, ids: Sequence[int]) -> None:
         asyncio.run(self._play.fetching.run(ids, self._play.now))
 
+    def is_full(self, channel: Channel | None) -> bool:
+        return False
+
 
 class Play(RuleBasedStateMachine):
     """One book, three cards, and everything that may happen to them."""

@@ -240,6 +240,9 @@ class Counting:
 
     reconcile = fetch = check_cards
 
+    def is_full(self, channel: Channel | None) -> bool:
+        return False
+
 
 @pytest.mark.parametrize(("rate", "count"), [(4, 3), (0, 0)])
 def test_the_scheduler_wakes_who_has_a_turn_between_two_ticks(

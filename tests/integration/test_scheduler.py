@@ -45,6 +45,9 @@ class Told:
     def fetch(self, ids: Sequence[int]) -> None:
         self.fetched.append(list(ids))
 
+    def is_full(self, channel: Channel | None) -> bool:
+        return False
+
 
 @pytest.fixture
 def app(world: World) -> App:

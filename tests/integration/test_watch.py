@@ -231,6 +231,9 @@ class Nobody:
 
     def fetch(self, ids: Sequence[int]) -> None: ...
 
+    def is_full(self, channel: Channel | None) -> bool:
+        return False
+
 
 # The heartbeat
 

@@ -86,9 +86,11 @@ def worker(
     Needs REDIS_URL. On SIGTERM they finish what is in hand; what they cannot finish is found and
     settled by the others.
     """
+    from worker.worker_processes import serve, tune
+
+    tune()
     from worker.app import build_ready, require_sandbox
     from worker.broker import require_queue
-    from worker.worker_processes import serve
 
     app = build_ready()
     require_queue(app.settings.redis_url)

@@ -1,4 +1,5 @@
-"""After the call: faults of our own configuration open breakers, answers to probes close them."""
+"""After the call: faults of our own configuration, and providers that are down, open breakers;
+answers to probes close them."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -8,7 +9,7 @@ from datetime import datetime, timedelta
 import structlog
 from sqlalchemy import Connection, Engine
 
-from worker.core.breaker import PREFIX, BreakerPolicy, rest
+from worker.core.breaker import PREFIX, BreakerPolicy, is_down, rest
 from worker.core.hours import Hours
 from worker.core.outcomes import Outcome, OutcomeKind
 from worker.delivery.limits import country_of
@@ -26,6 +27,7 @@ log = structlog.get_logger(__name__)
 _RELEASED = 5_000
 # What the provider answers only to those it lets in. A timeout or a 429 shows nothing.
 _ANSWERS = (OutcomeKind.ACCEPTED, OutcomeKind.RECIPIENT_DEAD, OutcomeKind.MESSAGE_DEAD)
+_FAULTS = (OutcomeKind.CONFIG_FAULT, OutcomeKind.DOWN)
 _AT_ONCE = timedelta(seconds=1)
 
 
@@ -35,11 +37,11 @@ class Tripped:
 
     _codes: dict[str, str] = field(default_factory=dict)
 
-    def note(self, one: Ready, outcome: Outcome) -> None:
-        """Remember a fault."""
-        if outcome.kind is OutcomeKind.CONFIG_FAULT and one.lane:
-            key = one.lane.key(outcome.code, country_of(one.out.to) or "*")
-            self._codes.setdefault(key, outcome.code)
+    def note(self, one: Ready, outcome: Outcome, *, down: bool = False) -> None:
+        """Remember a fault, or that the provider is down."""
+        if one.lane and (down or outcome.kind is OutcomeKind.CONFIG_FAULT):
+            code = one.lane.down if down else outcome.code
+            self._codes.setdefault(one.lane.key(code, country_of(one.out.to) or "*"), code)
 
     def answer(self, one: Ready) -> Outcome | None:
         """The end of an attempt that the same fault would meet, without a call."""
@@ -47,7 +49,8 @@ class Tripped:
             return None
         for key in one.lane.keys(country_of(one.out.to)):
             if code := self._codes.get(key):
-                return Outcome(OutcomeKind.CONFIG_FAULT, PREFIX + code)
+                kind = OutcomeKind.DOWN if is_down(code) else OutcomeKind.CONFIG_FAULT
+                return Outcome(kind, PREFIX + code)
         return None
 
 
@@ -65,7 +68,7 @@ def settle(
     conn: Connection, ended: Sequence[Ended], policy: BreakerPolicy, hours: Hours
 ) -> Settled:
     """Open, keep open and close breakers by how these attempts ended. Nearly always: nothing."""
-    faults = [e for e in ended if e.outcome.kind is OutcomeKind.CONFIG_FAULT and e.ready.lane]
+    faults = [e for e in ended if e.ready.lane and (e.down or e.outcome.kind in _FAULTS)]
     probes = [e for e in ended if e.ready.probe]
     if not faults and not probes:
         return Settled()
@@ -75,16 +78,19 @@ def settle(
     groups: dict[str, list[Ended]] = defaultdict(list)
     for one in faults:
         if one.ready.lane:
-            code = one.outcome.code.removeprefix(PREFIX)
             country = country_of(one.ready.out.to) or "*"
-            groups[one.ready.lane.key(code, country)].append(one)
+            groups[one.ready.lane.key(_code(one), country)].append(one)
     for key in sorted(groups):
         _trip(conn, key, groups[key], policy, hours, found)
     answers = (*_ANSWERS, OutcomeKind.CONFIG_FAULT)  # another fault: then the first one is gone
     answered = [e.ready.parcel.id for e in probes if e.outcome.kind in answers]
     found.closed.extend(breaker_store.close(conn, answered))
-    silent = [e.ready.parcel.id for e in probes if e.outcome.kind not in answers]
-    breaker_store.unanswered(conn, silent, ended[0].at + policy.probe)
+    again = ended[0].at + policy.probe
+    taken = {e.ready.parcel.id for e in probes if e.outcome.kind is OutcomeKind.ACCEPTED}
+    for breaker in breaker_store.wait_for_reports(conn, sorted(taken), again):
+        breaker_store.release(conn, breaker, again, 1)  # somebody must look again then
+    silent = [e.ready.parcel.id for e in probes if e.ready.parcel.id not in taken]
+    breaker_store.unanswered(conn, silent, again)
     for breaker in found.closed:
         log.info("breaker_closed", key=breaker.key, code=breaker.code)
     return found
@@ -98,10 +104,16 @@ def _trip(
     hours: Hours,
     found: Settled,
 ) -> None:
-    at, code = ended[0].at, ended[0].outcome.code.removeprefix(PREFIX)
+    at, code = ended[0].at, _code(ended[0])
     ids = [one.ready.parcel.id for one in ended]
+    policy = policy.of(code)
     probe_at, news = breaker_store.trip(conn, key, code, ids, at, policy)
-    urgent = sorted(ended, key=lambda one: one.ready.parcel.useful_until)
+    if news and is_down(code):
+        log.error("alarm", cause="provider_down", code=code, probe_at=probe_at.isoformat())
+    held = (one for one in ended if one.outcome.kind in _FAULTS)
+    urgent = sorted(held, key=lambda one: one.ready.parcel.useful_until)
+    if not urgent:  # these are unknown now: of those that wait one must look again
+        breaker_store.release(conn, Breaker(key, code, at, probe_at, 1), probe_at, 1)
     looks = [probe_at]
     for one in urgent:
         parcel = one.ready.parcel
@@ -114,6 +126,13 @@ def _trip(
         found.until[parcel.id] = again or one.at + _AT_ONCE
         looks = [at + policy.longest, probe_at] if again else looks
     found.told.update(ids[1:] if news else ids)
+
+
+def _code(one: Ended) -> str:
+    """Which fault: that of a provider that is down is the same for every end it comes with."""
+    if one.ready.lane and (one.down or one.outcome.kind is OutcomeKind.DOWN):
+        return one.ready.lane.down
+    return one.outcome.code.removeprefix(PREFIX)
 
 
 def release(engine: Engine, closed: Sequence[Breaker], now: datetime) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -12,6 +12,7 @@ import structlog
 from sqlalchemy import Engine
 
 from worker import metrics
+from worker.core.breaker import PREFIX
 from worker.core.cards import Channel
 from worker.core.outcomes import Outcome, OutcomeKind
 from worker.core.retry import RetryPolicy
@@ -20,6 +21,7 @@ from worker.delivery.breaking import Tripped, refused, release, settle
 from worker.delivery.prepare import Preparation, Ready
 from worker.delivery.record import LATE, Ended, record
 from worker.delivery.recorder import Recorder
+from worker.delivery.slots import Slots
 from worker.providers.base import Provider, SmsOut
 from worker.providers.choice import named
 from worker.store import usage
@@ -30,9 +32,9 @@ log = structlog.get_logger(__name__)
 
 _SILENT = (OutcomeKind.NOT_SENT, OutcomeKind.AMBIGUOUS)
 
-# Messages claimed and rendered at a time: enough to be cheap. Those behind them stay free for other
-# workers, and what is known when a worker dies, until the calls come to them.
-_PART = 125
+# Messages claimed and rendered at a time, at most: enough to be cheap. Those behind them stay free
+# for other workers, and unhurt if this one dies, until the calls come to them.
+_PART = 150
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,20 +48,18 @@ class _Call:
 
 @dataclass(slots=True)
 class Delivery:
-    """Sends messages; one per process, so that ``in_flight`` bounds its calls on each channel: one
-    whose provider is slow keeps no place from the other."""
+    """Sends messages; one per process, so that ``in_flight`` bounds all its calls."""
 
     engine: Engine
     preparation: Preparation
     providers: Mapping[Channel, Provider[Any]]
     retry: RetryPolicy
     in_flight: int
-    _slots: dict[Channel, asyncio.Semaphore] = field(init=False)
+    _slots: Slots = field(init=False)
     _recorder: Recorder = field(init=False)
 
     def __post_init__(self) -> None:
-        sms, email = asyncio.Semaphore(self.in_flight), asyncio.Semaphore(self.in_flight)
-        self._slots = {Channel.SMS: sms, Channel.EMAIL: email, Channel.GUARDIAN: email}
+        self._slots = Slots(self.in_flight)
         self._recorder = Recorder(self._write, self.preparation.lease)
 
     async def run(self, channel: Channel, ids: Sequence[int], now: datetime) -> Counter[str]:
@@ -72,7 +72,7 @@ class Delivery:
         tripped = Tripped()
         sends: list[asyncio.Task[str]] = []
         try:
-            for part in batched(ids, _PART):
+            for part in _parts(ids):
                 calls = await self._prepare(channel, part, clock() if sends else now)
                 sends += [asyncio.create_task(self._send(one, clock, tripped)) for one in calls]
                 if calls:  # slots are given in order: with the last one all have begun
@@ -90,29 +90,35 @@ class Delivery:
 
     async def _send(self, call: _Call, clock: Callable[[], datetime], tripped: Tripped) -> str:
         one = call.ready
-        slots, down = self._slots[one.parcel.channel], False
+        channel, down = one.parcel.channel, False
         # The other half of the lease is for the call itself, and for writing how it ended.
         left = call.until - self.preparation.lease / 2 - clock()
-        acquired = await _acquired(slots, left.total_seconds())
+        acquired = await self._slots.take(channel, left.total_seconds())
         call.begun.set()
         if not acquired:
             return await self._recorder.record(Ended(one, LATE, clock()))
         try:
-            outcome = tripped.answer(one)
+            outcome = tripped.answer(one) or self._known_down(one, clock())
             if outcome is None:
                 outcome = await self._call(one, clock)
-                down = self._is_down(one, outcome)
+                down = self._is_down(one, outcome, clock())
                 tripped.note(one, outcome, down=down)
-                if down and outcome.kind is OutcomeKind.NOT_SENT:
-                    outcome = Outcome(OutcomeKind.DOWN, outcome.code)
+                if down and one.lane and outcome.kind is OutcomeKind.NOT_SENT:
+                    outcome = Outcome(OutcomeKind.DOWN, one.lane.down)
         finally:
-            slots.release()
+            self._slots.give(channel)
         return await self._recorder.record(Ended(one, outcome, clock(), down))
 
-    def _is_down(self, one: Ready, outcome: Outcome) -> bool:
+    def _known_down(self, one: Ready, now: datetime) -> Outcome | None:
+        if one.lane is None or one.probe:
+            return None
+        known = self.preparation.erring.knows_down(one.lane.provider, now)
+        return Outcome(OutcomeKind.DOWN, PREFIX + one.lane.down) if known else None
+
+    def _is_down(self, one: Ready, outcome: Outcome, at: datetime) -> bool:
         if one.lane is None:
             return False
-        down = self.preparation.erring.down(one.lane.provider, outcome)
+        down = self.preparation.erring.down(one.lane.provider, outcome, at)
         return down or (one.tries_down and outcome.kind in _SILENT)
 
     async def _call(self, one: Ready, clock: Callable[[], datetime]) -> Outcome:
@@ -152,11 +158,7 @@ class Delivery:
         return [following.state.value for following in nexts]
 
 
-async def _acquired(slots: asyncio.Semaphore, seconds: float) -> bool:
-    """Wait for a place, but not for longer than ``seconds``; whether there was one."""
-    try:
-        async with asyncio.timeout(seconds):
-            await slots.acquire()
-    except TimeoutError:
-        return False
-    return True
+def _parts(ids: Sequence[int]) -> Iterator[list[int]]:
+    """``ids`` in parts of equal size: a small rest would cost as much as a whole one."""
+    count = max(1, -(-len(ids) // _PART))
+    return batched(ids, max(1, -(-len(ids) // count)))

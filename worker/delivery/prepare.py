@@ -9,7 +9,7 @@ import structlog
 from sqlalchemy import Connection, Engine
 
 from worker.content.render import Content
-from worker.core.breaker import Lane
+from worker.core.breaker import Lane, is_down
 from worker.core.cards import Channel
 from worker.core.pace import PACE, Budget, last_chance
 from worker.core.recheck import Item
@@ -38,7 +38,8 @@ log = structlog.get_logger(__name__)
 @dataclass(frozen=True, slots=True)
 class Ready:
     """A message whose attempt is committed: nothing may stand between it and the call. ``probe``:
-    it shows whether a breaker may close; ``spare``: another provider could carry it."""
+    it shows whether a breaker may close (``tries_down``: that of a provider that is down);
+    ``spare``: another provider could carry it."""
 
     parcel: Parcel
     items: tuple[Item, ...]
@@ -47,6 +48,7 @@ class Ready:
     use: Use | None = None
     probe: bool = False
     spare: bool = False
+    tries_down: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +148,8 @@ class _Batch:
         self._budget.spend(max(1, segments))
         self._kept.append(kept)
         use = self._capping.uses[-1]
-        return Ready(parcel, one.items, out, one.lane, use, bool(one.tries), one.spare)
+        down = any(is_down(breaker.code) for breaker in one.tries)
+        return Ready(parcel, one.items, out, one.lane, use, bool(one.tries), one.spare, down)
 
     def _place(self, one: Wanted) -> datetime:
         """When a message that finds the bucket empty comes back."""

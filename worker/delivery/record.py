@@ -26,14 +26,18 @@ from worker.store.messages import Parcel
 
 log = structlog.get_logger(__name__)
 
+# Its batch was too slow for its lease: it goes back as it came.
+LATE = Outcome(OutcomeKind.NOT_SENT, "lease_over_before_the_call")
+
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """An attempt that is over, and how."""
+    """An attempt that is over, and how; ``down``: it shows that its provider answers nobody."""
 
     ready: Ready
     outcome: Outcome
     at: datetime
+    down: bool = False
 
 
 def record(
@@ -86,7 +90,7 @@ def record(
         if following.state is MessageState.FAILED:
             _failed(conn, one, following)
     message_store.set_states(conn, waiting)
-    spoiled = [one.ready.parcel.id for one in ended if one.outcome.kind is OutcomeKind.CONFIG_FAULT]
+    spoiled = [one.ready.parcel.id for one in ended if _is_held(one) or one.outcome == LATE]
     message_store.not_counted(conn, ours.intersection(spoiled))
     return nexts
 
@@ -146,12 +150,18 @@ def _next(one: Ended, policy: RetryPolicy, held: Mapping[int, datetime]) -> Next
     following = after_attempt(
         one.outcome, parcel.attempts + 1, one.at, parcel.useful_until, policy, jitter
     )
-    if one.outcome.kind is not OutcomeKind.CONFIG_FAULT:
+    if one.outcome == LATE:
+        return Next(MessageState.RETRYABLE, one.at + policy.quick, LATE.code)
+    if not _is_held(one):
         return following
     reason = PREFIX + one.outcome.code.removeprefix(PREFIX)
     if until := held.get(parcel.id):
         return Next(MessageState.HELD, until, reason)
     return replace(following, reason=reason)
+
+
+def _is_held(one: Ended) -> bool:
+    return one.outcome.kind in (OutcomeKind.CONFIG_FAULT, OutcomeKind.DOWN)
 
 
 def _failed(conn: Connection, one: Ended, following: Next) -> None:

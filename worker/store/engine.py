@@ -8,11 +8,14 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from worker.errors import ConfigError, UnreachableError
 
 _READ = {"vigencia_read": True}
+# What PostgreSQL says for the server, a role, or a database; the slots are those of superusers.
+_NO_CONNECTION_LEFT = ("too many clients", "connection slots are reserved", "too many connections")
 
 
 def open_engine(url: str, *, pool_size: int = 8) -> Engine:
@@ -42,7 +45,8 @@ def open_engine(url: str, *, pool_size: int = 8) -> Engine:
         pool_size=pool_size,
         pool_pre_ping=True,
         hide_parameters=True,  # parameters are numbers and addresses: never in an error text
-        connect_args={"connect_timeout": 5},
+        # The name is what pg_stat_activity shows, unless the address has one.
+        connect_args={"connect_timeout": 5, "fallback_application_name": "vigencia"},
     )
 
 
@@ -104,6 +108,11 @@ def _translated(engine: Engine) -> Iterator[None]:
         raise UnreachableError(
             f"The database {where} does not answer: {_first_line(error)}", _advice(error)
         ) from error
+    except PoolTimeout as error:
+        raise UnreachableError(
+            "The database has kept all connections of this process busy for too long.",
+            "Is something in it slow or locked (pg_stat_activity)? Try again; nothing was lost.",
+        ) from error
     except DBAPIError as error:
         if type(error.orig).__name__ == "UndefinedTable":
             raise not_migrated() from error
@@ -120,6 +129,12 @@ def not_migrated() -> ConfigError:
 def _advice(error: DBAPIError) -> str:
     """What to do about the commonest reasons."""
     reason = str(error.orig)
+    if any(words in reason for words in _NO_CONNECTION_LEFT):
+        return (
+            "All connections of the PostgreSQL server are taken: raise max_connections, or stop "
+            "what holds them (pg_stat_activity). This goes on by itself once some are free; "
+            "nothing was lost."
+        )
     if "is full" in reason or "No space left" in reason:
         return "Make room on the database's disk, then try again; nothing was lost."
     if "is locked" in reason or "deadlock" in reason:

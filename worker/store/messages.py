@@ -1,12 +1,12 @@
 """Messages: the unit of sending, claimed by compare-and-set with a lease."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, func, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, delete, func, or_, select, update
 
 from worker.core.cards import Channel, Holder
 from worker.core.pace import PACE
@@ -86,16 +86,24 @@ def create(
     return insert_many(conn, messages, rows)
 
 
-def wake(conn: Connection, now: datetime, limit: int, hint: timedelta, park: timedelta) -> Woken:
-    """Take up to ``limit`` messages that need a look, and set when to look next.
+def wake(
+    conn: Connection,
+    now: datetime,
+    limit: int,
+    hint: timedelta,
+    park: timedelta,
+    full: Collection[Channel] = (),
+) -> Woken:
+    """Take up to ``limit`` messages that need a look, the most urgent first, and set when to look
+    next. What is to be sent over the channels ``full`` stays as it is.
 
     A message still ``sending`` after its lease lost its worker: whether the provider took it is
     unknown, so it is parked for ``park`` like any ambiguous attempt.
     """
     rows = conn.execute(
         select(messages.c.id, messages.c.channel, messages.c.state)
-        .where(messages.c.wake_at <= now)
-        .order_by(messages.c.wake_at)
+        .where(messages.c.wake_at <= now, *_without(full))
+        .order_by(messages.c.useful_until, messages.c.id)
         .limit(limit)
         .with_for_update(skip_locked=True)
     ).all()
@@ -119,6 +127,10 @@ def wake(conn: Connection, now: datetime, limit: int, hint: timedelta, park: tim
             )
         )
     return Woken(send, unknown, expired, fetch)
+
+
+def _without(full: Collection[Channel]) -> list[ColumnElement[bool]]:
+    return [or_(messages.c.channel.not_in(full), messages.c.state.not_in(WAITING))] if full else []
 
 
 def _wake_at(conn: Connection, ids: list[int], at: datetime) -> None:
@@ -339,6 +351,26 @@ def not_counted(conn: Connection, ids: Iterable[int]) -> None:
             .where(messages.c.id.in_(wanted), messages.c.attempts > 0)
             .values(attempts=messages.c.attempts - 1)
         )
+
+
+def waiting_digests(conn: Connection, guardian: int) -> list[Parcel]:
+    """The messages to a guardian that wait and were never tried, locked."""
+    rows = conn.execute(
+        select(messages.c.id)
+        .where(
+            messages.c.holder_id == guardian,
+            messages.c.channel == Channel.GUARDIAN,
+            messages.c.state == MessageState.PENDING,
+            messages.c.attempts == 0,
+        )
+        .with_for_update(skip_locked=True)
+    )
+    return load(conn, list(rows.scalars()))
+
+
+def extend(conn: Connection, message_id: int, until: datetime) -> None:
+    """The message is useful until ``until``."""
+    conn.execute(update(messages).where(messages.c.id == message_id).values(useful_until=until))
 
 
 def paced_before(conn: Connection, at: datetime) -> bool:

@@ -27,8 +27,8 @@ _COMMANDS: Mapping[str, list[list[str]]] = {
         for n in (1, 2)
     ],
 }  # fmt: skip
-# What each waits for before it is measured: imports, templates, connections.
-_WARM_UP_SECONDS = 6.0
+# Until the worker processes have started; then they are warmed up by sending.
+_START_SECONDS = 3.0
 
 
 class Baseline:
@@ -68,7 +68,7 @@ def baseline(name: str, engine: Engine, database: str, queue: str, stub: str) ->
             child = spawn([sys.executable, *command], env=env, stdout=subprocess.DEVNULL)
             stack.callback(_stop, child)
             children.append(child)
-        time.sleep(_WARM_UP_SECONDS)
+        time.sleep(_START_SECONDS)
         yield Baseline(name, engine, children)
 
 

@@ -1,0 +1,1 @@
+"""What ten million cards cost: filling, ticks, checks, policies, imports, plans."""

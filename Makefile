@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+SEED ?= 1
 UV := $(shell command -v uv 2>/dev/null)
 
 .DEFAULT_GOAL := help
@@ -29,7 +30,7 @@ demo: $(STAMP) ## Watch 45 days of reminders for a sample card book go out to th
 	@$(BIN)/vigencia demo
 
 test: $(STAMP) ## Run the tests on real Valkey, SQLite and PostgreSQL
-	$(BIN)/python -m pytest -n 4
+	$(BIN)/python -m pytest -n 4 --maxschedchunk 4
 
 lint: $(STAMP) ## Check style, types, the compose file and the Dockerfile
 	$(BIN)/ruff format --check .
@@ -39,8 +40,8 @@ lint: $(STAMP) ## Check style, types, the compose file and the Dockerfile
 	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
 	$(BIN)/hadolint Dockerfile
 
-storm: $(STAMP) ## Prove the promise: kill, cut and refuse everything for 3 minutes on each database
-	$(BIN)/vigencia storm
+storm: $(STAMP) ## Prove the promise: kill, cut and refuse everything for 3 minutes on each database (SEED=1)
+	$(BIN)/vigencia storm --seed $(SEED)
 
 bench: $(VENV)/.bench ## Measure beside other designs; takes some minutes
 	$(BIN)/vigencia bench

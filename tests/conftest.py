@@ -7,6 +7,7 @@ import sys
 import tempfile
 import warnings
 from collections.abc import Iterator
+from itertools import chain, groupby
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -29,6 +30,29 @@ def pytest_configure() -> None:
         if name.startswith(_OURS):
             del os.environ[name]
     sys.addaudithook(_no_network)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests of the whole program wait more than they compute: the longest of them first, the others
+    among the modules of the integration tests, and what is quick last, so that the processors are
+    busy to the end. Modules stay whole, for the sake of their fixtures."""
+    long: list[pytest.Item] = []
+    waiting: list[pytest.Item] = []
+    computing: list[pytest.Item] = []
+    quick: list[pytest.Item] = []
+    for item in items:
+        kind = item.path.parent.name
+        if kind == "acceptance":
+            (long if item.get_closest_marker("timeout") else waiting).append(item)
+        else:
+            (computing if kind == "integration" else quick).append(item)
+    modules = [[*found] for _, found in groupby(computing, lambda item: item.path)]
+    share = -(-len(waiting) // max(len(modules), 1))
+    for number, module in enumerate(modules):
+        module[:0] = waiting[number * share : (number + 1) * share]
+    left = waiting[len(modules) * share :]
+    items[:] = [*long, *chain.from_iterable(modules), *left, *quick]
 
 
 def _no_network(event: str, args: tuple[Any, ...]) -> None:
@@ -139,4 +163,11 @@ def sandbox_clock(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def sandbox_process(sandbox_clock: Path) -> Iterator[SandboxProcess]:
     """The sandbox of this test process; it stands at the time of ``sandbox_clock``."""
     with SandboxProcess(clock_file=sandbox_clock) as process:
+        yield process
+
+
+@pytest.fixture(scope="session")
+def sandbox_in_real_time() -> Iterator[SandboxProcess]:
+    """Another one, whose time is that of the machine."""
+    with SandboxProcess() as process:
         yield process

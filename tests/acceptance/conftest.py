@@ -1,11 +1,11 @@
 """Fixtures of the whole program."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.acceptance.program import Program
+from tests.integration.sandbox_helpers import reset
 from worker.sandbox.process import SandboxProcess
 
 
@@ -16,7 +16,7 @@ def vigencia(tmp_path: Path) -> Program:
 
 
 @pytest.fixture
-def sandbox() -> Iterator[SandboxProcess]:
-    """A sandbox of the test's own."""
-    with SandboxProcess() as process:
-        yield process
+def sandbox(sandbox_in_real_time: SandboxProcess) -> SandboxProcess:
+    """A sandbox that was told nothing yet."""
+    reset(sandbox_in_real_time.url)
+    return sandbox_in_real_time

@@ -1,14 +1,19 @@
 """Runs the program as a user does: a process of its own, with nothing but what is given."""
 
+import atexit
+import functools
 import json
 import os
 import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
+
+from tests.acceptance.warm import Wanted, Warm
 
 ROOT = Path(__file__).parents[2]
 _OURS = ("TWILIO_", "SENDGRID_", "SMTP_", "VIGENCIA_", "DATABASE_URL", "REDIS_URL")
@@ -43,10 +48,21 @@ class Program:
 
     def run(self, *arguments: str | Path, **env: str) -> Ran:
         """Run ``vigencia ARGUMENTS`` to its end, which comes within ``patience`` seconds."""
+        surroundings = self.environment(**env)
+        if sys.platform != "linux" or _of_interpreter(surroundings) != _of_interpreter(os.environ):
+            return self._run_cold(arguments, surroundings)
+        wanted = Wanted("worker.cli", [*map(str, arguments)], str(self.directory), surroundings)
+        with Path(os.devnull).open() as nothing, _written() as out, _written() as err:
+            code = _warm().run(wanted, nothing, out, err, self.patience)
+            out.seek(0)
+            err.seek(0)
+            return Ran(code, out.read(), err.read())
+
+    def _run_cold(self, arguments: tuple[str | Path, ...], env: Mapping[str, str]) -> Ran:
         done = subprocess.run(
             self.command(*arguments),
             cwd=self.directory,
-            env=self.environment(**env),
+            env=env,
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -77,6 +93,23 @@ class Program:
         plain = {k: v for k, v in os.environ.items() if not k.startswith(_OURS)}
         ports = ("WEB__PORT", "METRICS__WORKER_PORT", "METRICS__SCHEDULER_PORT")
         return {**plain, **{f"VIGENCIA_{port}": "0" for port in ports}, **self.env, **env}
+
+
+@functools.cache
+def _warm() -> Warm:
+    """One for this test process."""
+    warm = Warm()
+    atexit.register(warm.close)
+    return warm
+
+
+def _written() -> IO[str]:
+    return tempfile.TemporaryFile("w+", encoding="utf-8")
+
+
+def _of_interpreter(env: Mapping[str, str]) -> dict[str, str]:
+    """What Python itself reads as it starts."""
+    return {k: v for k, v in env.items() if k.startswith(("PYTHON", "LC_", "LANG"))}
 
 
 def free_port() -> int:

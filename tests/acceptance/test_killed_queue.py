@@ -52,7 +52,7 @@ def _kill_queue_at_day(stage: Path, day: int, demo: subprocess.Popen[bytes]) -> 
             shutil.rmtree(stage / "queue" / "appendonlydir", ignore_errors=True)
             os.kill(pid, signal.SIGKILL)
             return pid
-        time.sleep(0.002)
+        time.sleep(0.01)
     raise AssertionError(f"the demo did not reach day {day}")
 
 

@@ -8,8 +8,11 @@ import time
 from pathlib import Path
 
 import pytest
+from redis import Redis
 
 from tests.acceptance.program import Program
+from tests.integration.helpers import until
+from worker.broker import NAMESPACE
 from worker.embedded import EmbeddedServer
 from worker.sandbox.process import SandboxProcess
 
@@ -44,9 +47,7 @@ def test_workers_that_are_told_to_end_twice_end(
         command = vigencia.command("worker", "--processes", "2")
         worker = subprocess.Popen(command, cwd=vigencia.directory, env=vigencia.environment(**env))
         try:
-            while len(_descendants(worker.pid)) < 2:
-                time.sleep(0.05)
-            time.sleep(4)  # both processes are at work
+            assert until(lambda: _at_work(server.url) == 2, 45)
             for _ in range(3):
                 worker.send_signal(signal.SIGTERM)
                 time.sleep(0.2)
@@ -68,8 +69,7 @@ def test_workers_whose_first_process_is_killed_end(
         worker = subprocess.Popen(command, cwd=vigencia.directory, env=vigencia.environment(**env))
         while len(family := _descendants(worker.pid)) < 2:
             time.sleep(0.005)
-        if at_work:
-            time.sleep(4)
+        assert not at_work or until(lambda: _at_work(server.url) == 2, 45)
         worker.kill()
         worker.wait()
         give_up = time.monotonic() + 45
@@ -78,6 +78,12 @@ def test_workers_whose_first_process_is_killed_end(
         for pid in left:
             os.kill(pid, signal.SIGKILL)
         assert not left
+
+
+def _at_work(queue: str) -> int:
+    """How many processes of workers have asked the queue for work."""
+    with Redis.from_url(queue) as client:
+        return int(client.zcard(f"{NAMESPACE}:__heartbeats__"))
 
 
 def _family(pid: int, stage: Path) -> list[int]:

@@ -7,6 +7,7 @@ import shutil
 import sqlite3
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -304,9 +305,10 @@ def _really_send(program: Program, monkeypatch: pytest.MonkeyPatch, end: datetim
     carriers: dict[Channel, Provider[Any]] = {channel: _Carrier() for channel in Channel}
     now: datetime | None = datetime.fromisoformat(_START)
     while now is not None and now < end:
-        delivery = Delivery(
-            app.engine, app.delivery.preparation, carriers, app.retry, app.delivery.in_flight
-        )
+        # What the simulation tells is when a notice falls due, not when a guardian's digest goes.
+        limits = replace(app.limits, gather=None)
+        preparation = replace(app.delivery.preparation, limits=limits)
+        delivery = Delivery(app.engine, preparation, carriers, app.retry, app.delivery.in_flight)
         app.__dict__["delivery"] = delivery
         asyncio.run(run_once(app, now))
         with reading(app.engine) as conn:
@@ -336,11 +338,15 @@ UPDATE cards SET renewed_at = '2026-06-04 22:30:00.000000', former_plan_end = pl
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("trouble", ["", _TROUBLE], ids=["calm", "trouble"])
+@pytest.mark.parametrize(
+    ("file", "trouble", "texts"),
+    [("cardbook-en.tsv", "", 50), ("cardbook-zh.xlsx", _TROUBLE, 200)],
+    ids=["calm", "trouble"],
+)
 def test_forty_five_days_are_simulated_as_they_are_really_sent(
-    there: Program, monkeypatch: pytest.MonkeyPatch, trouble: str
+    there: Program, monkeypatch: pytest.MonkeyPatch, file: str, trouble: str, texts: int
 ) -> None:
-    _import(there, ROOT / "examples" / "cardbook-zh.xlsx")
+    _import(there, ROOT / "examples" / file)
     with sqlite3.connect(_database(there)) as db:
         db.executescript(trouble)
     told = _simulate(there)
@@ -352,8 +358,8 @@ def test_forty_five_days_are_simulated_as_they_are_really_sent(
         "coalesce(m.sent_at, r.ended_at) FROM reminders r LEFT JOIN messages m "
         "ON m.id = r.message_id WHERE r.state != 'pending'"
     )
-    happened = Counter(
-        (*row[:7], datetime.fromisoformat(row[7]).strftime("%Y-%m-%dT%H:%M:%SZ"))
+    happened = Counter(  # to the minute: on a slow machine sending takes a second
+        (*row[:7], datetime.fromisoformat(row[7]).strftime("%Y-%m-%dT%H:%M:00Z"))
         for row in _rows(there, query)
     )
     assert happened == Counter(_as_happened(told["notices"]))
@@ -362,7 +368,7 @@ def test_forty_five_days_are_simulated_as_they_are_really_sent(
         _rows(there, "SELECT channel, count(*) FROM messages WHERE state='sent' GROUP BY 1")
     )
     assert {k: n for k, v in totals["by_channel"].items() if (n := v["messages"])} == sent
-    assert totals["by_channel"]["sms"]["messages"] > 200
+    assert totals["by_channel"]["sms"]["messages"] > texts
     [(segments,)] = _rows(there, "SELECT sum(segments) FROM messages WHERE state = 'sent'")
     assert totals["segments"] == segments == sum(n["segments"] for n in told["notices"])
     by_day = Counter(

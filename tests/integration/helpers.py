@@ -9,10 +9,11 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine, Row, Table, insert, select, update
+from sqlalchemy import Connection, Engine, Row, Table, insert, select, update
 
 from tests.integration.sandbox_helpers import record
 from worker.app import App
@@ -50,6 +51,7 @@ from worker.store.tables import (
     suppressions,
 )
 
+DATABASES = ("sqlite", "postgresql")
 # A Friday, 10:00 in Lima.
 NOW = datetime(2026, 6, 12, 15, tzinfo=UTC)
 TODAY = date(2026, 6, 12)
@@ -121,7 +123,8 @@ class World:
     limits: Limits = field(default_factory=Limits)
 
     def app(self, now: Clock, **sections: Any) -> App:
-        """The real app on this database and sandbox; ``sections`` of settings."""
+        """The real app on this database and sandbox; ``sections`` of settings. The texts, which
+        take a second to compile, are those of the world."""
         values: dict[str, Any] = {
             "database_url": self.engine.url.render_as_string(hide_password=False),
             "sandbox": {"url": self.sandbox},
@@ -129,7 +132,9 @@ class World:
             **sections,
         }
         settings = Settings(**values)
-        return App(settings, self.rules, choose(settings), self.engine, now)
+        app = App(settings, self.rules, choose(settings), self.engine, now)
+        app.content = self.content
+        return app
 
     def book(self) -> int:
         with writing(self.engine) as conn:
@@ -321,6 +326,13 @@ def causes(logs: Sequence[Mapping[str, Any]]) -> list[str]:
     return [str(entry["cause"]) for entry in logs if entry["event"] == "alarm"]
 
 
+def in_turn(cases: Iterable[Any]) -> list[tuple[Any, ...]]:
+    """Each case with a database of its own in turn, for ``parametrize(("engine", ...), ...,
+    indirect=["engine"])``: for long tables of what is decided above the store."""
+    turns = zip(cycle(DATABASES), cases, strict=False)
+    return [(database, *(case if isinstance(case, tuple) else [case])) for database, case in turns]
+
+
 def flat(lists: Iterable[Iterable[int]]) -> list[int]:
     """One list of them all."""
     return [one for several in lists for one in several]
@@ -360,3 +372,14 @@ def until(condition: Callable[[], object], seconds: float = 10) -> bool:
     while not (met := bool(condition())) and time.monotonic() < give_up:
         time.sleep(0.01)
     return met
+
+
+def explained(conn: Connection, statement: Any) -> str:
+    """How the database goes about it; the tables of a test are too small for PostgreSQL to bother
+    with indexes by itself."""
+    sqlite = conn.dialect.name == "sqlite"
+    if not sqlite:
+        conn.exec_driver_sql("SET LOCAL enable_seqscan = off")
+    text = statement.compile(conn, compile_kwargs={"literal_binds": True})
+    rows = conn.exec_driver_sql(f"EXPLAIN {'QUERY PLAN ' if sqlite else ''}{text}")
+    return "\n".join(str(row) for row in rows)

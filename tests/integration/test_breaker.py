@@ -21,6 +21,7 @@ from tests.integration.helpers import (
     World,
     always,
     causes,
+    in_turn,
 )
 from tests.integration.sandbox_helpers import set_faults
 from worker import health
@@ -81,7 +82,7 @@ def refused(code: str = "twilio:20003") -> Carrier:
     return always(Outcome(FAULT, code, alarm=True))
 
 
-@pytest.mark.parametrize("code", FAULTS)
+@pytest.mark.parametrize(("engine", "code"), in_turn(FAULTS), indirect=["engine"])
 def test_each_fault_of_ours_holds_burns_no_attempt_and_is_over_with_the_next_answer(
     world: World, code: str
 ) -> None:

@@ -48,9 +48,7 @@ def server() -> Iterator[MailServer]:
 def app_of(world: World, server: MailServer, now: datetime = NOW, **changes: Any) -> App:
     smtp = {"smtp_url": f"smtp://127.0.0.1:{server.port}", "smtp_from": "reminders@example.com"}
     patience = {"read_timeout": 0.5 if SILENCE in server.replies.values() else 5.0}
-    app = world.app(lambda: now, **{"delivery": patience, **SANDBOX, **smtp, **changes})
-    app.content = world.content  # compiled once, not for each
-    return app
+    return world.app(lambda: now, **{"delivery": patience, **SANDBOX, **smtp, **changes})
 
 
 def deliver(
@@ -253,7 +251,6 @@ def test_with_a_mail_server_alone_email_is_on_and_text_messages_go_that_way(
         smtp_from="reminders@example.com",
         delivery={"read_timeout": 5.0},
     )
-    app.content = world.content
     assert set(app.delivery.providers) == {MAIL, Channel.GUARDIAN}
     world.card(plan_end=NOW.date())  # plan_end+0d, by SMS alone
     world.check()

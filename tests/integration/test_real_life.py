@@ -173,9 +173,7 @@ def work(world: World, now: datetime) -> None:
     """The scheduler and the workers, until nothing is due."""
     assert world.clock is not None
     set_file_clock(world.clock, now)
-    app = world.app(lambda: now)
-    app.content = world.content
-    asyncio.run(run_once(app, now))
+    asyncio.run(run_once(world.app(lambda: now), now))
 
 
 @pytest.mark.parametrize("event", LifeEvent)

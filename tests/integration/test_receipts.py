@@ -23,6 +23,7 @@ from tests.integration.helpers import (
     World,
     always,
     causes,
+    in_turn,
 )
 from tests.integration.sandbox_helpers import set_faults
 from worker.core.cards import Channel
@@ -105,10 +106,11 @@ def told(world: World, channel: Channel) -> list[tuple[str, str | None]]:
     return [(row.state, row.reason) for row in world.rows(reminders) if row.channel == channel]
 
 
-CODES = sorted(TWILIO_CODES)
+# Class by class, so that each class comes to both databases.
+CODES = sorted(TWILIO_CODES, key=lambda code: (TWILIO_CODES[code].kind, code))
 
 
-@pytest.mark.parametrize("code", CODES)
+@pytest.mark.parametrize(("engine", "code"), in_turn(CODES), indirect=["engine"])
 def test_each_code_of_a_status_callback_has_the_effect_of_its_class(
     world: World, code: int
 ) -> None:
@@ -265,8 +267,18 @@ DISORDER: list[tuple[Channel, list[tuple[str, str | None]], Any]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("outcome", [ACCEPTED, TIMEOUT], ids=["answered", "unknown"])
-@pytest.mark.parametrize(("channel", "said", "end"), DISORDER)
+OUTCOMES = (ACCEPTED, TIMEOUT)
+# Each case comes to both databases, and so does each outcome.
+DISORDERS = [
+    (*case, outcome)
+    for number, case in enumerate(DISORDER)
+    for outcome in (OUTCOMES[::-1] if number % 2 else OUTCOMES)
+]
+
+
+@pytest.mark.parametrize(
+    ("engine", "channel", "said", "end", "outcome"), in_turn(DISORDERS), indirect=["engine"]
+)
 def test_any_order_of_reports_leads_to_one_end(
     world: World, channel: Channel, said: list[tuple[str, str | None]], end: Any, outcome: Outcome
 ) -> None:

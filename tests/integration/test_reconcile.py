@@ -123,14 +123,14 @@ def test_an_unknown_rests_before_the_provider_is_asked(world: World) -> None:
 def test_a_dead_workers_message_is_settled_after_its_lease(world: World) -> None:
     assert world.clock is not None
     set_file_clock(world.clock, NOW)
-    set_faults(world.sandbox, {"channel": "sms", "kind": "timeout_after", "times": 1, "hold_s": 3})
+    set_faults(world.sandbox, {"channel": "sms", "kind": "timeout_after", "times": 1, "hold_s": 15})
     world.card(**ENDS_TODAY)
     world.check()
     url = world.engine.url.render_as_string(hide_password=False)
     command = [sys.executable, "-c", _WORKER, url, world.sandbox, str(world.message(SMS).id)]
     child = subprocess.Popen(command, env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)})
     try:
-        assert until(world.accepted), "the worker never called"
+        assert until(world.accepted, 60), "the worker never called"
         child.send_signal(signal.SIGKILL)
     finally:
         child.kill()

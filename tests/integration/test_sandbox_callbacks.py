@@ -79,17 +79,12 @@ def receiver() -> Iterator[Receiver]:
         thread.join()
 
 
-@pytest.fixture(scope="module")
-def process() -> Iterator[SandboxProcess]:
-    with SandboxProcess() as sandbox:
-        yield sandbox
-
-
 @pytest.fixture
-def url(process: SandboxProcess, receiver: Receiver) -> str:
-    reset(process.url)
-    webhooks(process.url, events_url=f"{receiver.url}/events", **FAST)
-    return process.url
+def url(sandbox_in_real_time: SandboxProcess, receiver: Receiver) -> str:
+    url = sandbox_in_real_time.url
+    reset(url)
+    webhooks(url, events_url=f"{receiver.url}/events", **FAST)
+    return url
 
 
 def webhooks(url: str, **settings: object) -> Any:

@@ -3,7 +3,7 @@
 import http.client
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 from urllib.error import URLError
@@ -34,16 +34,10 @@ from worker.sandbox.credentials import SENDER
 from worker.sandbox.process import SandboxProcess
 
 
-@pytest.fixture(scope="module")
-def process() -> Iterator[SandboxProcess]:
-    with SandboxProcess() as sandbox:
-        yield sandbox
-
-
 @pytest.fixture
-def url(process: SandboxProcess) -> str:
-    reset(process.url)
-    return process.url
+def url(sandbox_in_real_time: SandboxProcess) -> str:
+    reset(sandbox_in_real_time.url)
+    return sandbox_in_real_time.url
 
 
 def sms(url: str, to: str = SMS["To"], timeout: float = 5) -> Any:

@@ -3,7 +3,6 @@
 import base64
 import json
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -28,16 +27,10 @@ PLAIN = {"type": "text/plain", "value": "Hola"}
 FILE = {"content": base64.b64encode(b"%PDF").decode(), "filename": "a.pdf"}
 
 
-@pytest.fixture(scope="module")
-def process() -> Iterator[SandboxProcess]:
-    with SandboxProcess() as sandbox:
-        yield sandbox
-
-
 @pytest.fixture
-def url(process: SandboxProcess) -> str:
-    reset(process.url)
-    return process.url
+def url(sandbox_in_real_time: SandboxProcess) -> str:
+    reset(sandbox_in_real_time.url)
+    return sandbox_in_real_time.url
 
 
 def to(*emails: str, **more: Any) -> dict[str, Any]:

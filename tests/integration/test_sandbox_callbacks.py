@@ -149,9 +149,10 @@ def test_an_sms_that_fails_later_says_why(
     set_faults(url, {"channel": "sms", "times": 1, **rule})
     sid = send_sms(url, receiver)
     told(url, len(statuses))
-    assert receiver.statuses() == statuses
-    codes = [dict(parse_qsl(body.decode())).get("ErrorCode") for _, _, body in receiver.calls]
-    assert codes == [None] * (len(statuses) - 1) + [str(code)]
+    posts = [dict(parse_qsl(body.decode())) for _, _, body in receiver.calls]
+    # In whatever order: each is a request of its own.
+    expected = dict.fromkeys(statuses) | {statuses[-1]: str(code)}
+    assert {post["MessageStatus"]: post.get("ErrorCode") for post in posts} == expected
     shown = twilio(url).messages(sid).fetch()
     assert (shown.status, shown.error_code) == (statuses[-1], code)
     assert (shown.date_sent is None) == (rule["kind"] == "failed")
@@ -162,7 +163,7 @@ def test_an_sms_that_fails_later_says_why(
     # The rule has struck: the next one arrives.
     send_sms(url, receiver)
     told(url, len(statuses) + 3)
-    assert receiver.statuses()[-1] == "delivered"
+    assert "delivered" in receiver.statuses()
 
 
 def test_without_a_callback_time_alone_moves_a_message(url: str) -> None:

@@ -20,7 +20,10 @@ WAYS: Mapping[tuple[M, M], str] = {
         M.HELD,
         M.SENDING,
     ): "a worker claims it to look again: as the probe, or since the fault is over",
-    (M.SENDING, M.PENDING): "it must wait: for the holder's daytime, the sender's pace, a cap",
+    (
+        M.SENDING,
+        M.PENDING,
+    ): "it must wait: for the holder's daytime, the sender's pace, a cap, the guardian's digest",
     (M.SENDING, M.HELD): "an open breaker, a fault of our configuration, a broken text",
     (M.SENDING, M.RETRYABLE): "certainly not sent, and there is time to try again",
     (M.SENDING, M.UNKNOWN): "no usable answer, or its worker was lost",

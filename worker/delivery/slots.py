@@ -11,7 +11,7 @@ class Slots:
 
     def __init__(self, in_flight: int) -> None:
         self._all = asyncio.Semaphore(in_flight)
-        share = max(1, in_flight - in_flight // 4)
+        share = max(1, in_flight - max(1, in_flight // 4))
         sms, email = asyncio.Semaphore(share), asyncio.Semaphore(share)
         self._own = {Channel.SMS: sms, Channel.EMAIL: email, Channel.GUARDIAN: email}
 

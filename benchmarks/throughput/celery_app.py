@@ -8,7 +8,9 @@ from celery.signals import worker_process_init, worker_ready
 from benchmarks.throughput.naive import remind
 from benchmarks.throughput.texts import parts
 
-app = Celery("bench", broker=os.environ["BENCH_REDIS_URL"])
+# kombu's own names for a Redis behind a socket, and for its database.
+_BROKER = os.environ["BENCH_REDIS_URL"].replace("unix://", "redis+socket://")
+app = Celery("bench", broker=_BROKER.replace("?db=", "?virtual_host="))
 app.conf.update(task_ignore_result=True, worker_prefetch_multiplier=4, task_acks_late=True)
 
 

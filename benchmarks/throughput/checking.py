@@ -30,6 +30,13 @@ class Nobody:
     def reconcile(self, ids: Sequence[int]) -> None:
         """Ignore it."""
 
+    def fetch(self, ids: Sequence[int]) -> None:
+        """Ignore it."""
+
+    def is_full(self, channel: Channel | None) -> bool:
+        """Never."""
+        return False
+
 
 def checks_per_second(app: App, number: int) -> float:
     """Claim, evaluate, write and advance ``number`` cards in batches of 500, in one process."""

@@ -18,8 +18,7 @@ _local = threading.local()
 @cache
 def _sessions() -> sessionmaker[Session]:
     url = os.environ["BENCH_DATABASE_URL"].replace("postgresql://", "postgresql+psycopg://", 1)
-    # PostgreSQL takes 100 connections by default; a call to the provider holds none.
-    return sessionmaker(create_engine(url, pool_size=45, max_overflow=0), expire_on_commit=False)
+    return sessionmaker(create_engine(url, pool_size=64, max_overflow=0), expire_on_commit=False)
 
 
 def _http() -> requests.Session:

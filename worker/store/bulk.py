@@ -7,11 +7,13 @@ the driver more time than the server, and one statement a row costs round trips.
 import json
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from itertools import islice
 from typing import Any, TypeVar
 
 from sqlalchemy import (
     JSON,
+    BindParameter,
     Column,
     ColumnElement,
     Connection,
@@ -19,6 +21,7 @@ from sqlalchemy import (
     String,
     Table,
     TableValuedAlias,
+    Update,
     Uuid,
     bindparam,
     column,
@@ -49,8 +52,7 @@ def insert_many(conn: Connection, table: Table, rows: Iterable[Mapping[str, Any]
     ids: list[int] = []
     for batch in batched(rows):
         if conn.dialect.name == "postgresql":
-            names, source = as_arrays(table, batch)
-            statement = insert(table).from_select(names, source).returning(table.c.id)
+            statement = _insertion(table, tuple(batch[0]), numbered=True)
             # Numbered in the order of the arrays, but not promised to be returned so.
             ids += sorted(conn.execute(statement, array_values(batch)).scalars())
         else:
@@ -69,8 +71,7 @@ def add_many(conn: Connection, table: Table, rows: Iterable[Mapping[str, Any]]) 
     """Insert ``rows``, which have the same keys, and ask nothing back."""
     for batch in batched(rows):
         if conn.dialect.name == "postgresql":
-            names, source = as_arrays(table, batch)
-            conn.execute(insert(table).from_select(names, source), array_values(batch))
+            conn.execute(_insertion(table, tuple(batch[0])), array_values(batch))
         else:
             conn.execute(insert(table), batch)
 
@@ -85,20 +86,57 @@ def update_many(
     """Update rows of ``table`` by ``row_id``, where ``where`` holds; each row's other keys are the
     columns to set, ``same`` those that are the same for all. Returns how many were updated."""
     updated = 0
+    of_all = {f"same_{name}": value for name, value in same.items()}
     for batch in batched(rows):
         alike: dict[tuple[str, ...], list[Mapping[str, Any]]] = defaultdict(list)
         for row in batch:
             alike[tuple(row)].append(row)
         for names, group in alike.items():
             if conn.dialect.name == "postgresql":
-                told = _unnested(table, names)
-                values = {name: told.c[name] for name in names if name != "row_id"} | same
-                statement = update(table).where(table.c.id == told.c.row_id, *where)
-                updated += conn.execute(statement.values(values), array_values(group)).rowcount
+                statement = _update_from_arrays(table, names, tuple(same), where)
+                updated += conn.execute(statement, array_values(group) | of_all).rowcount
             else:
-                by_id = update(table).where(table.c.id == bindparam("row_id"), *where)
-                updated += conn.execute(by_id.values(same) if same else by_id, group).rowcount
+                by_id = _update_by_id(table, names, tuple(same), where)
+                updated += conn.execute(by_id, [{**row, **of_all} for row in group]).rowcount
     return updated
+
+
+# Building a statement takes longer than sending it: each is built once.
+
+
+@cache
+def _insertion(table: Table, names: tuple[str, ...], *, numbered: bool = False) -> Any:
+    statement = insert(table).from_select(list(names), as_arrays(table, names))
+    return statement.returning(table.c.id) if numbered else statement
+
+
+@cache
+def _update_from_arrays(
+    table: Table,
+    names: tuple[str, ...],
+    same: tuple[str, ...],
+    where: tuple[ColumnElement[bool], ...],
+) -> Update:
+    told = _unnested(table, names)
+    values = {name: told.c[name] for name in names if name != "row_id"}
+    by_id = update(table).where(table.c.id == told.c.row_id, *where)
+    return by_id.values(values | _same(table, same))
+
+
+@cache
+def _update_by_id(
+    table: Table,
+    names: tuple[str, ...],
+    same: tuple[str, ...],
+    where: tuple[ColumnElement[bool], ...],
+) -> Update:
+    own = {name: bindparam(name, type_=table.c[name].type) for name in names if name != "row_id"}
+    by_id = update(table).where(table.c.id == bindparam("row_id"), *where)
+    return by_id.values(own | _same(table, same))
+
+
+def _same(table: Table, names: Sequence[str]) -> dict[str, BindParameter[Any]]:
+    return {name: bindparam(f"same_{name}", type_=table.c[name].type) for name in names}
 
 
 def among(
@@ -143,24 +181,29 @@ def stored_rows(
     return names, list(zip(*columns, strict=True))
 
 
-def as_source(
-    conn: Connection, table: Table, rows: Rows
-) -> tuple[list[str], Select[Any], dict[str, Any]]:
-    """The columns of ``rows``, a query that yields the rows in order, and its parameters; of texts
+@cache
+def as_source(dialect: str, table: Table, names: tuple[str, ...]) -> Select[Any]:
+    """A query that yields rows of the columns ``names`` from ``source_values``, in order; of texts
     only such as we make ourselves, for on SQLite they travel as JSON."""
-    if conn.dialect.name == "postgresql":
-        return *as_arrays(table, rows), array_values(rows)
-    names, values = stored_rows(conn, table, rows)
+    if dialect == "postgresql":
+        return as_arrays(table, names)
     each = func.json_each(bindparam("rows", type_=String)).table_valued("key", "value")
     cells = (func.json_extract(each.c.value, f"$[{n}]") for n in range(len(names)))
-    return names, select(*cells).order_by(each.c.key), {"rows": json.dumps(values)}
+    return select(*cells).order_by(each.c.key)
 
 
-def as_arrays(table: Table, rows: Rows) -> tuple[list[str], Select[Any]]:
-    """The columns of ``rows``, and a query that yields the rows from ``array_values``, in order."""
-    names = list(rows[0])
+def source_values(conn: Connection, table: Table, rows: Rows) -> dict[str, Any]:
+    """The parameters of ``as_source``."""
+    if conn.dialect.name == "postgresql":
+        return array_values(rows)
+    return {"rows": json.dumps(stored_rows(conn, table, rows)[1])}
+
+
+@cache
+def as_arrays(table: Table, names: tuple[str, ...]) -> Select[Any]:
+    """A query that yields rows of the columns ``names`` from ``array_values``, in order."""
     told = _unnested(table, names)
-    return names, select(*(told.c[name] for name in names)).order_by(told.c.ordinality)
+    return select(*(told.c[name] for name in names)).order_by(told.c.ordinality)
 
 
 def array_values(rows: Rows) -> dict[str, list[Any]]:

@@ -21,6 +21,7 @@ from sqlalchemy import (
 
 from worker.core.cards import Card, CardState, Holder, Kind, Language
 from worker.store.bulk import add_many, among, as_stored, batched
+from worker.store.plans import by_index
 from worker.store.tables import books, card_events, cards, holders
 from worker.store.types import array_of
 
@@ -55,8 +56,7 @@ def claim_asked(conn: Connection, now: datetime, limit: int, lease: timedelta) -
 def _claim(
     conn: Connection, which: ColumnElement[bool], now: datetime, limit: int, lease: timedelta
 ) -> list[int]:
-    by_index(conn)
-    repeatable(conn)  # a claim that is lost leaves its cards due
+    by_index(conn, repeatable=True)  # a claim that is lost leaves its cards due
     due = (
         select(cards.c.id)
         .where(which)
@@ -74,21 +74,6 @@ def _claim(
         .returning(cards.c.holder_id, cards.c.id)
     )
     return [card for _, card in sorted(map(tuple, claimed.all()))]
-
-
-def by_index(conn: Connection) -> None:
-    """Have this transaction find rows along an index, one by one, whatever statistics say.
-
-    They lag behind a table whose rows change as they fall due. A bitmap or a sort then reads all
-    that was ever due to find a few, and only a walk along an index marks what is dead in it, so
-    that the next one is spared it.
-    """
-    if conn.dialect.name == "postgresql":
-        off = (func.set_config(f"enable_{name}", "off", True) for name in _BY_STATISTICS)
-        conn.execute(select(*off))
-
-
-_BY_STATISTICS = ("bitmapscan", "seqscan", "hashjoin", "mergejoin", "sort")
 
 
 def _owed_since(now: datetime) -> ColumnElement[datetime]:
@@ -148,13 +133,6 @@ def to_watched(row: Row[Any]) -> Watched:
     name, language, time_zone, contact_phone, email = cell[19:24]
     holder = Holder(card.holder_id, name, _LANGUAGES[language], time_zone, contact_phone, email)
     return Watched(card, holder, cell[24])
-
-
-def repeatable(conn: Connection) -> None:
-    """What this transaction writes would be written again if the server lost it, so its commit
-    need not wait for the disk: whatever builds on it commits later, and waits for both."""
-    if conn.dialect.name == "postgresql":
-        conn.execute(select(func.set_config("synchronous_commit", "off", True)))
 
 
 def lock(conn: Connection, ids: Sequence[int]) -> list[Watched]:

@@ -16,7 +16,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from worker.core.cards import CardState
 from worker.store.bulk import among
-from worker.store.cards import AT_ONCE, by_index
+from worker.store.cards import AT_ONCE
+from worker.store.plans import by_index
 from worker.store.tables import books, cards, rechecks
 
 _WATCHED = (CardState.ACTIVE, CardState.SUSPENDED)

@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
+from functools import cache
 from typing import Any
 
 from sqlalchemy import Connection, Row, and_, func, or_, select, update
@@ -14,7 +15,7 @@ from worker.core.cards import Channel
 from worker.core.deadlines import DeadlineKind
 from worker.core.life import LifeNotice
 from worker.core.reminders import REVIVABLE, Known, Planned, ReminderKey, ReminderState
-from worker.store.bulk import among, as_source, listed
+from worker.store.bulk import among, as_source, listed, source_values
 from worker.store.tables import attempts, card_events, messages, reminders
 
 _DEADLINES = frozenset(DeadlineKind)
@@ -112,9 +113,18 @@ def insert_new(conn: Connection, rows: Sequence[Mapping[str, Any]]) -> list[int 
     """
     if not rows:
         return []
-    dialect: Any = postgresql if conn.dialect.name == "postgresql" else sqlite
-    names, source, values = as_source(conn, reminders, rows)
-    statement = dialect.insert(reminders).from_select(names, source)
+    statement = _insertion(conn.dialect.name, tuple(rows[0]))
+    inserted = conn.execute(statement, source_values(conn, reminders, rows)).all()
+    for row in inserted:
+        if row.state != ReminderState.PENDING:
+            metrics.reminder(row.state, row.channel, row.reason)
+    return [row.message_id for row in inserted]
+
+
+@cache
+def _insertion(dialect: str, names: tuple[str, ...]) -> Any:
+    own: Any = postgresql if dialect == "postgresql" else sqlite
+    statement = own.insert(reminders).from_select(list(names), as_source(dialect, reminders, names))
     again = ("due_at", "owed_at", "useful_until", "state", "reason", "message_id", "ended_at")
     statement = statement.on_conflict_do_update(
         index_elements=["card_id", "deadline", "deadline_on", "window", "channel"],
@@ -123,11 +133,7 @@ def insert_new(conn: Connection, rows: Sequence[Mapping[str, Any]]) -> list[int 
         & or_(*(reminders.c.reason == reason for reason in sorted(REVIVABLE))),
     )
     told = (reminders.c.message_id, reminders.c.state, reminders.c.channel, reminders.c.reason)
-    inserted = conn.execute(statement.returning(*told), values).all()
-    for row in inserted:
-        if row.state != ReminderState.PENDING:
-            metrics.reminder(row.state, row.channel, row.reason)
-    return [row.message_id for row in inserted]
+    return statement.returning(*told)
 
 
 def end(

@@ -140,7 +140,14 @@ messages = Table(
         postgresql_where=Column("wake_at").is_not(None),
         sqlite_where=Column("wake_at").is_not(None),
     ),
-    Index("ix_messages_provider_id", "provider_id"),
+    # Not of those that wait: a server that knows little of the table yet would take "has none" for
+    # rare, and read all of them.
+    Index(
+        "ix_messages_provider_id",
+        "provider_id",
+        postgresql_where=Column("provider_id").is_not(None),
+        sqlite_where=Column("provider_id").is_not(None),
+    ),
     # For people who ask what did not arrive: few among many that did.
     Index(
         "ix_messages_state_id",

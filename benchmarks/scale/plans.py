@@ -74,7 +74,7 @@ def _work(engine: Engine) -> dict[str, Callable[[Connection], object]]:
         ),
         "load a batch of cards": lambda c: card_store.lock(c, ids),
         "known reminders": lambda c: ledger.known(c, ids, since),
-        "claim messages": lambda c: message_store.claim(c, Channel.EMAIL, sends, later, _LEASE),
+        "claim messages": lambda c: message_store.claim(c, Channel.EMAIL, sends, later),
         "parked receipts": lambda c: receipt_store.claimable(c, 500),
     }
 

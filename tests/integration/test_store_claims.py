@@ -56,8 +56,13 @@ def claim_cards(engine: Engine, now: datetime, limit: int) -> list[int]:
 
 
 def claim(engine: Engine, ids: Sequence[int], now: datetime = NOW) -> list[Parcel]:
+    """Claim them, and begin to send what was claimed."""
     with writing(engine) as conn:
-        return message_store.claim(conn, SMS, ids, now, LEASE)
+        parcels = message_store.claim(conn, SMS, ids, now)
+        texts = {"subject": None, "body": "text", "segments": 1}
+        rows = [{"row_id": one.id, "attempts": one.attempts + 1, **texts} for one in parcels]
+        message_store.begin(conn, rows, now + LEASE)
+    return parcels
 
 
 def test_many_schedulers_claim_each_due_card_once(world: World) -> None:
@@ -174,7 +179,7 @@ def test_only_a_waiting_message_can_be_claimed(world: World, state: MessageState
 def test_a_claim_is_for_its_own_channel(world: World) -> None:
     ids = make(world, 1)
     with writing(world.engine) as conn:
-        assert message_store.claim(conn, Channel.EMAIL, ids, NOW, LEASE) == []
+        assert message_store.claim(conn, Channel.EMAIL, ids, NOW) == []
 
 
 def test_a_lease_that_ran_out_makes_the_message_unknown_not_waiting(world: World) -> None:
@@ -192,7 +197,7 @@ def test_a_rolled_back_claim_leaves_everything_as_it_was(world: World) -> None:
 
     def broken() -> None:
         with writing(world.engine) as conn:
-            message_store.claim(conn, SMS, ids, NOW, LEASE)
+            assert message_store.claim(conn, SMS, ids, NOW)
             raise RuntimeError
 
     with pytest.raises(RuntimeError):
@@ -205,12 +210,12 @@ def test_who_changes_a_message_with_an_old_count_changes_nothing(world: World) -
     claim(world.engine, [message])
     row = {"message": message, "reason": "x", "state": MessageState.FAILED}
     with writing(world.engine) as conn:
-        for count, at in ((1, None), (7, NOW)):
+        for count, at in ((0, None), (7, NOW)):
             rows = [{**row, "count": count, "next_attempt_at": at}]
             message_store.set_states(conn, rows)
     assert world.message(SMS).state == MessageState.SENDING
     with writing(world.engine) as conn:
-        message_store.set_states(conn, [{**row, "count": 0, "next_attempt_at": None}])
+        message_store.set_states(conn, [{**row, "count": 1, "next_attempt_at": None}])
     changed = world.message(SMS)
     assert (changed.state, changed.reason, changed.wake_at) == (MessageState.FAILED, "x", None)
 

@@ -14,22 +14,27 @@ ENDS: frozenset[M] = frozenset({M.SENT, M.DELIVERED, M.UNDELIVERED, M.FAILED, M.
 
 # What a message goes through.
 WAYS: Mapping[tuple[M, M], str] = {
-    (M.PENDING, M.SENDING): "a worker claims it",
-    (M.RETRYABLE, M.SENDING): "a worker claims it again",
+    (M.PENDING, M.SENDING): "a worker takes it up, and nothing stands against it",
+    (M.PENDING, M.HELD): "an open breaker, or a broken text",
+    (M.PENDING, M.CANCELLED): "nothing in it is still true, or may be told this way",
+    (M.RETRYABLE, M.SENDING): "a worker takes it up again",
+    (
+        M.RETRYABLE,
+        M.PENDING,
+    ): "it must wait: for the holder's daytime, the sender's pace, a cap",
+    (M.RETRYABLE, M.HELD): "an open breaker, or a broken text",
+    (M.RETRYABLE, M.CANCELLED): "nothing in it is still true, or may be told this way",
+    (M.HELD, M.SENDING): "a worker takes it up: as the probe, or since the fault is over",
     (
         M.HELD,
-        M.SENDING,
-    ): "a worker claims it to look again: as the probe, or since the fault is over",
-    (
-        M.SENDING,
         M.PENDING,
-    ): "it must wait: for the holder's daytime, the sender's pace, a cap, the guardian's digest",
-    (M.SENDING, M.HELD): "an open breaker, a fault of our configuration, a broken text",
+    ): "the fault is over, and it must wait: for the holder's daytime, the sender's pace, a cap",
+    (M.HELD, M.CANCELLED): "nothing in it is still true, or may be told this way",
+    (M.SENDING, M.HELD): "a fault of our configuration, or a provider that is down",
     (M.SENDING, M.RETRYABLE): "certainly not sent, and there is time to try again",
     (M.SENDING, M.UNKNOWN): "no usable answer, or its worker was lost",
     (M.SENDING, M.SENT): "the provider took it",
     (M.SENDING, M.FAILED): "refused for good, or no attempts or no time left",
-    (M.SENDING, M.CANCELLED): "nothing in it is still true, or may be told this way",
     (M.UNKNOWN, M.SENT): "the provider's list, or a report, shows that it was taken",
     (
         M.UNKNOWN,

@@ -50,7 +50,9 @@ class Digests:
         for parcel in others:
             self.writes.settle(parcel, MessageState.CANCELLED, "in_another_digest")
         # Those that wait elsewhere are left empty, and end with their next look.
-        waiting = message_store.waiting_digests(self.conn, first.holder.id)
+        waiting = message_store.waiting_digests(
+            self.conn, first.holder.id, [parcel.id for parcel in group]
+        )
         items: list[Item] = [item for parcel in (*others, *waiting) for item in parcel.items]
         if not items:
             return first

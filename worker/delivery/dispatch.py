@@ -27,6 +27,7 @@ from worker.providers.choice import named
 from worker.store import usage
 from worker.store.bulk import batched
 from worker.store.engine import writing
+from worker.store.plans import by_index
 
 log = structlog.get_logger(__name__)
 
@@ -147,6 +148,7 @@ class Delivery:
     def _write(self, group: Sequence[Ended]) -> list[str]:
         own = self.preparation
         with writing(self.engine) as conn:
+            by_index(conn)
             found = settle(conn, group, own.limits.breaker, own.rules.hours)
             nexts = record(conn, group, self.retry, found.until, found.told)
             uses = [one.ready.use for one in refused(group)]

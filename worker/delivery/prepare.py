@@ -30,6 +30,7 @@ from worker.store import attempts as attempt_store
 from worker.store import messages as message_store
 from worker.store.engine import writing
 from worker.store.messages import Parcel
+from worker.store.plans import by_index
 from worker.store.usage import Use
 
 log = structlog.get_logger(__name__)
@@ -72,6 +73,7 @@ class Preparation:
         budget = self.limits.budget(lane, channel, len(ids))
         try:
             with writing(self.engine) as conn:
+                by_index(conn)
                 ready = _Batch(self, conn, channel, budget, now).run(ids)
         except BaseException:
             budget.used = budget.queued = 0
@@ -105,8 +107,7 @@ class _Batch:
 
     def run(self, ids: Sequence[int]) -> list[Ready]:
         """Claim, look, bound, and commit what is left."""
-        own = self._own
-        parcels = message_store.claim(self._conn, self._channel, ids, self._now, own.lease)
+        parcels = message_store.claim(self._conn, self._channel, ids, self._now)
         wanted = self._look.wanted(parcels)
         self._capping.look({o.address for o in wanted}, {o.parcel.book_id for o in wanted})
         ready = [found for one in wanted if (found := self._ready(one))]
@@ -173,4 +174,4 @@ class _Batch:
                 for one in ready
             ],
         )
-        message_store.set_contents(self._conn, self._kept)
+        message_store.begin(self._conn, self._kept, self._now + self._own.lease)

@@ -10,7 +10,7 @@ import structlog
 from sqlalchemy import Connection
 
 from worker.core.recheck import Item
-from worker.core.reminders import MessageState, ReminderState
+from worker.core.reminders import WAITING, MessageState, ReminderState
 from worker.delivery.fallback import fall_back, reroute
 from worker.store import messages as message_store
 from worker.store import reminders as ledger
@@ -68,4 +68,4 @@ class Writes:
             fall_back(conn, parcel, items, now)
         for parcel, items in self._rerouted:
             reroute(conn, parcel, items, now)
-        message_store.set_states(conn, self._states)
+        message_store.set_states(conn, self._states, expected=WAITING)

@@ -187,5 +187,5 @@ def _set(
         "reason": reason,
         "next_attempt_at": at,
     }
-    message_store.set_states(conn, [row], expected=MessageState.UNKNOWN)
+    message_store.set_states(conn, [row], expected=(MessageState.UNKNOWN,))
     return state

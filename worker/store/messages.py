@@ -1,4 +1,4 @@
-"""Messages: the unit of sending, claimed by compare-and-set with a lease."""
+"""Messages: the unit of sending, each claimed by one process at a time, with a lease."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, bindparam, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, bindparam, delete, func, or_, select, update
 
 from worker.core.cards import Channel, Holder
 from worker.core.pace import PACE
@@ -138,36 +138,54 @@ def _wake_at(conn: Connection, ids: list[int], at: datetime) -> None:
         conn.execute(update(messages).where(among(conn, messages.c.id, ids)).values(wake_at=at))
 
 
-def claim(
-    conn: Connection, channel: Channel, ids: Sequence[int], now: datetime, lease: timedelta
-) -> list[Parcel]:
-    """Make the due ones of ``ids`` ours to send until ``now + lease``; who is late gets none."""
-    ours = (
-        select(messages.c.id)
-        .where(
+def claim(conn: Connection, channel: Channel, ids: Sequence[int], now: datetime) -> list[Parcel]:
+    """Hold the due ones of ``ids`` until this transaction ends; who is late gets none. Those that
+    ``begin`` names are ours beyond it, the others stay as they are."""
+    due = (
+        _PARCELS.where(
             among(conn, messages.c.id, ids),
             messages.c.channel == channel,
             messages.c.state.in_(WAITING),
             messages.c.next_attempt_at <= now,
         )
-        .with_for_update(skip_locked=True)
+        .order_by(messages.c.next_attempt_at, messages.c.id)
+        .with_for_update(of=messages, skip_locked=True)
     )
-    claimed = conn.execute(
-        update(messages)
-        .where(messages.c.id.in_(ours))
-        .values(state=MessageState.SENDING, wake_at=now + lease)
-        .returning(messages.c.id)
-    ).scalars()
-    return load(conn, list(claimed))
+    return _with_items(conn, conn.execute(due).all())
+
+
+def begin(conn: Connection, rows: Sequence[Mapping[str, Any]], until: datetime) -> None:
+    """Claimed messages are ours to send ``until`` then: keep what is about to be sent, ``row_id
+    subject body segments``, and the count of ``attempts`` with this one."""
+    update_many(conn, messages, rows, state=MessageState.SENDING, wake_at=until)
 
 
 def load(conn: Connection, ids: Sequence[int]) -> list[Parcel]:
     """The messages ``ids`` with their holders and waiting reminders."""
     if not ids:
         return []
+    wanted = _PARCELS.where(among(conn, messages.c.id, ids))
+    rows = conn.execute(wanted.order_by(messages.c.next_attempt_at, messages.c.id)).all()
+    return _with_items(conn, rows)
+
+
+_PARCELS = (
+    select(*(messages.c[name] for name in ("id", "book_id", "channel", "attempts", "useful_until")))
+    .add_columns(messages.c.reason, messages.c.holder_id, holders.c.name, holders.c.language)
+    .add_columns(holders.c.time_zone, holders.c.contact_phone, holders.c.email)
+    .add_columns(books.c.signature)
+    .join(holders, holders.c.id == messages.c.holder_id)
+    .join(books, books.c.id == messages.c.book_id)
+)
+
+
+def _with_items(conn: Connection, rows: Sequence[Row[Any]]) -> list[Parcel]:
+    if not rows:
+        return []
     waiting = conn.execute(
         select(reminders).where(
-            among(conn, reminders.c.message_id, ids), reminders.c.state == ReminderState.PENDING
+            among(conn, reminders.c.message_id, [row.id for row in rows]),
+            reminders.c.state == ReminderState.PENDING,
         )
     ).all()
     watched = card_store.load(conn, {row.card_id for row in waiting})
@@ -178,14 +196,6 @@ def load(conn: Connection, ids: Sequence[int]) -> list[Parcel]:
             row.id, key_of(row), row.due_at, row.useful_until, one.card, one.holder, row.reason
         )
         items[row.message_id].append(item)
-    rows = conn.execute(
-        select(messages, holders.c.name, holders.c.language, holders.c.time_zone)
-        .add_columns(holders.c.contact_phone, holders.c.email, books.c.signature)
-        .join(holders, holders.c.id == messages.c.holder_id)
-        .join(books, books.c.id == messages.c.book_id)
-        .where(among(conn, messages.c.id, ids))
-        .order_by(messages.c.next_attempt_at, messages.c.id)
-    )
     return [_parcel(row, tuple(items[row.id])) for row in rows]
 
 
@@ -221,18 +231,18 @@ def still_sending(conn: Connection, counts: Mapping[int, int]) -> set[int]:
 def set_states(
     conn: Connection,
     rows: Sequence[Mapping[str, Any]],
-    expected: MessageState = MessageState.SENDING,
+    expected: Collection[MessageState] = (MessageState.SENDING,),
 ) -> None:
     """Update messages by ``message`` and ``count``: their ``state``, ``reason``, and
     ``next_attempt_at`` (``None`` where they have ended).
 
-    A compare-and-set: only a message still in ``expected`` with ``count`` attempts changes, so a
-    process that comes back late cannot undo what another has settled.
+    A compare-and-set: only a message still in one of ``expected`` with ``count`` attempts changes,
+    so a process that comes back late cannot undo what another has settled.
     """
     statement = update(messages).where(
         messages.c.id == bindparam("message"),
         messages.c.attempts == bindparam("count"),
-        messages.c.state == expected,
+        or_(*(messages.c.state == state for state in expected)),
     )
     again = [{**row, "wake_at": row["next_attempt_at"]} for row in rows if row["next_attempt_at"]]
     ended = [
@@ -245,22 +255,17 @@ def set_states(
             conn.execute(statement, changes)
 
 
-def set_contents(conn: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Keep what is about to be sent: ``row_id subject body segments``, and the ``attempts`` with
-    this one."""
-    update_many(conn, messages, rows)
-
-
 def set_all_sent(conn: Connection, rows: Sequence[Mapping[str, Any]]) -> set[int]:
     """Record that the provider took messages that this transaction holds: ``row_id provider_id
     sent_at wake_at``. Returns those it is known to have taken under another id: they stay."""
-    state = {"state": MessageState.SENT.value, "reason": None}
-    free = messages.c.provider_id.is_(None)
-    if update_many(conn, messages, rows, free, **state) == len(rows):
+    if update_many(conn, messages, rows, _FREE, state=MessageState.SENT, reason=None) == len(rows):
         return set()
     wanted = {row["row_id"]: row["provider_id"] for row in rows}
     known = select(messages.c.id, messages.c.provider_id).where(messages.c.id.in_(wanted))
     return {row.id for row in conn.execute(known) if row.provider_id != wanted[row.id]}
+
+
+_FREE = messages.c.provider_id.is_(None)
 
 
 def set_sent(
@@ -353,8 +358,8 @@ def not_counted(conn: Connection, ids: Iterable[int]) -> None:
         )
 
 
-def waiting_digests(conn: Connection, guardian: int) -> list[Parcel]:
-    """The messages to a guardian that wait and were never tried, locked."""
+def waiting_digests(conn: Connection, guardian: int, besides: Collection[int]) -> list[Parcel]:
+    """The messages to a guardian that wait and were never tried, ``besides`` these; locked."""
     rows = conn.execute(
         select(messages.c.id)
         .where(
@@ -362,6 +367,7 @@ def waiting_digests(conn: Connection, guardian: int) -> list[Parcel]:
             messages.c.channel == Channel.GUARDIAN,
             messages.c.state == MessageState.PENDING,
             messages.c.attempts == 0,
+            messages.c.id.not_in(besides),
         )
         .with_for_update(skip_locked=True)
     )

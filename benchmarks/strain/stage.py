@@ -61,13 +61,18 @@ class Providers:
         found: dict[str, Any] = self._call("GET", None)
         return found
 
+    def count(self, channel: str) -> int:
+        """How many different addresses were told."""
+        return int(self._call("GET", None, "/counts")[channel])
+
     def took(self, channel: str) -> list[str]:
         """The addresses of what was accepted, in order."""
         return [address for address, _ in self.told()[channel]["took"]]
 
-    def _call(self, method: str, body: object) -> Any:
+    def _call(self, method: str, body: object, more: str = "") -> Any:
         data = json.dumps(body).encode() if body is not None else None
-        request = urllib.request.Request(f"{self.urls['email']}/stub", data, method=method)  # noqa: S310
+        url = f"{self.urls['email']}/stub{more}"
+        request = urllib.request.Request(url, data, method=method)  # noqa: S310
         with urllib.request.urlopen(request, timeout=20) as answer:  # noqa: S310
             return json.load(answer)
 

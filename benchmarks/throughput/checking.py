@@ -5,7 +5,7 @@ import time
 from collections.abc import Sequence
 from datetime import timedelta
 
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, update
 
 from benchmarks.throughput.load import NOW
 from worker.app import App
@@ -13,6 +13,7 @@ from worker.core.cards import Channel
 from worker.scheduler import tick
 from worker.store import cards as card_store
 from worker.store.engine import writing
+from worker.store.tables import cards
 
 _BATCH = 500
 _IDLE_TICKS = 15
@@ -55,19 +56,7 @@ def checks_per_second(app: App, number: int) -> float:
 def make_due(engine: Engine, number: int) -> None:
     """Have the first ``number`` cards checked."""
     with writing(engine) as conn:
-        conn.execute(
-            text("UPDATE cards SET next_check_at = :now WHERE id <= :number").bindparams(
-                *_bound(number)
-            )
-        )
-
-
-def _bound(number: int) -> tuple[object, ...]:
-    from sqlalchemy import bindparam
-
-    from worker.store.types import Instant
-
-    return bindparam("now", NOW, Instant()), bindparam("number", number)
+        conn.execute(update(cards).where(cards.c.id <= number).values(next_check_at=NOW))
 
 
 def idle_tick_ms(app: App) -> float:

@@ -3,6 +3,7 @@
 import os
 import threading
 from functools import cache
+from typing import Any
 
 import requests
 from sqlalchemy import create_engine, select
@@ -64,7 +65,7 @@ def _send(what: dict[str, str]) -> str:
     return reply.headers["x-message-id"]
 
 
-def mail(what: dict[str, str]) -> dict[str, object]:
+def mail(what: dict[str, str]) -> dict[str, Any]:
     """SendGrid's document."""
     return {
         "personalizations": [{"to": [{"email": what["to"]}]}],

@@ -74,7 +74,8 @@ def _app(database: str, cards: int) -> Iterator[App]:
 def _once(app: App, cards: int, loop: asyncio.Runner) -> int:
     """Check ``cards`` that are due, and send what they owe; returns how many were sent."""
     with writing(app.engine) as conn:
-        ids = card_store.claim_due(conn, load.NOW, cards, timedelta(seconds=120))
+        claimed = card_store.claim_due(conn, load.NOW, cards, timedelta(seconds=120))
+    ids = [one.card for one in claimed]
     due: dict[Channel, list[int]] = defaultdict(list)
     for batch in batched(ids, app.settings.scheduler.check_batch):
         for channel, found in app.checks.run(batch, load.NOW).due.items():

@@ -133,8 +133,8 @@ def boot() -> None:
     # of it: 5 to 10 % of what an email costs.
     gc.collect()
     gc.freeze()
-    # Young garbage is looked for after so many new objects: by default 700, fewer than a batch makes,
-    # and nearly all of them are still in use then. That was a tenth of the cost of a send.
+    # Young garbage is looked for after so many new objects: by default 700, fewer than a batch
+    # makes, and nearly all of them are still in use then. That was a tenth of what a send costs.
     gc.set_threshold(50_000, 20, 100)
 
 

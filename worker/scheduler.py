@@ -20,6 +20,7 @@ from worker.retention import Hourly
 from worker.store import cards as card_store
 from worker.store import messages as message_store
 from worker.store import rechecks
+from worker.store.cards import Claimed
 from worker.store.engine import reading, writing
 from worker.watch import Watch
 
@@ -37,7 +38,7 @@ _WAKE = 16_000
 # all cards there are. About what one machine checks between two ticks.
 _ASKED = 100_000
 
-Claim = Callable[[Connection, datetime, int, timedelta], list[int]]
+Claim = Callable[[Connection, datetime, int, timedelta], list[Claimed]]
 
 
 class Hinting(Protocol):
@@ -112,10 +113,10 @@ def _hand_out(app: App, claim: Claim, now: datetime, limit: int, hints: Hinting)
     """Claim up to ``limit`` cards and hint them; returns how many."""
     own = app.settings.scheduler
     with writing(app.engine) as conn:
-        ids = claim(conn, now, limit, timedelta(seconds=own.check_lease_seconds))
-    for batch in _batches(ids, own.check_batch):
+        claimed = claim(conn, now, limit, timedelta(seconds=own.check_lease_seconds))
+    for batch in _by_holder(claimed, own.check_batch):
         hints.check_cards(batch)
-    return len(ids)
+    return len(claimed)
 
 
 def wake(app: App, now: datetime, hints: Hinting) -> int:
@@ -193,6 +194,20 @@ def _rest(
         except UnreachableError:
             break  # the tick waits for the database, and tells of it
     return stopping.wait(max(0.0, end - time.monotonic()))
+
+
+def _by_holder(claimed: Sequence[Claimed], size: int) -> Iterator[Sequence[int]]:
+    """The cards in batches of ``size``, or more where one holder has more: who is told of several
+    cards is told in one message, and what is checked together goes into one."""
+    batch: list[int] = []
+    for _, group in itertools.groupby(claimed, lambda one: one.holder):
+        cards = [one.card for one in group]
+        if batch and len(batch) + len(cards) > size:
+            yield batch
+            batch = []
+        batch += cards
+    if batch:
+        yield batch
 
 
 def _batches(ids: Sequence[int], size: int) -> Iterator[Sequence[int]]:

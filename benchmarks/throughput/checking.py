@@ -45,7 +45,8 @@ def checks_per_second(app: App, number: int) -> float:
     began, done = time.perf_counter(), 0
     while done < number:
         with writing(app.engine) as conn:
-            ids = card_store.claim_due(conn, NOW, _BATCH, timedelta(seconds=120))
+            claimed = card_store.claim_due(conn, NOW, _BATCH, timedelta(seconds=120))
+        ids = [one.card for one in claimed]
         if not ids:
             break
         app.checks.run(ids, NOW)

@@ -209,7 +209,7 @@ def test_after_a_change_of_policy_all_cards_are_asked_again_and_nothing_is_repea
     world.change(cards, ids[0], state=CardState.RECYCLED)
     with writing(world.engine) as conn:
         assert rechecks.ask(conn, None, NOW) == 2
-        assert rechecks.claim(conn, NOW, 10, DAY) == ids[1:]
+        assert [one.card for one in rechecks.claim(conn, NOW, 10, DAY)] == ids[1:]
     before = len(world.rows(reminders))
     world.check()
     assert len(world.rows(reminders)) == before

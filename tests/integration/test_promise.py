@@ -274,7 +274,8 @@ def test_the_sums_are_those_of_the_ledger(promise: Promise, world: World) -> Non
 def claim(engine: Engine, now: datetime) -> list[int]:
     with writing(engine) as conn:
         lease = timedelta(seconds=120)
-        return claim_due(conn, now, 100, lease) + claim_asked(conn, now, 100, lease)
+        claimed = claim_due(conn, now, 100, lease) + claim_asked(conn, now, 100, lease)
+        return [one.card for one in claimed]
 
 
 def test_a_check_that_is_handed_out_and_never_done_is_overdue(

@@ -75,7 +75,7 @@ def test_nothing_due_is_nothing_told(app: App, world: World) -> None:
 
 
 def test_each_due_card_is_told_once_until_its_lease_is_over(app: App, world: World) -> None:
-    ids = world.cards(10)
+    ids = [world.card(world.holder()) for _ in range(10)]
     found, told = look(app)
     assert (found.cards, sorted(flat(told.checks))) == (10, sorted(ids))
     assert [len(batch) for batch in told.checks] == [4, 4, 2]
@@ -85,13 +85,25 @@ def test_each_due_card_is_told_once_until_its_lease_is_over(app: App, world: Wor
     assert sorted(flat(look(app, NOW + lease)[1].checks)) == sorted(ids)
 
 
-def test_cards_of_one_holder_travel_together(app: App, world: World) -> None:
-    one, two = world.holder(), world.holder()
-    mixed = [world.card(holder) for holder in (one, two, one, two, one, two)]
+def test_cards_of_one_holder_travel_together_however_many(app: App, world: World) -> None:
+    one, two, three, four = (world.holder() for _ in range(4))
+    order = [one, two, one, two, three, one, two, four, one, one, four]
+    mixed = [world.card(holder) for holder in order]
     _, told = look(app)
     holder_of = {row.id: row.holder_id for row in world.rows(cards)}
-    assert [holder_of[card] for card in flat(told.checks)] == [one] * 3 + [two] * 3
+    assert [[holder_of[card] for card in batch] for batch in told.checks] == [
+        [one] * 5,
+        [two] * 3 + [three],
+        [four] * 2,
+    ]
     assert sorted(flat(told.checks)) == sorted(mixed)
+
+
+def test_a_holder_of_more_cards_than_a_batch_gets_one_text(app: App, world: World) -> None:
+    world.cards(9, world.holder(email=None))
+    for batch in look(app)[1].checks:
+        world.check(ids=batch)
+    assert [row.channel for row in world.rows(messages)] == [SMS]
 
 
 def test_a_waiting_message_is_told_when_its_hint_has_run_out(app: App, world: World) -> None:

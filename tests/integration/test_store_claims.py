@@ -52,7 +52,8 @@ def at_once(work: Callable[[int], list[int]]) -> list[list[int]]:
 def claim_cards(engine: Engine, now: datetime, limit: int) -> list[int]:
     with writing(engine) as conn:
         due = card_store.claim_due(conn, now, limit, LEASE)
-        return due + card_store.claim_asked(conn, now, limit - len(due), LEASE)
+        due += card_store.claim_asked(conn, now, limit - len(due), LEASE)
+        return [one.card for one in due]
 
 
 def claim(engine: Engine, ids: Sequence[int], now: datetime = NOW) -> list[Parcel]:

@@ -204,7 +204,8 @@ def test_what_the_workers_cannot_begin_stays_in_the_database(
     world: World, app: App, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("worker.scheduler._CLAIM", 4)
-    due = world.cards(10, next_check_at=NOW - timedelta(seconds=1))
+    since = NOW - timedelta(seconds=1)
+    due = [world.card(world.holder(), next_check_at=since) for _ in range(10)]
     first, rest = Short(room=2), Short(room=100)
     assert tick(app, NOW, first).more
     assert len(flat(first.checks)) == 4

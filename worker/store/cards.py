@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import (
     ColumnElement,
@@ -38,8 +38,15 @@ class Watched:
     signature: str
 
 
-def claim_due(conn: Connection, now: datetime, limit: int, lease: timedelta) -> list[int]:
-    """Take up to ``limit`` cards whose check fell due, sorted by holder; returns their ids.
+class Claimed(NamedTuple):
+    """A card to check, of this holder."""
+
+    holder: int
+    card: int
+
+
+def claim_due(conn: Connection, now: datetime, limit: int, lease: timedelta) -> list[Claimed]:
+    """Take up to ``limit`` cards whose check fell due; returns them sorted by holder.
 
     The claim moves ``next_check_at`` by ``lease``: if nobody comes to check, they are due again,
     and ``check_since`` still says since when.
@@ -48,14 +55,14 @@ def claim_due(conn: Connection, now: datetime, limit: int, lease: timedelta) -> 
     return _claim(conn, fell_due, now, limit, lease)
 
 
-def claim_asked(conn: Connection, now: datetime, limit: int, lease: timedelta) -> list[int]:
+def claim_asked(conn: Connection, now: datetime, limit: int, lease: timedelta) -> list[Claimed]:
     """The same of cards whose check was asked for, since they are new or were changed."""
     return _claim(conn, cards.c.next_check_at <= AT_ONCE, now, limit, lease)
 
 
 def _claim(
     conn: Connection, which: ColumnElement[bool], now: datetime, limit: int, lease: timedelta
-) -> list[int]:
+) -> list[Claimed]:
     by_index(conn, repeatable=True)  # a claim that is lost leaves its cards due
     due = (
         select(cards.c.id)
@@ -73,7 +80,7 @@ def _claim(
         .values(next_check_at=now + lease, check_since=_owed_since(now))
         .returning(cards.c.holder_id, cards.c.id)
     )
-    return [card for _, card in sorted(map(tuple, claimed.all()))]
+    return sorted(Claimed(*row) for row in claimed.all())
 
 
 def _owed_since(now: datetime) -> ColumnElement[datetime]:

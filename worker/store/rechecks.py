@@ -16,7 +16,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from worker.core.cards import CardState
 from worker.store.bulk import among
-from worker.store.cards import AT_ONCE
+from worker.store.cards import AT_ONCE, Claimed
 from worker.store.plans import by_index
 from worker.store.tables import books, cards, rechecks
 
@@ -72,7 +72,7 @@ def room(conn: Connection, most: int) -> int:
     return most - int(conn.execute(select(func.count()).select_from(handed_out)).scalar_one())
 
 
-def claim(conn: Connection, now: datetime, limit: int, lease: timedelta) -> list[int]:
+def claim(conn: Connection, now: datetime, limit: int, lease: timedelta) -> list[Claimed]:
     """Take up to ``limit`` cards, the next slice of a check of all, as ``cards.claim_due`` takes
     those that are due."""
     one = conn.execute(
@@ -86,7 +86,7 @@ def claim(conn: Connection, now: datetime, limit: int, lease: timedelta) -> list
 
 def _slice(
     conn: Connection, one: Row[Any], now: datetime, limit: int, lease: timedelta
-) -> list[int]:
+) -> list[Claimed]:
     wanted = _next(conn, one, limit)
     locked = select(cards.c.id).where(among(conn, cards.c.id, wanted))
     free = set(conn.execute(locked.with_for_update(skip_locked=True)).scalars())
@@ -103,7 +103,7 @@ def _slice(
         .values(next_check_at=now + lease, check_since=now)
         .returning(cards.c.holder_id, cards.c.id)
     )
-    return [row.id for row in sorted(claimed, key=lambda row: (row.holder_id, row.id))]
+    return sorted(Claimed(*row) for row in claimed.all())
 
 
 def _next(conn: Connection, one: Row[Any], limit: int) -> Sequence[int]:

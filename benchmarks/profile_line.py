@@ -43,19 +43,20 @@ _STAGES = {
 
 def main(database: str, cards: int) -> None:
     """Fill a database, warm up, profile, print."""
-    with _app(database, cards) as app, asyncio.Runner() as loop:
-        _once(app, cards // 4, loop)
+    with line(database, cards) as app, asyncio.Runner() as loop:
+        once(app, cards // 4, loop)
         profile = cProfile.Profile(time.process_time)
-        with _in_one_thread():
+        with in_one_thread():
             profile.enable()
-            sent = _once(app, cards, loop)
+            sent = once(app, cards, loop)
             profile.disable()
         loop.run(app.close())
     _tell(pstats.Stats(profile), sent)
 
 
 @contextlib.contextmanager
-def _app(database: str, cards: int) -> Iterator[App]:
+def line(database: str, cards: int) -> Iterator[App]:
+    """The app on a database of its own with ``cards`` due, and a quarter more to warm up with."""
     with tempfile.TemporaryDirectory() as name, Stub() as stub:
         folder = Path(name)
         sqlite = contextlib.nullcontext(f"sqlite:///{folder}/profile.db")
@@ -71,7 +72,7 @@ def _app(database: str, cards: int) -> Iterator[App]:
             app.engine.dispose()
 
 
-def _once(app: App, cards: int, loop: asyncio.Runner) -> int:
+def once(app: App, cards: int, loop: asyncio.Runner) -> int:
     """Check ``cards`` that are due, and send what they owe; returns how many were sent."""
     with writing(app.engine) as conn:
         claimed = card_store.claim_due(conn, load.NOW, cards, timedelta(seconds=120))
@@ -89,7 +90,9 @@ def _once(app: App, cards: int, loop: asyncio.Runner) -> int:
 
 
 @contextlib.contextmanager
-def _in_one_thread() -> Iterator[None]:
+def in_one_thread() -> Iterator[None]:
+    """What goes to other threads is done here and now."""
+
     async def here(work: Callable[..., Any], *given: Any) -> Any:
         return work(*given)
 

@@ -1,48 +1,59 @@
 """How the database goes about the statements that decide what the line costs."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, Engine, event, text
 
 from benchmarks.scale.commands import BIG
 from benchmarks.scale.shapes import MORNING
+from worker.app import App
 from worker.core.cards import Channel
-from worker.core.windows import REMEMBERED
+from worker.core.outcomes import accepted
+from worker.delivery.record import Ended, record
 from worker.store import cards as card_store
 from worker.store import messages as message_store
 from worker.store import receipts as receipt_store
-from worker.store import reminders as ledger
+from worker.store.engine import writing
+from worker.store.plans import by_index
 
 _LEASE = timedelta(seconds=120)
 _BATCH = 250
 _SCAN = re.compile(r"Seq Scan on (?:public\.)?(\w+)")
+_PAGES = re.compile(r"Buffers: shared(?: hit=(\d+))?(?: read=(\d+))?")
+# A statement that reads more than this walks along all there is, be it by an index.
+MOST_PAGES = 1_000_000
+_EXPLAINED = ("SELECT", "INSERT", "UPDATE", "DELETE")
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A statement of the program, as it was sent, and what the database did."""
+    """A statement of the program, as it was sent, and what the database did; ``pages`` of 8 KB."""
 
     name: str
     statement: str
     plan: str
     ms: float
+    pages: int
     whole_tables: tuple[str, ...]
 
+    @property
+    def reads_all(self) -> bool:
+        """Does it go through a large table, or along a whole index of one?"""
+        return bool(self.whole_tables) or self.pages > MOST_PAGES
 
-def plans(engine: Engine) -> list[Plan]:
-    """Run each statement in earnest inside a transaction that is rolled back."""
-    found = []
-    for name, work in _work(engine).items():
-        for number, (statement, values) in enumerate(_sent(engine, work)):
-            told = _explained(engine, statement, values)
-            ms = float(re.findall(r"Execution Time: ([\d.]+) ms", told)[-1])
-            whole = tuple(sorted(set(_SCAN.findall(told)).intersection(BIG)))
-            found.append(Plan(f"{name}{f' {number + 1}' if number else ''}", statement, told, ms,
-                              whole))  # fmt: skip
+
+def plans(app: App) -> list[Plan]:
+    """Run the program's own steps in earnest, and explain each statement where it is sent: in its
+    transaction, with the settings of that, and undone before it is executed."""
+    found: list[Plan] = []
+    for name, work in _work(app).items():
+        with _explained(app.engine, name, found):
+            work()
     return found
 
 
@@ -51,64 +62,80 @@ def as_text(found: Sequence[Plan]) -> str:
     return "\n".join(f"== {one.name}\n\n{one.statement}\n\n{one.plan}\n" for one in found)
 
 
-def _work(engine: Engine) -> dict[str, Callable[[Connection], object]]:
-    with engine.connect() as conn:
+def as_document(found: Sequence[Plan]) -> list[dict[str, Any]]:
+    """For the JSON report: names, times, pages, and tables that were read whole."""
+    return [
+        {"statement": one.name, "ms": round(one.ms, 2), "pages": one.pages,
+         "whole_tables": list(one.whole_tables)}
+        for one in found
+    ]  # fmt: skip
+
+
+def _work(app: App) -> Mapping[str, Callable[[], object]]:
+    # The next day's windows: so many cards that a claim takes its full number.
+    tomorrow, later = MORNING + timedelta(days=1), MORNING + timedelta(minutes=30)
+    hint, longest = timedelta(seconds=60), app.retry.park
+    with app.engine.connect() as conn:
         due = text("SELECT id FROM cards WHERE next_check_at > :at ORDER BY next_check_at LIMIT :n")
-        ids = list(conn.execute(due, {"at": MORNING, "n": _BATCH}).scalars())
+        cards = list(conn.execute(due, {"at": MORNING, "n": _BATCH}).scalars())
         waiting = text(
             "SELECT id FROM messages WHERE wake_at IS NOT NULL AND channel = 'email'"
             " ORDER BY wake_at LIMIT :n"
         )
         sends = list(conn.execute(waiting, {"n": _BATCH}).scalars())
-    # The next day's windows: so many cards that a claim takes its full number.
-    tomorrow = MORNING + timedelta(days=1)
-    later = MORNING + timedelta(minutes=30)
-    since = (MORNING - REMEMBERED).date()
-    hint = timedelta(seconds=60)
+
+    def wake(at: datetime) -> Callable[[], object]:
+        return undone(lambda c: message_store.wake(c, at, 5_000, hint, longest))
+
+    def undone(step: Callable[[Connection], object]) -> Callable[[], object]:
+        def run() -> None:
+            with app.engine.connect() as conn:
+                step(conn)
+                conn.rollback()
+
+        return run
+
+    def send() -> None:
+        ready = app.delivery.preparation.run(Channel.EMAIL, sends, later)
+        ended = [Ended(one, accepted(f"plan-{one.parcel.id}"), later) for one in ready]
+        with writing(app.engine) as conn:
+            by_index(conn)
+            record(conn, ended, app.retry)
+
     return {
-        "claim due cards": lambda c: card_store.claim_due(c, tomorrow, 5_000, _LEASE),
-        "claim with nothing due": lambda c: card_store.claim_due(c, MORNING, 5_000, _LEASE),
-        "wake messages": lambda c: message_store.wake(c, later, 5_000, hint, hint),
-        "wake with nothing due": lambda c: message_store.wake(
-            c, MORNING - timedelta(days=1), 5_000, hint, hint
+        "claim due cards": undone(lambda c: card_store.claim_due(c, tomorrow, 5_000, _LEASE)),
+        "claim with nothing due": undone(
+            lambda c: card_store.claim_due(c, MORNING - timedelta(days=1), 5_000, _LEASE)
         ),
-        "load a batch of cards": lambda c: card_store.lock(c, ids),
-        "known reminders": lambda c: ledger.known(c, ids, since),
-        "claim messages": lambda c: message_store.claim(c, Channel.EMAIL, sends, later),
-        "parked receipts": lambda c: receipt_store.claimable(c, 500),
+        "wake messages": wake(later),
+        "wake with nothing due": wake(MORNING - timedelta(days=1)),
+        "parked receipts": undone(lambda c: receipt_store.claimable(c, 500)),
+        "check a batch": lambda: app.checks.run(cards, tomorrow),
+        "prepare and record a batch": send,
     }
 
 
-def _sent(
-    engine: Engine, work: Callable[[Connection], object]
-) -> list[tuple[str, dict[str, Any] | Sequence[Any]]]:
-    """The statements that ``work`` sends, with their parameters; nothing stays done."""
-    found: list[tuple[str, dict[str, Any] | Sequence[Any]]] = []
+@contextmanager
+def _explained(engine: Engine, name: str, found: list[Plan]) -> Iterator[None]:
+    def explain(conn: Connection, _cursor: Any, statement: str, values: Any, *_: Any) -> None:
+        if not statement.startswith(_EXPLAINED) or "set_config" in statement:
+            return
+        own: Any = conn.connection.driver_connection
+        with own.cursor() as cursor:
+            cursor.execute("SAVEPOINT explained")
+            cursor.execute(f"EXPLAIN (ANALYZE, BUFFERS) {statement}", values)
+            told = "\n".join(row[0] for row in cursor.fetchall())
+            cursor.execute("ROLLBACK TO explained")
+        ms = float(re.findall(r"Execution Time: ([\d.]+) ms", told)[-1])
+        pages = max(
+            (int(hit or 0) + int(read or 0) for hit, read in _PAGES.findall(told)), default=0
+        )
+        whole = tuple(sorted(set(_SCAN.findall(told)).intersection(BIG)))
+        number = sum(1 for one in found if one.name.startswith(f"{name}: ")) + 1
+        found.append(Plan(f"{name}: {number}", statement, told, ms, max(read, default=0), whole))
 
-    def keep(_c: Any, _cursor: Any, statement: str, values: Any, *_: Any) -> None:
-        found.append((statement, values))
-
-    with engine.connect() as conn:
-        event.listen(conn, "before_cursor_execute", keep)
-        try:
-            work(conn)
-        finally:
-            conn.rollback()
-    return found
-
-
-def _explained(engine: Engine, statement: str, values: Any) -> str:
-    with engine.connect() as conn:
-        try:
-            rows = conn.exec_driver_sql(f"EXPLAIN (ANALYZE, BUFFERS) {statement}", values)
-            return "\n".join(row[0] for row in rows)
-        finally:
-            conn.rollback()
-
-
-def as_document(found: Sequence[Plan]) -> list[dict[str, Any]]:
-    """For the JSON report: names, times, and tables that were read whole."""
-    return [
-        {"statement": one.name, "ms": round(one.ms, 2), "whole_tables": list(one.whole_tables)}
-        for one in found
-    ]
+    event.listen(engine, "before_cursor_execute", explain)
+    try:
+        yield
+    finally:
+        event.remove(engine, "before_cursor_execute", explain)

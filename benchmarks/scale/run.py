@@ -136,13 +136,11 @@ class Scale:
         return {"commands": found, "looks": asked}
 
     def _plans(self, main: App, _small: App) -> Any:
-        found = plans(main.engine)
+        found = plans(main)
         self.plans_file.write_text(as_text(found), encoding="utf-8")
-        whole = {one.name: one.whole_tables for one in found if one.whole_tables}
+        bad = [one.name for one in found if one.reads_all]
         # Of few rows it is right to read them all.
-        assert not whole or self.cards < _MIDDLE, (
-            f"read whole tables: {whole}; see {self.plans_file}"
-        )
+        assert not bad or self.cards < _MIDDLE, f"read all there is: {bad}; see {self.plans_file}"
         return as_document(found)
 
     def _processes(self, main: App, _small: App) -> Any:

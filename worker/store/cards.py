@@ -63,7 +63,7 @@ def claim_asked(conn: Connection, now: datetime, limit: int, lease: timedelta) -
 def _claim(
     conn: Connection, which: ColumnElement[bool], now: datetime, limit: int, lease: timedelta
 ) -> list[Claimed]:
-    by_index(conn, repeatable=True)  # a claim that is lost leaves its cards due
+    by_index(conn, repeatable=True, in_order=True)  # a claim that is lost leaves its cards due
     due = (
         select(cards.c.id)
         .where(which)

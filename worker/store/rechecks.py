@@ -67,7 +67,7 @@ def room(conn: Connection, most: int) -> int:
     new = new.order_by(cards.c.next_check_at).limit(1)
     if not any(conn.execute(asked).first() for asked in (new, select(rechecks.c.book_id).limit(1))):
         return 0
-    by_index(conn)
+    by_index(conn, in_order=True)
     handed_out = select(cards.c.id).where(cards.c.check_since.is_not(None)).limit(most).subquery()
     return most - int(conn.execute(select(func.count()).select_from(handed_out)).scalar_one())
 
@@ -118,5 +118,5 @@ def _next(conn: Connection, one: Row[Any], limit: int) -> Sequence[int]:
         # Written out: a large book is walked through by number, of a small one all cards are read.
         query = query.where(cards.c.book_id == literal(one.book_id, literal_execute=True))
     else:
-        by_index(conn)
+        by_index(conn, in_order=True)
     return conn.execute(query.order_by(cards.c.id).limit(limit)).scalars().all()

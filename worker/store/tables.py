@@ -185,8 +185,9 @@ reminders = Table(
     Column("ended_at", Instant),
     # One notice owed, once: this key absorbs every race.
     UniqueConstraint("card_id", "deadline", "deadline_on", "window", "channel"),
-    # For the account of a period.
-    Index("ix_reminders_due_at", "due_at"),
+    # For the account of a period, a page at a time: a whole morning is due at one instant, and
+    # without the second column each page sorts all of it.
+    Index("ix_reminders_due_at_id", "due_at", "id"),
     # For the alarms: those that were missed since the last look.
     Index(
         "ix_reminders_ended_at",

@@ -127,9 +127,7 @@ def _explained(engine: Engine, name: str, found: list[Plan]) -> Iterator[None]:
             told = "\n".join(row[0] for row in cursor.fetchall())
             cursor.execute("ROLLBACK TO explained")
         ms = float(re.findall(r"Execution Time: ([\d.]+) ms", told)[-1])
-        pages = max(
-            (int(hit or 0) + int(read or 0) for hit, read in _PAGES.findall(told)), default=0
-        )
+        read = [int(hit or 0) + int(cold or 0) for hit, cold in _PAGES.findall(told)]
         whole = tuple(sorted(set(_SCAN.findall(told)).intersection(BIG)))
         number = sum(1 for one in found if one.name.startswith(f"{name}: ")) + 1
         found.append(Plan(f"{name}: {number}", statement, told, ms, max(read, default=0), whole))

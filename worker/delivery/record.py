@@ -65,7 +65,7 @@ def record(
         for one, following in zip(ended, nexts, strict=True)
         if following.state is MessageState.SENT and _is_news(one, taken, over)
     ]
-    _all_sent(conn, [one for one in news if one.ready.parcel.id in ours], policy)
+    _all_sent(conn, [one for one in news if one.ready.parcel.id in ours], ours, policy)
     for one, following in zip(ended, nexts, strict=True):
         if one.outcome.alarm and one.ready.parcel.id not in told:
             log.error(
@@ -91,28 +91,35 @@ def record(
             _failed(conn, one, following)
     message_store.set_states(conn, waiting)
     spoiled = [one.ready.parcel.id for one in ended if _is_held(one) or one.outcome == LATE]
-    message_store.not_counted(conn, ours.intersection(spoiled))
+    message_store.not_counted(conn, ours.keys() & set(spoiled))
     return nexts
 
 
-def _all_sent(conn: Connection, ended: Sequence[Ended], policy: RetryPolicy) -> None:
-    """``sent`` for messages that are ours: what nearly always happens, in few statements."""
-    if not ended:
-        return
-    rows = [
-        {
-            "row_id": one.ready.parcel.id,
-            "provider_id": str(one.outcome.provider_id),
-            "sent_at": one.at,
-            "wake_at": _ask_at(one.ready.parcel.channel, one.at, policy),
-        }
-        for one in ended
-    ]
-    twice = message_store.set_all_sent(conn, rows)
-    told = [one.ready.parcel.id for one in ended if one.ready.parcel.id not in twice]
-    ledger.all_told(conn, told, max(one.at for one in ended))
-    for message in twice:
-        log.error("alarm", cause="sent_twice", message=message)
+def _all_sent(
+    conn: Connection,
+    ended: Sequence[Ended],
+    known: Mapping[int, str | None],
+    policy: RetryPolicy,
+) -> None:
+    """``sent`` for messages that are ours, what nearly always happens, in few statements.
+    ``known``: under which id each of them was taken before."""
+    taken = dict(known)
+    rows: list[dict[str, Any]] = []
+    told: list[int] = []
+    for one in ended:
+        message, provider_id = one.ready.parcel.id, str(one.outcome.provider_id)
+        if taken[message] is None:
+            wake_at = _ask_at(one.ready.parcel.channel, one.at, policy)
+            row = {"row_id": message, "provider_id": provider_id, "sent_at": one.at}
+            rows.append({**row, "wake_at": wake_at})
+            taken[message] = provider_id
+        if taken[message] == provider_id:
+            told.append(message)
+        else:
+            log.error("alarm", cause="sent_twice", message=message)
+    message_store.set_all_sent(conn, rows)
+    if told:
+        ledger.all_told(conn, told, max(one.at for one in ended))
 
 
 def _ask_at(channel: Channel, at: datetime, policy: RetryPolicy) -> datetime | None:

@@ -77,15 +77,10 @@ def add_many(conn: Connection, table: Table, rows: Iterable[Mapping[str, Any]]) 
 
 
 def update_many(
-    conn: Connection,
-    table: Table,
-    rows: Iterable[Mapping[str, Any]],
-    *where: ColumnElement[bool],
-    **same: Any,
-) -> int:
-    """Update rows of ``table`` by ``row_id``, where ``where`` holds; each row's other keys are the
-    columns to set, ``same`` those that are the same for all. Returns how many were updated."""
-    updated = 0
+    conn: Connection, table: Table, rows: Iterable[Mapping[str, Any]], **same: Any
+) -> None:
+    """Update rows of ``table`` by ``row_id``; each row's other keys are the columns to set,
+    ``same`` those that are the same for all."""
     of_all = {f"same_{name}": value for name, value in same.items()}
     for batch in batched(rows):
         alike: dict[tuple[str, ...], list[Mapping[str, Any]]] = defaultdict(list)
@@ -93,12 +88,11 @@ def update_many(
             alike[tuple(row)].append(row)
         for names, group in alike.items():
             if conn.dialect.name == "postgresql":
-                statement = _update_from_arrays(table, names, tuple(same), where)
-                updated += conn.execute(statement, array_values(group) | of_all).rowcount
+                statement = _update_from_arrays(table, names, tuple(same))
+                conn.execute(statement, array_values(group) | of_all)
             else:
-                by_id = _update_by_id(table, names, tuple(same), where)
-                updated += conn.execute(by_id, [{**row, **of_all} for row in group]).rowcount
-    return updated
+                by_id = _update_by_id(table, names, tuple(same))
+                conn.execute(by_id, [{**row, **of_all} for row in group])
 
 
 # Building a statement takes longer than sending it: each is built once.
@@ -111,27 +105,17 @@ def _insertion(table: Table, names: tuple[str, ...], *, numbered: bool = False) 
 
 
 @cache
-def _update_from_arrays(
-    table: Table,
-    names: tuple[str, ...],
-    same: tuple[str, ...],
-    where: tuple[ColumnElement[bool], ...],
-) -> Update:
+def _update_from_arrays(table: Table, names: tuple[str, ...], same: tuple[str, ...]) -> Update:
     told = _unnested(table, names)
     values = {name: told.c[name] for name in names if name != "row_id"}
-    by_id = update(table).where(table.c.id == told.c.row_id, *where)
+    by_id = update(table).where(table.c.id == told.c.row_id)
     return by_id.values(values | _same(table, same))
 
 
 @cache
-def _update_by_id(
-    table: Table,
-    names: tuple[str, ...],
-    same: tuple[str, ...],
-    where: tuple[ColumnElement[bool], ...],
-) -> Update:
+def _update_by_id(table: Table, names: tuple[str, ...], same: tuple[str, ...]) -> Update:
     own = {name: bindparam(name, type_=table.c[name].type) for name in names if name != "row_id"}
-    by_id = update(table).where(table.c.id == bindparam("row_id"), *where)
+    by_id = update(table).where(table.c.id == bindparam("row_id"))
     return by_id.values(own | _same(table, same))
 
 

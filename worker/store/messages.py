@@ -216,16 +216,17 @@ def _parcel(row: Any, items: tuple[Item, ...]) -> Parcel:
     )
 
 
-def still_sending(conn: Connection, counts: Mapping[int, int]) -> set[int]:
-    """Those of the messages that are ``sending`` with this count of attempts. All are locked."""
+def still_sending(conn: Connection, counts: Mapping[int, int]) -> dict[int, str | None]:
+    """Those of the messages that are ``sending`` with this count of attempts, and the provider's
+    id of any attempt that is known to have been taken. All are locked."""
     rows = conn.execute(
-        select(messages.c.id, messages.c.attempts, messages.c.state)
+        select(messages.c.id, messages.c.attempts, messages.c.state, messages.c.provider_id)
         .where(among(conn, messages.c.id, list(counts)))
         .order_by(messages.c.id)
         .with_for_update()
     ).all()
     sending = [row for row in rows if row.state == MessageState.SENDING]
-    return {row.id for row in sending if row.attempts == counts[row.id]}
+    return {row.id: row.provider_id for row in sending if row.attempts == counts[row.id]}
 
 
 def set_states(
@@ -255,17 +256,10 @@ def set_states(
             conn.execute(statement, changes)
 
 
-def set_all_sent(conn: Connection, rows: Sequence[Mapping[str, Any]]) -> set[int]:
+def set_all_sent(conn: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
     """Record that the provider took messages that this transaction holds: ``row_id provider_id
-    sent_at wake_at``. Returns those it is known to have taken under another id: they stay."""
-    if update_many(conn, messages, rows, _FREE, state=MessageState.SENT, reason=None) == len(rows):
-        return set()
-    wanted = {row["row_id"]: row["provider_id"] for row in rows}
-    known = select(messages.c.id, messages.c.provider_id).where(messages.c.id.in_(wanted))
-    return {row.id for row in conn.execute(known) if row.provider_id != wanted[row.id]}
-
-
-_FREE = messages.c.provider_id.is_(None)
+    sent_at wake_at``."""
+    update_many(conn, messages, rows, state=MessageState.SENT, reason=None)
 
 
 def set_sent(

@@ -27,7 +27,7 @@ def by_index(conn: Connection, *, repeatable: bool = False, in_order: bool = Fal
 
 
 @cache
-def _settings(repeatable: bool, in_order: bool) -> Select[Any]:  # noqa: FBT001 - keys of the cache
+def _settings(repeatable: bool, in_order: bool) -> Select[Any]:
     wanted = {f"enable_{name}": "off" for name in _BY_STATISTICS}
     if in_order:
         wanted["enable_sort"] = "off"

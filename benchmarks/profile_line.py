@@ -32,7 +32,7 @@ from worker.store.migrate import upgrade
 _STAGES = {
     "check: load cards": ("store/cards.py", "lock"),
     "check: all": ("worker/checks.py", "run"),
-    "prepare: claim and load": ("store/messages.py", "claim"),
+    "prepare: claim and load": ("store/parcels.py", "claim"),
     "prepare: render": ("delivery/rendering.py", "render"),
     "prepare: all": ("delivery/dispatch.py", "_prepare"),
     "call: over the wire": ("providers/transport.py", "request"),

@@ -21,7 +21,7 @@ from worker.core.tokens import SHORTEST_KEY, Links, Signer
 from worker.delivery.rendering import contents, digest_of, render
 from worker.paths import config_dir, templates_dir
 from worker.rules import load_rules
-from worker.store.messages import Parcel
+from worker.store.parcels import Parcel
 
 NOW = datetime(2026, 6, 5, 14, 0, tzinfo=UTC)
 OPERATORS = ("claro", "movistar", "entel", "bitel")

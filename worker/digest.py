@@ -15,9 +15,9 @@ from worker.core.outcomes import Outcome, OutcomeKind
 from worker.errors import VigenciaError
 from worker.providers.base import EmailOut
 from worker.providers.transport import Transport
-from worker.store import promise as store
+from worker.store import standing as standing_store
 from worker.store.engine import reading, writing
-from worker.store.promise import Standing
+from worker.store.standing import Standing
 
 log = structlog.get_logger(__name__)
 
@@ -65,7 +65,7 @@ class Digest:
             self._wanted = None
             return
         with writing(self._app.engine) as conn:
-            ours = store.claim_digest(conn, _KIND, bucket)
+            ours = standing_store.claim_digest(conn, _KIND, bucket)
         if not ours:
             # Another told of this hour; what was found before it began is told as well.
             if self._wanted is not None and self._wanted < bucket:
@@ -74,7 +74,7 @@ class Digest:
         outcome = asyncio.run(self._call(self._text(standing, since, now)))
         if outcome.kind in _AGAIN:  # at the next look, until it goes out
             with writing(self._app.engine) as conn:
-                store.release_digest(conn, _KIND, bucket)
+                standing_store.release_digest(conn, _KIND, bucket)
         else:
             self._wanted = None
         if outcome.kind is not OutcomeKind.ACCEPTED and not self._complained:
@@ -97,7 +97,7 @@ class Digest:
 
     def _text(self, standing: Standing, since: datetime, now: datetime) -> str:
         with reading(self._app.engine) as conn:
-            missed = store.missed_since(conn, since, _SHOWN)
+            missed = standing_store.missed_since(conn, since, _SHOWN)
         lines = [f"As of {now.astimezone(UTC):%Y-%m-%d %H:%M} UTC:", "", *_sums(standing, since)]
         if missed:
             lines += ["", "Missed, by card book and cause:"]

@@ -16,7 +16,7 @@ from worker.core.cards import Channel
 from worker.core.reminders import MessageState
 from worker.errors import VigenciaError
 from worker.log import mask
-from worker.store import promise as store
+from worker.store import gauges as gauge_store
 from worker.store.engine import reading
 
 # However many ask, the database answers once in so many seconds.
@@ -65,7 +65,7 @@ class Ledger(Collector):
     def _database(self) -> Iterator[Metric]:
         now = self._app.now()
         with reading(self._app.engine) as conn:
-            found = store.gauges(conn, now, now.astimezone(UTC).date())
+            found = gauge_store.gauges(conn, now, now.astimezone(UTC).date())
         waiting = _gauge("messages_open", "Messages that have not ended.", "channel", "state")
         for channel in Channel:
             for state in _OPEN:

@@ -12,6 +12,7 @@ from worker.core.reminders import ReminderState
 from worker.core.rules import Rules
 from worker.store import promise as store
 from worker.store.engine import reading
+from worker.store.open_messages import OPEN
 
 # Rows read at once: what the account needs of memory, however long the period.
 _PAGE = 1_000
@@ -96,7 +97,7 @@ class Promise:
         others that are useful for longer. ``None`` if nobody is going to look."""
         if row.state != ReminderState.PENDING or row.wake_at is None:
             return None
-        if row.message_state not in store.OPEN:
+        if row.message_state not in OPEN:
             return None
         last: datetime = min(row.wake_at, row.message_until) + self.unchecked
         until: datetime = row.useful_until

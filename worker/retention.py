@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Engine, and_, exists, or_
 from worker import metrics
 from worker.core.windows import REMEMBERED
 from worker.errors import VigenciaError
-from worker.store import promise, retention
+from worker.store import retention, standing
 from worker.store.engine import reading, writing
 from worker.store.retention import Batch, Cutoffs
 from worker.store.tables import attempts, messages, receipts, reminders
@@ -112,7 +112,7 @@ class Retention:
         """Take on the pass of this hour; of several processes one gets it."""
         hour = now.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
         with writing(self.engine) as conn:
-            return promise.claim_digest(conn, _KIND, hour)
+            return standing.claim_digest(conn, _KIND, hour)
 
 
 class Hourly:

@@ -12,9 +12,9 @@ import structlog
 from worker.app import App
 from worker.digest import Digest
 from worker.errors import VigenciaError
-from worker.store import promise as store
+from worker.store import standing as standing_store
 from worker.store.engine import reading
-from worker.store.promise import Standing
+from worker.store.standing import Standing
 
 log = structlog.get_logger(__name__)
 
@@ -87,6 +87,6 @@ class Watch:
         windows = {w.name for policy in app.rules.policies.values() for w in policy.windows}
         cutoffs = {window: tolerance.of(window) for window in sorted(windows)}
         with reading(app.engine) as conn:
-            return store.standing(
+            return standing_store.standing(
                 conn, now, cutoffs, tolerance.event, 3 * app.retry.park, app.unchecked, since
             )

@@ -13,7 +13,8 @@ from sqlalchemy import Engine, text
 
 from benchmarks.scale.shapes import MORNING
 from worker.app import App
-from worker.store import promise as store
+from worker.store import gauges as gauge_store
+from worker.store import standing as standing_store
 from worker.store.engine import reading
 from worker.watch import Watch
 
@@ -98,11 +99,11 @@ def looks(app: App, engine: Engine) -> list[dict[str, Any]]:
 
     def gauges() -> None:
         with reading(app.engine) as conn:
-            store.gauges(conn, MORNING, MORNING.date())
+            gauge_store.gauges(conn, MORNING, MORNING.date())
 
     def missed() -> None:
         with reading(app.engine) as conn:
-            store.missed_since(conn, MORNING - timedelta(days=1), 20)
+            standing_store.missed_since(conn, MORNING - timedelta(days=1), 20)
 
     watch = Watch(app)
     wanted: dict[str, Callable[[], object]] = {

@@ -36,7 +36,7 @@ from worker.exposition import Page, serve
 from worker.gauges import Ledger
 from worker.log import configure
 from worker.settings import MetricsSettings, Settings
-from worker.store import promise as store
+from worker.store import gauges as gauge_store
 from worker.store.engine import open_engine, writing
 from worker.store.migrate import head
 from worker.store.tables import breakers, messages, receipts, usage
@@ -226,13 +226,13 @@ def test_the_database_is_asked_once_however_many_read(
     app: App, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[Any] = []
-    read = store.gauges
+    read = gauge_store.gauges
 
     def counted(*args: Any) -> Any:
         asked.append(args)
         return read(*args)
 
-    monkeypatch.setattr(store, "gauges", counted)
+    monkeypatch.setattr(gauge_store, "gauges", counted)
     one = Ledger(app, None)
     assert one.collect() == one.collect()
     assert len(asked) == 1

@@ -35,6 +35,7 @@ from worker.core.retry import RetryPolicy
 from worker.delivery.rendering import digest
 from worker.providers.base import Sighting
 from worker.store import attempts as attempt_store
+from worker.store import unknowns as unknown_store
 from worker.store.engine import writing
 from worker.store.tables import attempts, messages, suppressions
 
@@ -534,7 +535,7 @@ def test_a_provider_id_belongs_to_one_attempt(world: World) -> None:
         attempt_store.add(conn, [{**row, "digest": digest("x")}])
         attempt_store.end(conn, [_ended(row["id"], "SM1", NOW)])
     with writing(world.engine) as conn:
-        assert attempt_store.adopted(conn, ["SM1", "SM2"]) == {"SM1"}
+        assert unknown_store.adopted(conn, ["SM1", "SM2"]) == {"SM1"}
 
 
 def _ended(attempt: Any, provider: str, at: datetime) -> dict[str, object]:

@@ -13,10 +13,13 @@ from tests.integration.helpers import LEASE, NOW, World, flat, run_together
 from worker.core.cards import Channel
 from worker.core.reminders import MessageState
 from worker.store import cards as card_store
+from worker.store import message_states
 from worker.store import messages as message_store
+from worker.store import parcels as parcel_store
 from worker.store import reminders as ledger
 from worker.store.engine import open_engine, reading, writing
-from worker.store.messages import NewMessage, Parcel
+from worker.store.messages import NewMessage
+from worker.store.parcels import Parcel
 from worker.store.tables import books, cards, messages
 
 THREADS = 4
@@ -59,10 +62,10 @@ def claim_cards(engine: Engine, now: datetime, limit: int) -> list[int]:
 def claim(engine: Engine, ids: Sequence[int], now: datetime = NOW) -> list[Parcel]:
     """Claim them, and begin to send what was claimed."""
     with writing(engine) as conn:
-        parcels = message_store.claim(conn, SMS, ids, now)
+        parcels = parcel_store.claim(conn, SMS, ids, now)
         texts = {"subject": None, "body": "text", "segments": 1}
         rows = [{"row_id": one.id, "attempts": one.attempts + 1, **texts} for one in parcels]
-        message_store.begin(conn, rows, now + LEASE)
+        parcel_store.begin(conn, rows, now + LEASE)
     return parcels
 
 
@@ -180,7 +183,7 @@ def test_only_a_waiting_message_can_be_claimed(world: World, state: MessageState
 def test_a_claim_is_for_its_own_channel(world: World) -> None:
     ids = make(world, 1)
     with writing(world.engine) as conn:
-        assert message_store.claim(conn, Channel.EMAIL, ids, NOW) == []
+        assert parcel_store.claim(conn, Channel.EMAIL, ids, NOW) == []
 
 
 def test_a_lease_that_ran_out_makes_the_message_unknown_not_waiting(world: World) -> None:
@@ -198,7 +201,7 @@ def test_a_rolled_back_claim_leaves_everything_as_it_was(world: World) -> None:
 
     def broken() -> None:
         with writing(world.engine) as conn:
-            assert message_store.claim(conn, SMS, ids, NOW)
+            assert parcel_store.claim(conn, SMS, ids, NOW)
             raise RuntimeError
 
     with pytest.raises(RuntimeError):
@@ -213,10 +216,10 @@ def test_who_changes_a_message_with_an_old_count_changes_nothing(world: World) -
     with writing(world.engine) as conn:
         for count, at in ((0, None), (7, NOW)):
             rows = [{**row, "count": count, "next_attempt_at": at}]
-            message_store.set_states(conn, rows)
+            message_states.set_states(conn, rows)
     assert world.message(SMS).state == MessageState.SENDING
     with writing(world.engine) as conn:
-        message_store.set_states(conn, [{**row, "count": 1, "next_attempt_at": None}])
+        message_states.set_states(conn, [{**row, "count": 1, "next_attempt_at": None}])
     changed = world.message(SMS)
     assert (changed.state, changed.reason, changed.wake_at) == (MessageState.FAILED, "x", None)
 

@@ -18,9 +18,8 @@ from worker.core.routes import Routes
 from worker.core.windows import address_of
 from worker.delivery.limits import Limits
 from worker.delivery.writes import Writes
-from worker.store import attempts as attempt_store
-from worker.store import usage
-from worker.store.messages import Parcel
+from worker.store import lately, usage
+from worker.store.parcels import Parcel
 from worker.store.usage import Use
 
 log = structlog.get_logger(__name__)
@@ -51,7 +50,7 @@ class Capping:
         """Read what was used already, once for the batch; books stay locked."""
         bounded = [address for address in addresses if self._bounds(address)]
         if bounded:
-            self._tried = attempt_store.started_since(self.conn, bounded, self.now - _DAY)
+            self._tried = lately.started_since(self.conn, bounded, self.now - _DAY)
         if self.limits.caps.of_books and books:
             self._books = usage.lock(self.conn, books, self.day)
 

@@ -12,11 +12,12 @@ from worker.core.hours import Hours, local_day
 from worker.core.recheck import Item
 from worker.core.reminders import MessageState
 from worker.delivery.writes import Writes
-from worker.store import attempts as attempt_store
 from worker.store import books as book_store
+from worker.store import lately
 from worker.store import messages as message_store
+from worker.store import parcels as parcel_store
 from worker.store import reminders as ledger
-from worker.store.messages import Parcel
+from worker.store.parcels import Parcel
 
 # What would be useful for less than this after the wait goes at once.
 _MARGIN = timedelta(hours=1)
@@ -50,7 +51,7 @@ class Digests:
         for parcel in others:
             self.writes.settle(parcel, MessageState.CANCELLED, "in_another_digest")
         # Those that wait elsewhere are left empty, and end with their next look.
-        waiting = message_store.waiting_digests(
+        waiting = parcel_store.waiting_digests(
             self.conn, first.holder.id, [parcel.id for parcel in group]
         )
         items: list[Item] = [item for parcel in (*others, *waiting) for item in parcel.items]
@@ -72,7 +73,7 @@ class Digests:
         addresses = {str(item.card.guardian_email) for item in parcel.items}
         begins = self.hours.opening(today, zone).replace(hour=0, minute=0)
         tomorrow = self.hours.opening(today + timedelta(days=1), zone)
-        if tomorrow + _MARGIN < first and attempt_store.digest_since(
+        if tomorrow + _MARGIN < first and lately.digest_since(
             self.conn, parcel.book_id, addresses, begins
         ):
             self.writes.settle(parcel, MessageState.PENDING, "one_digest_a_day", tomorrow)

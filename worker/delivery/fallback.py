@@ -14,7 +14,8 @@ from worker.core.windows import address_of
 from worker.store import books
 from worker.store import messages as message_store
 from worker.store import reminders as ledger
-from worker.store.messages import NewMessage, Parcel
+from worker.store.messages import NewMessage
+from worker.store.parcels import Parcel
 
 # These messages get no hint: the sweep finds them at the next tick.
 _AT_ONCE = timedelta()

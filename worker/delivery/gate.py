@@ -18,7 +18,7 @@ from worker.delivery.limits import Limits, country_of
 from worker.delivery.writes import Writes
 from worker.store import breakers as breaker_store
 from worker.store.breakers import Breaker
-from worker.store.messages import Parcel
+from worker.store.parcels import Parcel
 
 
 @dataclass(slots=True)

@@ -22,7 +22,7 @@ from worker.delivery.writes import Writes
 from worker.store import attempts as attempt_store
 from worker.store import suppressions
 from worker.store.breakers import Breaker
-from worker.store.messages import Parcel
+from worker.store.parcels import Parcel
 
 # Not reasons of an end, but what a message waited for when its time ran out.
 _WAITED_FOR = (PREFIX, PACE, *Cap)

@@ -27,9 +27,9 @@ from worker.delivery.writes import Writes
 from worker.errors import ConfigError
 from worker.providers.base import EmailOut, SmsOut
 from worker.store import attempts as attempt_store
-from worker.store import messages as message_store
+from worker.store import parcels as parcel_store
 from worker.store.engine import writing
-from worker.store.messages import Parcel
+from worker.store.parcels import Parcel
 from worker.store.plans import by_index
 from worker.store.usage import Use
 
@@ -107,7 +107,7 @@ class _Batch:
 
     def run(self, ids: Sequence[int]) -> list[Ready]:
         """Claim, look, bound, and commit what is left."""
-        parcels = message_store.claim(self._conn, self._channel, ids, self._now)
+        parcels = parcel_store.claim(self._conn, self._channel, ids, self._now)
         wanted = self._look.wanted(parcels)
         self._capping.look({o.address for o in wanted}, {o.parcel.book_id for o in wanted})
         ready = [found for one in wanted if (found := self._ready(one))]
@@ -174,4 +174,4 @@ class _Batch:
                 for one in ready
             ],
         )
-        message_store.begin(self._conn, self._kept, self._now + self._own.lease)
+        parcel_store.begin(self._conn, self._kept, self._now + self._own.lease)

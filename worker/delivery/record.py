@@ -19,10 +19,9 @@ from worker.core.retry import Next, RetryPolicy, after_attempt
 from worker.delivery.fallback import fall_back
 from worker.delivery.prepare import Ready
 from worker.store import attempts as attempt_store
-from worker.store import messages as message_store
+from worker.store import message_states, suppressions
 from worker.store import reminders as ledger
-from worker.store import suppressions
-from worker.store.messages import Parcel
+from worker.store.parcels import Parcel
 
 log = structlog.get_logger(__name__)
 
@@ -54,7 +53,7 @@ def record(
     nexts = [_next(one, policy, held or {}) for one in ended]
     # Messages before attempts: whoever applies a receipt locks them in this order too.
     counts = {one.ready.parcel.id: one.ready.parcel.attempts + 1 for one in ended}
-    ours = message_store.still_sending(conn, counts)
+    ours = message_states.still_sending(conn, counts)
     # A receipt may have overtaken the answer, and whose lease ran out was settled by others: then
     # only that it was sent is still news.
     taken, over = attempt_store.settled(conn, [one.ready.out.attempt for one in ended])
@@ -89,9 +88,9 @@ def record(
         )
         if following.state is MessageState.FAILED:
             _failed(conn, one, following)
-    message_store.set_states(conn, waiting)
+    message_states.set_states(conn, waiting)
     spoiled = [one.ready.parcel.id for one in ended if _is_held(one) or one.outcome == LATE]
-    message_store.not_counted(conn, ours.keys() & set(spoiled))
+    message_states.not_counted(conn, ours.keys() & set(spoiled))
     return nexts
 
 
@@ -117,7 +116,7 @@ def _all_sent(
             told.append(message)
         else:
             log.error("alarm", cause="sent_twice", message=message)
-    message_store.set_all_sent(conn, rows)
+    message_states.set_all_sent(conn, rows)
     if told:
         ledger.all_told(conn, told, max(one.at for one in ended))
 
@@ -145,7 +144,7 @@ def sent(
     """The provider has had the message since ``at``, from the attempt ``begun`` then (default: the
     last): its reminders are told. If it has another one of the same message, that one stays."""
     wake_at = _ask_at(channel, at, policy)
-    if message_store.set_sent(conn, message_id, provider_id, at, wake_at):
+    if message_states.set_sent(conn, message_id, provider_id, at, wake_at):
         ledger.told(conn, message_id, at, begun)
     else:
         log.error("alarm", cause="sent_twice", message=message_id, channel=channel)

@@ -15,7 +15,7 @@ from worker.core.rules import Rules
 from worker.core.segments import measure
 from worker.core.tokens import Links, Purpose
 from worker.providers.base import EmailOut, SmsOut
-from worker.store.messages import Parcel
+from worker.store.parcels import Parcel
 
 
 def render(

@@ -12,9 +12,9 @@ from sqlalchemy import Connection
 from worker.core.recheck import Item
 from worker.core.reminders import WAITING, MessageState, ReminderState
 from worker.delivery.fallback import fall_back, reroute
-from worker.store import messages as message_store
+from worker.store import message_states
 from worker.store import reminders as ledger
-from worker.store.messages import Parcel
+from worker.store.parcels import Parcel
 
 log = structlog.get_logger(__name__)
 
@@ -68,4 +68,4 @@ class Writes:
             fall_back(conn, parcel, items, now)
         for parcel, items in self._rerouted:
             reroute(conn, parcel, items, now)
-        message_store.set_states(conn, self._states, expected=WAITING)
+        message_states.set_states(conn, self._states, expected=WAITING)

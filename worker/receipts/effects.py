@@ -16,11 +16,11 @@ from worker.core.retry import Next, RetryPolicy
 from worker.delivery.record import held_back, missed, sent, suppress
 from worker.receipts.faults import shown
 from worker.store import attempts as attempt_store
-from worker.store import messages as message_store
+from worker.store import message_states, suppressions
+from worker.store import parcels as parcel_store
 from worker.store import reminders as ledger
-from worker.store import suppressions
 from worker.store.attempts import Tried
-from worker.store.messages import Parcel
+from worker.store.parcels import Parcel
 
 log = structlog.get_logger(__name__)
 
@@ -57,7 +57,7 @@ def apply(
         return
     if told.phase is Phase.DELIVERED:
         attempt_store.confirm(conn, one.id)
-        message_store.set_delivered(conn, one.message_id, str(one.provider_id), at)
+        message_states.set_delivered(conn, one.message_id, str(one.provider_id), at)
         ledger.delivered(conn, one.message_id, at, one.started_at)
     elif outcome is not None:
         _failed(conn, one, outcome, policy, breaker, now)
@@ -73,7 +73,7 @@ def _opt_out(conn: Connection, one: Tried, reason: str, now: datetime) -> None:
 def _address_now(conn: Connection, one: Tried, channel: Channel) -> str | None:
     """Where the reader of a message is reached today: its own address is erased after a time, and
     who answers one that old must be heard all the same."""
-    [parcel] = message_store.load(conn, [one.message_id])
+    [parcel] = parcel_store.load(conn, [one.message_id])
     return parcel.holder.email if channel is Channel.EMAIL else parcel.holder.contact_phone
 
 
@@ -119,7 +119,7 @@ def _failed(
     if not is_the_one or one.state not in (MessageState.SENT, MessageState.DELIVERED):
         return
     if other := attempt_store.also_taken(conn, one.message_id, one.id):
-        message_store.set_provider(conn, one.message_id, other)
+        message_states.set_provider(conn, one.message_id, other)
         return
     _undelivered(conn, one, outcome, policy, now, stopped=is_ours and stopped)
 
@@ -137,15 +137,15 @@ def _undelivered(
     next look finds it, and holds the message or hands it over."""
     ledger.reopen(conn, one.message_id)
     _end_overtaken(conn, one.message_id, now)
-    [parcel] = message_store.load(conn, [one.message_id])
+    [parcel] = parcel_store.load(conn, [one.message_id])
     following = _next(conn, parcel, outcome, policy, now)
     if stopped and following.at is not None:
         following = Next(MessageState.HELD, now + _AT_ONCE, PREFIX + outcome.code)
     if not parcel.items:
         following = Next(MessageState.UNDELIVERED, None, outcome.code)
-    message_store.set_undelivered(conn, parcel.id, following.state, following.reason, following.at)
+    message_states.set_undelivered(conn, parcel.id, following.state, following.reason, following.at)
     if outcome.kind is OutcomeKind.CONFIG_FAULT:
-        message_store.not_counted(conn, [parcel.id])
+        message_states.not_counted(conn, [parcel.id])
     log.info("undelivered", channel=parcel.channel, code=outcome.code, state=following.state)
     if following.at is not None or not parcel.items:
         return
@@ -175,7 +175,7 @@ def _next(
 
 def _end_overtaken(conn: Connection, message_id: int, now: datetime) -> None:
     """Before a send only deadlines are looked at again: news of an event lasts until the next."""
-    [parcel] = message_store.load(conn, [message_id])
+    [parcel] = parcel_store.load(conn, [message_id])
     events = [item.id for item in parcel.items if isinstance(item.key.deadline, LifeNotice)]
     for reminder, event in ledger.overtaken(conn, events, _NEWER).items():
         ledger.end(conn, [reminder], ReminderState.SUPERSEDED, event, now)

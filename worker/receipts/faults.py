@@ -12,8 +12,8 @@ from worker.core.cards import Channel
 from worker.core.outcomes import Outcome, OutcomeKind
 from worker.delivery.freeing import free
 from worker.delivery.limits import calling_code, country_of
-from worker.store import attempts as attempt_store
 from worker.store import breakers as breaker_store
+from worker.store import lately
 from worker.store.attempts import Tried
 
 log = structlog.get_logger(__name__)
@@ -65,6 +65,6 @@ def _is_rule(conn: Connection, one: Tried, key: str, policy: BreakerPolicy, now:
     if known := breaker_store.load(conn).get(key):
         return known.probe == one.message_id
     country, start = country_of(one.address), calling_code(one.address)
-    rows = attempt_store.latest_ends(conn, one, start, now - _QUIET)
+    rows = lately.latest_ends(conn, one, start, now - _QUIET)
     same = (str(row.code) for row in rows if country_of(row.address) == country)
     return policy.filters(list(islice(same, policy.filtered_of)))

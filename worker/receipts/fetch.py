@@ -12,7 +12,7 @@ from worker.providers.base import Searchable, Sighting
 from worker.receipts.apply import Receipts
 from worker.receipts.seen import as_report
 from worker.store import attempts as attempt_store
-from worker.store import messages as message_store
+from worker.store import message_states
 from worker.store.attempts import Unconfirmed
 from worker.store.engine import reading, writing
 
@@ -62,4 +62,4 @@ class Fetching:
             for one in sorted(asked, key=lambda one: one.message_id):
                 age = now - one.sent_at
                 following = one.sent_at + min(2 * age, _UNTIL) if age < _UNTIL else None
-                message_store.look_again(conn, one.message_id, one.provider_id, following)
+                message_states.look_again(conn, one.message_id, one.provider_id, following)

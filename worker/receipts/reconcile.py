@@ -22,10 +22,11 @@ from worker.providers.base import Searchable, Sighting
 from worker.receipts.effects import apply
 from worker.receipts.seen import as_report
 from worker.store import attempts as attempt_store
-from worker.store import messages as message_store
+from worker.store import message_states
 from worker.store import reminders as ledger
-from worker.store.attempts import Unknown
+from worker.store import unknowns as unknown_store
 from worker.store.engine import reading, writing
+from worker.store.unknowns import Unknown
 
 log = structlog.get_logger(__name__)
 
@@ -73,21 +74,21 @@ class Reconciliation:
 
     def _unknown(self, channel: Channel, ids: Sequence[int]) -> list[Unknown]:
         with reading(self.engine) as conn:
-            return attempt_store.unknowns(conn, channel, ids)
+            return unknown_store.unknowns(conn, channel, ids)
 
     def _settle(self, one: Unknown, sightings: list[Sighting] | None, now: datetime) -> str:
         try:
             with writing(self.engine) as conn:
                 # The provider was asked without a lock: somebody else may have settled it.
-                if not attempt_store.still_unknown(conn, one):
+                if not unknown_store.still_unknown(conn, one):
                     return "settled_elsewhere"
                 if one.parcel.channel is not Channel.SMS:
                     return self._unsettled(conn, one, now)
                 # While a twin is in its call, what the list shows may be the twin's.
-                if sightings is None or attempt_store.has_open_twin(conn, one):
+                if sightings is None or unknown_store.has_open_twin(conn, one):
                     return self._wait(conn, one, self.retry.park, now)
                 found = [s for s in sightings if _is_ours(one, s)]
-                taken = attempt_store.adopted(conn, [s.provider_id for s in found])
+                taken = unknown_store.adopted(conn, [s.provider_id for s in found])
                 if sighting := _earliest(found, taken):
                     return self._adopt(conn, one, sighting, now)
                 return self._not_there(conn, one, now)
@@ -187,5 +188,5 @@ def _set(
         "reason": reason,
         "next_attempt_at": at,
     }
-    message_store.set_states(conn, [row], expected=(MessageState.UNKNOWN,))
+    message_states.set_states(conn, [row], expected=(MessageState.UNKNOWN,))
     return state

@@ -1,13 +1,13 @@
 """Attempts: one call to a provider each, committed before it is made, and what became of it."""
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Row, Select, func, literal, or_, select, update
+from sqlalchemy import Connection, func, or_, select, update
 
 from worker.core.cards import Channel
 from worker.core.outcomes import OutcomeKind
@@ -15,22 +15,7 @@ from worker.core.reminders import MessageState
 from worker.core.reports import CONFIRMED, Phase, phase
 from worker.core.ways import ELSEWHERE
 from worker.store.bulk import add_many, among, update_many
-from worker.store.messages import Parcel, load
 from worker.store.tables import attempts, messages
-
-# How far back ends are looked for, and how many are read: a filter shows in what went out lately.
-_LATEST, _ENOUGH = 5_000, 1_000
-
-
-@dataclass(frozen=True, slots=True)
-class Unknown:
-    """A message whose last attempt ended nobody knows how, with what that attempt said."""
-
-    parcel: Parcel
-    attempt: UUID
-    address: str
-    digest: str
-    started_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,37 +137,6 @@ def failed_behind(conn: Connection, message_id: int) -> int:
     return int(found.scalar_one())
 
 
-def latest_ends(conn: Connection, like: Tried, start: str, quiet: datetime) -> Sequence[Row[Any]]:
-    """``address`` and ``code`` of texts from the sender of ``like`` to numbers that begin with
-    ``start``, of which something final was reported, or nothing since ``quiet``; latest first."""
-    return conn.execute(_latest_ends(like, start, quiet)).all()
-
-
-def _latest_ends(like: Tried, start: str, quiet: datetime) -> Select[Any]:
-    # The words of the partial index, as a literal: only so does PostgreSQL see that it applies.
-    known = attempts.c.address != literal("", literal_execute=True)
-    latest = (
-        select(attempts)
-        .where(known)
-        .order_by(attempts.c.started_at.desc())
-        .limit(_LATEST)
-        .subquery()
-    )
-    final = or_(latest.c.code == CONFIRMED, latest.c.outcome != OutcomeKind.ACCEPTED)
-    return (
-        select(latest.c.address, latest.c.code)
-        .where(
-            latest.c.provider == like.provider,
-            latest.c.sender == like.sender,
-            latest.c.provider_id.is_not(None),
-            latest.c.address.startswith(start, autoescape=True),
-            or_(final, latest.c.ended_at <= quiet),
-        )
-        .order_by(latest.c.started_at.desc())
-        .limit(_ENOUGH)
-    )
-
-
 def also_taken(conn: Connection, message_id: int, attempt: UUID) -> str | None:
     """The provider's id of another attempt of the message that was taken and did not fail."""
     return conn.execute(
@@ -228,104 +182,3 @@ def codes(conn: Connection, message_id: int) -> Counter[str | None]:
     """How often the attempts of a message ended with each code."""
     found = conn.execute(select(attempts.c.code).where(attempts.c.message_id == message_id))
     return Counter(found.scalars())
-
-
-def unknowns(conn: Connection, channel: Channel, ids: Sequence[int]) -> list[Unknown]:
-    """Those of ``ids`` that are unknown on ``channel``, each with its latest open attempt."""
-    rows = conn.execute(
-        select(attempts)
-        .join(messages, messages.c.id == attempts.c.message_id)
-        .where(
-            messages.c.id.in_(ids),
-            messages.c.state == MessageState.UNKNOWN,
-            messages.c.channel == channel,
-            attempts.c.provider_id.is_(None),
-        )
-        .order_by(attempts.c.started_at)
-    ).all()
-    latest = {row.message_id: row for row in rows}
-    return [
-        Unknown(parcel, row.id, row.address, row.digest, row.started_at)
-        for parcel in load(conn, list(latest))
-        if (row := latest[parcel.id])
-    ]
-
-
-def still_unknown(conn: Connection, one: Unknown) -> bool:
-    """Is the message still unknown after the same attempt? If so it is locked."""
-    found = conn.execute(
-        select(messages.c.id)
-        .where(
-            messages.c.id == one.parcel.id,
-            messages.c.attempts == one.parcel.attempts,
-            messages.c.state == MessageState.UNKNOWN,
-        )
-        .with_for_update()
-    )
-    return found.first() is not None
-
-
-def has_open_twin(conn: Connection, one: Unknown) -> bool:
-    """Is another attempt with the same text to the same address in its call?"""
-    found = conn.execute(
-        select(attempts.c.id)
-        .join(messages, messages.c.id == attempts.c.message_id)
-        .where(
-            attempts.c.address == one.address,
-            attempts.c.digest == one.digest,
-            attempts.c.id != one.attempt,
-            attempts.c.outcome.is_(None),
-            messages.c.state == MessageState.SENDING,
-        )
-        .limit(1)
-    )
-    return found.first() is not None
-
-
-def started_since(
-    conn: Connection, addresses: Collection[str], since: datetime
-) -> dict[str, list[datetime]]:
-    """When attempts to each of ``addresses`` that may have arrived were started after ``since``,
-    earliest first; one the provider never took does not count."""
-    arrived = (OutcomeKind.ACCEPTED, OutcomeKind.AMBIGUOUS)
-    rows = conn.execute(
-        select(attempts.c.address, attempts.c.started_at)
-        .where(
-            among(conn, attempts.c.address, addresses),
-            attempts.c.started_at > since,
-            or_(attempts.c.outcome.is_(None), attempts.c.outcome.in_(arrived)),
-        )
-        .order_by(attempts.c.started_at)
-    )
-    found: dict[str, list[datetime]] = defaultdict(list)
-    for address, started_at in rows:
-        found[address].append(started_at)
-    return found
-
-
-def digest_since(
-    conn: Connection, book_id: int, addresses: Collection[str], since: datetime
-) -> bool:
-    """Was a message to the guardian of a book begun after ``since`` that may have arrived?"""
-    arrived = (OutcomeKind.ACCEPTED, OutcomeKind.AMBIGUOUS)
-    found = conn.execute(
-        select(attempts.c.id)
-        .join(messages, messages.c.id == attempts.c.message_id)
-        .where(
-            attempts.c.address.in_(addresses),
-            attempts.c.started_at >= since,
-            or_(attempts.c.outcome.is_(None), attempts.c.outcome.in_(arrived)),
-            messages.c.book_id == book_id,
-            messages.c.channel == Channel.GUARDIAN,
-        )
-        .limit(1)
-    )
-    return found.first() is not None
-
-
-def adopted(conn: Connection, provider_ids: Sequence[str]) -> set[str]:
-    """Those of ``provider_ids`` that belong to an attempt already."""
-    found = conn.execute(
-        select(attempts.c.provider_id).where(attempts.c.provider_id.in_(provider_ids))
-    )
-    return {str(provider) for provider in found.scalars()}

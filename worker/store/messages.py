@@ -1,21 +1,17 @@
-"""Messages: the unit of sending, each claimed by one process at a time, with a lease."""
+"""Messages: the unit of sending, from their creation to the hint that one needs a look."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, bindparam, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, delete, or_, select, update
 
-from worker.core.cards import Channel, Holder
+from worker.core.cards import Channel
 from worker.core.pace import PACE
-from worker.core.recheck import Item
-from worker.core.reminders import WAITING, MessageState, ReminderState
-from worker.store import cards as card_store
-from worker.store.bulk import among, insert_many, update_many
-from worker.store.reminders import key_of
-from worker.store.tables import books, holders, messages, reminders
+from worker.core.reminders import WAITING, MessageState
+from worker.store.bulk import among, insert_many
+from worker.store.tables import messages
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,22 +23,6 @@ class NewMessage:
     channel: Channel
     due_at: datetime
     useful_until: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Parcel:
-    """A claimed message with all that a send needs; ``items`` are its waiting reminders.
-    ``reason``: what it waited for, if anything."""
-
-    id: int
-    book_id: int
-    channel: Channel
-    attempts: int
-    useful_until: datetime
-    holder: Holder
-    signature: str
-    items: tuple[Item, ...]
-    reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,236 +116,6 @@ def _without(full: Collection[Channel]) -> list[ColumnElement[bool]]:
 def _wake_at(conn: Connection, ids: list[int], at: datetime) -> None:
     if ids:
         conn.execute(update(messages).where(among(conn, messages.c.id, ids)).values(wake_at=at))
-
-
-def claim(conn: Connection, channel: Channel, ids: Sequence[int], now: datetime) -> list[Parcel]:
-    """Hold the due ones of ``ids`` until this transaction ends; who is late gets none. Those that
-    ``begin`` names are ours beyond it, the others stay as they are."""
-    due = (
-        _PARCELS.where(
-            among(conn, messages.c.id, ids),
-            messages.c.channel == channel,
-            messages.c.state.in_(WAITING),
-            messages.c.next_attempt_at <= now,
-        )
-        .order_by(messages.c.next_attempt_at, messages.c.id)
-        .with_for_update(of=messages, skip_locked=True)
-    )
-    return _with_items(conn, conn.execute(due).all())
-
-
-def begin(conn: Connection, rows: Sequence[Mapping[str, Any]], until: datetime) -> None:
-    """Claimed messages are ours to send ``until`` then: keep what is about to be sent, ``row_id
-    subject body segments``, and the count of ``attempts`` with this one."""
-    update_many(conn, messages, rows, state=MessageState.SENDING, wake_at=until)
-
-
-def load(conn: Connection, ids: Sequence[int]) -> list[Parcel]:
-    """The messages ``ids`` with their holders and waiting reminders."""
-    if not ids:
-        return []
-    wanted = _PARCELS.where(among(conn, messages.c.id, ids))
-    rows = conn.execute(wanted.order_by(messages.c.next_attempt_at, messages.c.id)).all()
-    return _with_items(conn, rows)
-
-
-_PARCELS = (
-    select(*(messages.c[name] for name in ("id", "book_id", "channel", "attempts", "useful_until")))
-    .add_columns(messages.c.reason, messages.c.holder_id, holders.c.name, holders.c.language)
-    .add_columns(holders.c.time_zone, holders.c.contact_phone, holders.c.email)
-    .add_columns(books.c.signature)
-    .join(holders, holders.c.id == messages.c.holder_id)
-    .join(books, books.c.id == messages.c.book_id)
-)
-
-
-def _with_items(conn: Connection, rows: Sequence[Row[Any]]) -> list[Parcel]:
-    if not rows:
-        return []
-    waiting = conn.execute(
-        select(reminders).where(
-            among(conn, reminders.c.message_id, [row.id for row in rows]),
-            reminders.c.state == ReminderState.PENDING,
-        )
-    ).all()
-    watched = card_store.load(conn, {row.card_id for row in waiting})
-    items: dict[int, list[Item]] = defaultdict(list)
-    for row in waiting:
-        one = watched[row.card_id]
-        item = Item(
-            row.id, key_of(row), row.due_at, row.useful_until, one.card, one.holder, row.reason
-        )
-        items[row.message_id].append(item)
-    return [_parcel(row, tuple(items[row.id])) for row in rows]
-
-
-def _parcel(row: Any, items: tuple[Item, ...]) -> Parcel:
-    holder = Holder(
-        row.holder_id, row.name, row.language, row.time_zone, row.contact_phone, row.email
-    )
-    return Parcel(
-        id=row.id,
-        book_id=row.book_id,
-        channel=Channel(row.channel),
-        attempts=row.attempts,
-        useful_until=row.useful_until,
-        holder=holder,
-        signature=row.signature,
-        items=items,
-        reason=row.reason,
-    )
-
-
-def still_sending(conn: Connection, counts: Mapping[int, int]) -> dict[int, str | None]:
-    """Those of the messages that are ``sending`` with this count of attempts, and the provider's
-    id of any attempt that is known to have been taken. All are locked."""
-    rows = conn.execute(
-        select(messages.c.id, messages.c.attempts, messages.c.state, messages.c.provider_id)
-        .where(among(conn, messages.c.id, list(counts)))
-        .order_by(messages.c.id)
-        .with_for_update()
-    ).all()
-    sending = [row for row in rows if row.state == MessageState.SENDING]
-    return {row.id: row.provider_id for row in sending if row.attempts == counts[row.id]}
-
-
-def set_states(
-    conn: Connection,
-    rows: Sequence[Mapping[str, Any]],
-    expected: Collection[MessageState] = (MessageState.SENDING,),
-) -> None:
-    """Update messages by ``message`` and ``count``: their ``state``, ``reason``, and
-    ``next_attempt_at`` (``None`` where they have ended).
-
-    A compare-and-set: only a message still in one of ``expected`` with ``count`` attempts changes,
-    so a process that comes back late cannot undo what another has settled.
-    """
-    statement = update(messages).where(
-        messages.c.id == bindparam("message"),
-        messages.c.attempts == bindparam("count"),
-        or_(*(messages.c.state == state for state in expected)),
-    )
-    again = [{**row, "wake_at": row["next_attempt_at"]} for row in rows if row["next_attempt_at"]]
-    ended = [
-        {key: row[key] for key in row if key != "next_attempt_at"} | {"wake_at": None}
-        for row in rows
-        if row["next_attempt_at"] is None
-    ]
-    for changes in (again, ended):
-        if changes:
-            conn.execute(statement, changes)
-
-
-def set_all_sent(conn: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Record that the provider took messages that this transaction holds: ``row_id provider_id
-    sent_at wake_at``."""
-    update_many(conn, messages, rows, state=MessageState.SENT, reason=None)
-
-
-def set_sent(
-    conn: Connection, message_id: int, provider_id: str, at: datetime, wake_at: datetime | None
-) -> bool:
-    """Record that the provider took a message under ``provider_id``, and look again at
-    ``wake_at``. False if it is known to have been taken under another id: the first one stays.
-    """
-    taken = conn.execute(
-        update(messages)
-        .where(messages.c.id == message_id, messages.c.provider_id.is_(None))
-        .values(
-            state=MessageState.SENT,
-            reason=None,
-            wake_at=wake_at,
-            sent_at=at,
-            provider_id=provider_id,
-        )
-    )
-    if taken.rowcount:
-        return True
-    known = select(messages.c.provider_id).where(messages.c.id == message_id)
-    return conn.execute(known).scalar() == provider_id
-
-
-def set_delivered(conn: Connection, message_id: int, provider_id: str, at: datetime) -> None:
-    """Record that a message has arrived; the first time that was said stays."""
-    conn.execute(
-        update(messages)
-        .where(messages.c.id == message_id, messages.c.state != MessageState.DELIVERED)
-        .values(
-            state=MessageState.DELIVERED,
-            reason=None,
-            wake_at=None,
-            delivered_at=at,
-            provider_id=func.coalesce(messages.c.provider_id, provider_id),
-        )
-    )
-
-
-def set_undelivered(
-    conn: Connection,
-    message_id: int,
-    state: MessageState,
-    reason: str | None,
-    again_at: datetime | None,
-) -> None:
-    """Record that a message that was taken did not arrive: it ends in ``state``, or is tried again
-    at ``again_at``, as if the provider did not have it."""
-    values: dict[str, Any] = {
-        "state": state,
-        "reason": reason,
-        "wake_at": again_at,
-        "delivered_at": None,
-    }
-    if again_at is not None:
-        values |= {"next_attempt_at": again_at, "provider_id": None}
-    conn.execute(update(messages).where(messages.c.id == message_id).values(**values))
-
-
-def look_again(
-    conn: Connection, message_id: int, provider_id: str, wake_at: datetime | None
-) -> None:
-    """Ask about a sent message again at ``wake_at``, or never."""
-    conn.execute(
-        update(messages)
-        .where(
-            messages.c.id == message_id,
-            messages.c.provider_id == provider_id,
-            messages.c.state == MessageState.SENT,
-        )
-        .values(wake_at=wake_at)
-    )
-
-
-def set_provider(conn: Connection, message_id: int, provider_id: str) -> None:
-    """Follow another attempt of a message from here on."""
-    conn.execute(
-        update(messages).where(messages.c.id == message_id).values(provider_id=provider_id)
-    )
-
-
-def not_counted(conn: Connection, ids: Iterable[int]) -> None:
-    """Take back the count of attempts that our own configuration spoiled."""
-    if wanted := list(ids):
-        conn.execute(
-            update(messages)
-            .where(messages.c.id.in_(wanted), messages.c.attempts > 0)
-            .values(attempts=messages.c.attempts - 1)
-        )
-
-
-def waiting_digests(conn: Connection, guardian: int, besides: Collection[int]) -> list[Parcel]:
-    """The messages to a guardian that wait and were never tried, ``besides`` these; locked."""
-    rows = conn.execute(
-        select(messages.c.id)
-        .where(
-            messages.c.holder_id == guardian,
-            messages.c.channel == Channel.GUARDIAN,
-            messages.c.state == MessageState.PENDING,
-            messages.c.attempts == 0,
-            messages.c.id.not_in(besides),
-        )
-        .with_for_update(skip_locked=True)
-    )
-    return load(conn, list(rows.scalars()))
 
 
 def extend(conn: Connection, message_id: int, until: datetime) -> None:

@@ -1,0 +1,84 @@
+"""Messages that are unknown: what their last attempt said, and who else may have taken it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import Connection, select
+
+from worker.core.cards import Channel
+from worker.core.reminders import MessageState
+from worker.store.parcels import Parcel, load
+from worker.store.tables import attempts, messages
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """A message whose last attempt ended nobody knows how, with what that attempt said."""
+
+    parcel: Parcel
+    attempt: UUID
+    address: str
+    digest: str
+    started_at: datetime
+
+
+def unknowns(conn: Connection, channel: Channel, ids: Sequence[int]) -> list[Unknown]:
+    """Those of ``ids`` that are unknown on ``channel``, each with its latest open attempt."""
+    rows = conn.execute(
+        select(attempts)
+        .join(messages, messages.c.id == attempts.c.message_id)
+        .where(
+            messages.c.id.in_(ids),
+            messages.c.state == MessageState.UNKNOWN,
+            messages.c.channel == channel,
+            attempts.c.provider_id.is_(None),
+        )
+        .order_by(attempts.c.started_at)
+    ).all()
+    latest = {row.message_id: row for row in rows}
+    return [
+        Unknown(parcel, row.id, row.address, row.digest, row.started_at)
+        for parcel in load(conn, list(latest))
+        if (row := latest[parcel.id])
+    ]
+
+
+def still_unknown(conn: Connection, one: Unknown) -> bool:
+    """Is the message still unknown after the same attempt? If so it is locked."""
+    found = conn.execute(
+        select(messages.c.id)
+        .where(
+            messages.c.id == one.parcel.id,
+            messages.c.attempts == one.parcel.attempts,
+            messages.c.state == MessageState.UNKNOWN,
+        )
+        .with_for_update()
+    )
+    return found.first() is not None
+
+
+def has_open_twin(conn: Connection, one: Unknown) -> bool:
+    """Is another attempt with the same text to the same address in its call?"""
+    found = conn.execute(
+        select(attempts.c.id)
+        .join(messages, messages.c.id == attempts.c.message_id)
+        .where(
+            attempts.c.address == one.address,
+            attempts.c.digest == one.digest,
+            attempts.c.id != one.attempt,
+            attempts.c.outcome.is_(None),
+            messages.c.state == MessageState.SENDING,
+        )
+        .limit(1)
+    )
+    return found.first() is not None
+
+
+def adopted(conn: Connection, provider_ids: Sequence[str]) -> set[str]:
+    """Those of ``provider_ids`` that belong to an attempt already."""
+    found = conn.execute(
+        select(attempts.c.provider_id).where(attempts.c.provider_id.in_(provider_ids))
+    )
+    return {str(provider) for provider in found.scalars()}

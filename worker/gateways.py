@@ -19,7 +19,8 @@ from worker.providers.smtp_pool import SmtpSettings
 from worker.providers.transport import Transport
 from worker.providers.twilio import TwilioProvider, TwilioSettings
 from worker.sandbox import credentials as sandbox
-from worker.settings import Settings, is_here
+from worker.sections import is_here
+from worker.settings import Settings
 from worker.smtp_url import smtp_from
 
 _NEVER_MIX = (

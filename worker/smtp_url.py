@@ -6,7 +6,8 @@ from urllib.parse import SplitResult, unquote, urlsplit
 
 from worker.providers.mime import usable
 from worker.providers.smtp_pool import SmtpSettings
-from worker.settings import Settings, is_here
+from worker.sections import is_here
+from worker.settings import Settings
 
 _SUBMISSION, _TLS, _LOCAL = 587, 465, 25
 _HOST: Final = re.compile(r"[A-Za-z0-9.:-]+")

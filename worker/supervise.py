@@ -20,7 +20,7 @@ from worker.errors import UnreachableError
 from worker.exposition import show_metrics
 from worker.sandbox.process import SandboxProcess
 from worker.scheduler import run
-from worker.settings import is_here
+from worker.sections import is_here
 from worker.web.listening import EVENTS_PATH, INBOUND_PATH, address_of, listen
 
 log = structlog.get_logger(__name__)

@@ -35,7 +35,8 @@ from worker.core.reminders import MessageState
 from worker.exposition import Page, serve
 from worker.gauges import Ledger
 from worker.log import configure
-from worker.settings import MetricsSettings, Settings
+from worker.sections import MetricsSettings
+from worker.settings import Settings
 from worker.store import gauges as gauge_store
 from worker.store.engine import open_engine, writing
 from worker.store.migrate import head

@@ -12,7 +12,7 @@ from worker.core.deadlines import ladder
 from worker.core.spans import spans
 from worker.core.windows import evaluate
 from worker.retention import SETTLED
-from worker.settings import RetentionSettings
+from worker.sections import RetentionSettings
 
 NOW = datetime(2026, 6, 12, 15, tzinfo=UTC)
 

@@ -20,7 +20,8 @@ from worker.core.wording import GUARDIAN_EVENT, event_for
 from worker.errors import ConfigError
 from worker.paths import config_dir, line_of, read_toml, templates_dir
 from worker.rules import load_rules, load_vocabulary
-from worker.settings import BookDefaults, load
+from worker.sections import BookDefaults
+from worker.settings import load
 
 _PLACE = re.compile(r"(?P<file>[^:,]+\.toml)(?:, line \d+)?: (?P<key>[^:]+): (?P<what>.+)")
 _PARTS = {Channel.SMS: "sms.txt", Channel.EMAIL: "email.txt", Channel.GUARDIAN: "email.txt"}

@@ -1,6 +1,7 @@
 """The cases: each plays on a stage, and returns what was seen and what had to hold."""
 
 import random
+import re
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -13,6 +14,7 @@ from benchmarks.strain.stage import Play, Stage
 
 _PATIENCE = 600.0
 _MANY = 50_000
+_NUMBER = re.compile(r"\d+")
 
 
 @dataclass(slots=True)
@@ -260,7 +262,7 @@ def _attempts(stage: Stage) -> int:
 
 def _urgent_first(order: Sequence[str]) -> float:
     """1 where all urgent ones came before all others, 0.5 where they came in any order."""
-    urgent = [int(address[-8:]) % 2 == 0 for address in order]
+    urgent = [int(_NUMBER.findall(address)[-1]) % 2 == 0 for address in order]
     others = [n for n, one in enumerate(urgent) if not one]
     if not others or len(others) == len(urgent):
         return 1.0

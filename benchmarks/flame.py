@@ -7,7 +7,6 @@ or kernel.yama.ptrace_scope=0.
 """
 
 import asyncio
-import gc
 import os
 import shutil
 import signal
@@ -19,6 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from benchmarks.profile_line import in_one_thread, line, once
+from worker.garbage import look_rarely
 
 _PER_SECOND = "200"
 _TITLE = "One send, from the check of its card to its record"
@@ -28,8 +28,7 @@ def main(picture: Path, database: str, cards: int) -> None:
     """Fill a database, warm up, sample, draw."""
     with line(database, cards) as app, asyncio.Runner() as loop:
         once(app, cards // 4, loop)
-        gc.collect()
-        gc.freeze()
+        look_rarely()
         with in_one_thread(), _sampled(picture):
             sent = once(app, cards, loop)
         loop.run(app.close())

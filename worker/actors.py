@@ -1,6 +1,5 @@
 """Doorways: ids in, one use case, nothing else."""
 
-import gc
 import os
 import signal
 import sys
@@ -20,6 +19,7 @@ from worker.app import App, build_ready
 from worker.broker import NAMESPACE, open_broker
 from worker.children import end_with_master
 from worker.core.cards import Channel
+from worker.garbage import look_rarely
 from worker.log import configure
 from worker.settings import load
 
@@ -129,13 +129,7 @@ def boot() -> None:
     if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
         metrics.enable(several_processes=True)
     _ = app.delivery  # compile the texts now, not with the first message
-    # What is loaded by now stays for good. Each full collection of garbage would walk through all
-    # of it: 5 to 10 % of what an email costs.
-    gc.collect()
-    gc.freeze()
-    # Young garbage is looked for after so many new objects: by default 700, fewer than a batch
-    # makes, and nearly all of them are still in use then. That was a tenth of what a send costs.
-    gc.set_threshold(50_000, 20, 100)
+    look_rarely()
 
 
 def _end_once() -> None:

@@ -35,7 +35,14 @@ def bench(quick: bool, cards: int | None, as_json: bool) -> None:
 
     wanted = Bench()
     if quick:
-        wanted = Bench(cards=20_000, due=1_000, due_wide=0, rounds=1, baselines=("a3",))
+        wanted = Bench(
+            cards=20_000,
+            due=1_000,
+            due_wide=0,
+            rounds=1,
+            baselines=("a3",),
+            refused=("postgresql",),
+        )
     if cards:
         wanted = replace(wanted, cards=cards)
 

@@ -14,6 +14,7 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from worker.core.cards import Channel
 from worker.core.hours import local_day
 from worker.core.life import Happening, LifeEvent, happen
+from worker.core.naming import parts
 from worker.core.reminders import RENEWED, Known, Planned, ReminderState
 from worker.core.rules import Rules
 from worker.core.windows import REMEMBERED, SILENT, Decision, address_of
@@ -35,9 +36,6 @@ _CONFIRMING = {Channel.SMS: ("twilio",), Channel.EMAIL: ("sendgrid",)}
 # Who never does: of what a mail server took, nothing more is heard unless it comes back.
 _MUTE = ("smtp",)
 _LATELY = timedelta(days=7)
-# Cards listed in one email. With their links they take some 90 KB; mail programs cut off what is
-# longer than about 100, and with it the link to unsubscribe.
-_LISTED = 125
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,8 +191,8 @@ class Checks:
     def _group(
         self, conn: Connection, decided: Sequence[tuple[Watched, Decision]], now: datetime
     ) -> tuple[list[dict[str, Any]], dict[int, NewMessage]]:
-        """One message for each holder, channel, address and day, or several where an email would be
-        too long; and the rows of all reminders."""
+        """One message for each holder, channel, address and day, or several where one has no room
+        for all or cannot speak truly of all; and the rows of all reminders."""
         rows: list[dict[str, Any]] = []
         groups: dict[tuple[Any, ...], list[tuple[Watched, Planned]]] = defaultdict(list)
         guardians: dict[int, int] = {}
@@ -212,8 +210,14 @@ class Checks:
                     if book not in guardians:
                         guardians[book] = book_store.guardian_of(conn, book, now)
                     reader = guardians[book]
-                groups[reader, channel, address, day].append((watched, planned))
-        letters = [(key[0], part) for key, members in groups.items() for part in _letters(members)]
+                # One sentence of an SMS must be true of all cards that it names.
+                alike = _alike(watched, planned) if channel is Channel.SMS else None
+                groups[reader, channel, address, day, alike].append((watched, planned))
+        letters = [
+            (reader, part)
+            for (reader, channel, *_), members in groups.items()
+            for part in parts(_urgent_first(members), channel)
+        ]
         new = [_message(reader, members) for reader, members in letters]
         ids = message_store.create(conn, new, now, self.hint)
         for message_id, (_, members) in zip(ids, letters, strict=True):
@@ -237,16 +241,15 @@ def _alarm(one: Watched) -> None:
     log.exception("alarm", cause="card_check_failed", card=one.card.id)
 
 
-def _letters(
+def _alike(watched: Watched, planned: Planned) -> tuple[object, ...]:
+    key, card = planned.key, watched.card
+    return key.deadline, key.on, card.operator, card.time_zone
+
+
+def _urgent_first(
     members: Sequence[tuple[Watched, Planned]],
-) -> Iterator[Sequence[tuple[Watched, Planned]]]:
-    """An SMS names one card and counts the others; an email lists them all, the urgent first."""
-    if len(members) <= _LISTED or members[0][1].key.channel is Channel.SMS:
-        yield members
-        return
-    urgent = sorted(members, key=lambda one: one[1].useful_until)
-    for start in range(0, len(urgent), _LISTED):
-        yield urgent[start : start + _LISTED]
+) -> Sequence[tuple[Watched, Planned]]:
+    return sorted(members, key=lambda one: one[1].useful_until)
 
 
 def _message(reader: int, members: Sequence[tuple[Watched, Planned]]) -> NewMessage:

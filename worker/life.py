@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Engine
 
 from worker.core.cards import CardState, Channel
 from worker.core.life import Effect, Happening, ImpossibleError, LifeEvent, LifeNotice, happen
+from worker.core.naming import parts
 from worker.core.reminders import Planned, ReminderKey, ReminderState
 from worker.core.rules import Rules
 from worker.core.windows import address_of, ways
@@ -115,10 +116,18 @@ def tell(
                 planned = Planned(key, due_at, until, _URGENCY)
                 keeper = channel is Channel.GUARDIAN
                 reader = books.guardian_of(conn, card.book_id, now) if keeper else holder.id
-                groups[reader, channel, address].append((told, planned))
-    new = [_message(reader, group) for (reader, *_), group in groups.items()]
+                # One sentence of an SMS must be true of all cards that it names.
+                alike = (notice, on, card.operator, card.plan_end)
+                same = alike if channel is Channel.SMS else None
+                groups[reader, channel, address, same].append((told, planned))
+    letters = [
+        (reader, part)
+        for (reader, channel, *_), members in groups.items()
+        for part in parts(members, channel)
+    ]
+    new = [_message(reader, part) for reader, part in letters]
     ids = message_store.create(conn, new, now, _AT_ONCE)
-    for message_id, group in zip(ids, groups.values(), strict=True):
+    for message_id, (_, group) in zip(ids, letters, strict=True):
         rows += [ledger.as_row(w.card.id, planned, message_id, now) for w, planned in group]
     carried = set(ledger.insert_new(conn, rows))
     message_store.drop_all(conn, [message_id for message_id in ids if message_id not in carried])

@@ -16,7 +16,7 @@ from worker.content.sources import template_name
 from worker.core.cards import Channel, Language
 from worker.core.operators import OperatorPack, parse_pack
 from worker.core.policy import parse_policies
-from worker.core.wording import GUARDIAN_EVENT, event_for
+from worker.core.wording import GUARDIAN_EVENT, usual_event
 from worker.errors import ConfigError
 from worker.paths import config_dir, line_of, read_toml, templates_dir
 from worker.rules import load_rules, load_vocabulary
@@ -124,7 +124,7 @@ def _windows(directory: Path, content: Content) -> Iterator[Finding]:
         return  # told already
     for policy in policies.values():
         for window in policy.windows:
-            event = event_for(window.deadline, -window.offset)
+            event = usual_event(window.deadline, window.offset)
             for channel in window.channels:
                 for language in Language:
                     told = GUARDIAN_EVENT if channel is Channel.GUARDIAN else event

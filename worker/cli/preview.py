@@ -13,22 +13,23 @@ from worker.content.compose import compose
 from worker.content.events import parts_of
 from worker.content.gallery import cost, gallery
 from worker.content.letter import Letter
-from worker.content.lint_cases import days_of
 from worker.content.render import Content, Email, Sms
 from worker.content.samples import sample_letter
 from worker.core.cards import Channel, Language
-from worker.core.deadlines import DeadlineKind
 from worker.core.life import LifeNotice
 from worker.core.recheck import Item
 from worker.core.reminders import ReminderKey
 from worker.core.rules import Rules
-from worker.core.wording import ALL_EVENTS, EVENTS, GUARDIAN_EVENT, LIFE_EVENTS, PAST, days_left
+from worker.core.wording import ALL_EVENTS, GUARDIAN_EVENT, LIFE_EVENTS, event_for, kind_of, read
 from worker.errors import VigenciaError
 from worker.paths import templates_dir
 from worker.settings import load
 from worker.store import cards as card_store
 from worker.store.cards import Watched
 from worker.store.engine import reading
+
+# No text is true further away from its deadline than this, in days.
+_AROUND = 400
 
 
 @click.command()
@@ -155,27 +156,19 @@ def _key(
     if event in LIFE_EVENTS:
         today = now.astimezone(ZoneInfo(watched.card.time_zone)).date()
         return ReminderKey(LifeNotice(event), today, event, channel), now
-    kind = _kind(event)
+    kind = kind_of(event)
     deadline = rules.ladder(watched.card).get(kind)
     if deadline is None:
         raise VigenciaError(
             f"Nobody knows the {kind} of card {watched.card.id}, so {event} is never sent for it.",
             f"Look at it with: vigencia cards show {watched.card.id}",
         )
-    reach = days_of(event)
-    days = min(max(days_left(deadline, now, zone), min(reach)), max(reach))
-    local = datetime.combine(deadline.on - timedelta(days=days), time(12), ZoneInfo(zone))
-    moment = local.astimezone(UTC)
-    # Noon there may still be before the end of the day in the card's zone, or after it.
-    while days < 0 and moment < deadline.at:
-        moment += timedelta(hours=12)
-    while days >= 0 and moment >= deadline.at:
-        moment -= timedelta(hours=1)
+    # Noon of the day nearest to today on which this text is the true one.
+    noons = (
+        datetime.combine(deadline.on + timedelta(days=day), time(hour), ZoneInfo(zone))
+        for day in range(-_AROUND, _AROUND + 1)
+        for hour in (12, 9)
+    )
+    fitting = [at for at in noons if event_for(kind, read(deadline, at, zone)) == event]
+    moment = min(fitting, key=lambda at: abs(at - now)).astimezone(UTC)
     return ReminderKey(kind, deadline.on, event, channel), moment
-
-
-def _kind(event: str) -> DeadlineKind:
-    for kind, steps in EVENTS.items():
-        if event == PAST[kind] or any(name == event for _, name in steps):
-            return kind
-    raise AssertionError(event)

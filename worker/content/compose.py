@@ -1,27 +1,29 @@
-"""From reminders to a letter: picks the true event for the days left and puts the worst first."""
+"""From reminders to a letter: picks the true event for the reader's clock, the worst first."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from functools import lru_cache
 from typing import Final
 
 from worker.content.dates import deadline_words, short_date
 from worker.content.events import ANSWERABLE, LOW
 from worker.content.letter import Letter, Notice, OperatorGuide
-from worker.core.cards import Channel, Holder, Language
-from worker.core.deadlines import GRAVITY, DeadlineKind
+from worker.core.cards import Card, CardState, Channel, Holder, Language
+from worker.core.deadlines import GRAVITY, Deadline, DeadlineKind, end_of_day
 from worker.core.hours import local_day
 from worker.core.life import LifeNotice
 from worker.core.operators import OperatorPack, Way
+from worker.core.place import is_abroad
 from worker.core.recheck import Item
 from worker.core.routes import Filled, Registered
 from worker.core.rules import Rules
 from worker.core.tokens import Links, Purpose
-from worker.core.windows import SILENT, address_of
-from worker.core.wording import GUARDIAN_EVENT, LIFE_EVENTS, days_left, event_for
+from worker.core.windows import SILENT, address_of, in_service
+from worker.core.wording import GUARDIAN_EVENT, LIFE_EVENTS, event_for, read
 
 _GRAVITY: Final[Mapping[str, int]] = {kind: place for place, kind in enumerate(GRAVITY)}
+_MINUTE: Final = timedelta(minutes=1)
 
 
 def compose(
@@ -35,27 +37,38 @@ def compose(
     *,
     unsubscribe: str | None = None,
     way_out: str | None = None,
+    replies: bool = True,
 ) -> Letter:
     """Everything ``holder`` is told at ``now`` about ``items``, most urgent first, in ``language``
     (default: the holder's own). ``links``: to answer each notice of a deadline with;
-    ``unsubscribe``, ``way_out``: as ``Letter`` has them.
+    ``unsubscribe``, ``way_out``, ``replies``: as ``Letter`` has them.
 
     Every item's deadline must be in its card's ladder, as a recheck has made sure.
     """
     language = language or holder.language
     zone = holder.time_zone
-    notices = [_notice(item, language, zone, rules, now, links) for item in items]
-    notices.sort(key=_urgency)
-    operators = dict.fromkeys([item.card.operator for item in items])
+    told = [(_notice(item, language, zone, rules, now, links), item) for item in items]
+    told.sort(key=lambda pair: _urgency(pair[0]))
     return Letter(
         language=language,
         signature=signature,
         holder_name=holder.name,
-        notices=tuple(notices),
-        guides=tuple([_guide(rules.pack(code)) for code in operators]),
+        notices=tuple([notice for notice, _ in told]),
+        guides=_guides([item.card for item in items], rules),
         unsubscribe=unsubscribe,
         way_out=way_out,
+        others=len({item.card.id for _, item in told}) - 1,
+        abroad=is_abroad(holder),
+        replies=replies,
     )
+
+
+def in_order(
+    items: Sequence[Item], holder: Holder, rules: Rules, now: datetime
+) -> list[tuple[Notice, Item]]:
+    """``items`` with what is told of each, the most urgent first."""
+    told = [(_notice(i, holder.language, holder.time_zone, rules, now), i) for i in items]
+    return sorted(told, key=lambda pair: _urgency(pair[0]))
 
 
 def alert(
@@ -97,10 +110,10 @@ def fill(registered: Registered, letter: Letter) -> Filled:
     values = {
         "signature": letter.signature,
         "operator": first.operator,
-        "tail": first.tail,
+        "tail": ", ".join(notice.tail for notice in letter.notices),
         "days": str(first.days),
         "date": short_date(date, letter.language),
-        "others": str(len(letter.notices) - 1),
+        "others": str(letter.others),
     }
     named = enumerate(registered.parameters, 1)
     return Filled(registered.id, {str(n): values[name] for n, name in named})
@@ -124,19 +137,19 @@ def _notice(
     links: Links | None = None,
 ) -> Notice:
     """One notice for a reader of ``language`` in the time ``zone``."""
-    card, subject, ends_on = item.card, item.key.deadline, item.card.plan_end
+    card, subject = item.card, item.key.deadline
+    clock, card_on = None, None
     if isinstance(subject, LifeNotice):
-        on, event = item.key.on, subject.value
-        # "Valid until" a day that is over would be untrue.
-        if event in LOW and ends_on and ends_on < local_day(now, card.time_zone):
-            ends_on = None
-        # West of the card the event's day may still be tomorrow's: it has happened all the same.
-        days = min((on - local_day(now, zone)).days, 0)
+        event, on = subject.value, _happened_on(item, zone, now)
+        days, minute = (on - local_day(now, zone)).days, end_of_day(item.key.on, card.time_zone)
     else:
         deadline = rules.ladder(card)[subject]
-        on, days = deadline.on, days_left(deadline, now, zone)
-        event = event_for(subject, days)
+        reading = read(deadline, now, zone)
+        event, on, days = event_for(subject, reading), reading.day, reading.days
+        minute, clock = deadline.begins, reading.clock
+        card_on = deadline.on if clock else None
     answers = links if event in ANSWERABLE else None
+    reach = in_service(card, rules.ladder(card), now)
     return Notice(
         event=event,
         operator=rules.pack(card.operator).name,
@@ -145,17 +158,59 @@ def _notice(
         plan=card.plan,
         deadline=subject,
         deadline_on=on,
-        deadline_at=deadline_words(on, card.time_zone, language, zone),
+        deadline_at=deadline_words(minute - _MINUTE, card.time_zone, language, zone),
         days=days,
-        ends_on=ends_on,
+        clock=clock,
+        card_on=card_on,
+        ends_on=_plan_ends_on(card, event, zone, now),
         balance=None if card.balance is None else f"S/ {card.balance:.2f}",
+        balance_on=_ahead(rules, card, DeadlineKind.BALANCE_LOSS, zone, now),
+        line_on=_ahead(rules, card, DeadlineKind.LINE_LOSS, zone, now),
+        reassign_on=_ahead(rules, card, DeadlineKind.REASSIGNMENT, zone, now),
+        travel=_is_travel(card, rules),
+        in_service=reach.state is CardState.ACTIVE,
         renewed_link=answers.to(Purpose.RENEWED, item.id, now) if answers else None,
         tomorrow_link=answers.to(Purpose.TOMORROW, item.id, now) if answers else None,
     )
 
 
+def _happened_on(item: Item, zone: str, now: datetime) -> date:
+    """The reader's day of an event; never a day that is still to come there."""
+    if item.owed_since is not None:
+        return local_day(item.owed_since, zone)
+    return min(item.key.on, local_day(now, zone))
+
+
+def _plan_ends_on(card: Card, event: str, zone: str, now: datetime) -> date | None:
+    """The plan's last day on the reader's calendar. "Valid until" a day that is over is untrue."""
+    if card.plan_end is None:
+        return None
+    end = end_of_day(card.plan_end, card.time_zone)
+    return None if event in LOW and end <= now else local_day(end - _MINUTE, zone)
+
+
+def _ahead(rules: Rules, card: Card, kind: DeadlineKind, zone: str, now: datetime) -> date | None:
+    """The day from which something can be lost, if that is known and still to come."""
+    step: Deadline | None = rules.ladder(card).get(kind)
+    return None if step is None or step.begins <= now else read(step, now, zone).day
+
+
+def _is_travel(card: Card, rules: Rules) -> bool:
+    """Is it an eSIM of a provider abroad? It has no Peruvian number, and no operator of Peru whose
+    days would be known."""
+    return card.msisdn is None and not rules.pack(card.operator).rungs
+
+
+def _guides(cards: Sequence[Card], rules: Rules) -> tuple[OperatorGuide, ...]:
+    """How to reach the operators of ``cards``, each once, in the order of the cards."""
+    travel: dict[str, bool] = {}
+    for card in cards:
+        travel[card.operator] = travel.get(card.operator, True) and _is_travel(card, rules)
+    return tuple([_guide(rules.pack(code), only) for code, only in travel.items()])
+
+
 @lru_cache(maxsize=256)  # an operator has one in each set of rules
-def _guide(pack: OperatorPack) -> OperatorGuide:
+def _guide(pack: OperatorPack, travel: bool) -> OperatorGuide:
     contacts = {key: str(fact.value) for key, fact in pack.contacts.items()}
     ways = {way: tuple(str(fact.value) for fact in pack.ways.get(way, ())) for way in Way}
     return OperatorGuide(
@@ -167,4 +222,7 @@ def _guide(pack: OperatorPack) -> OperatorGuide:
         online=ways[Way.ONLINE],
         in_person=ways[Way.IN_PERSON],
         abroad=ways[Way.ABROAD],
+        phone=contacts.get("phone"),
+        topup=contacts.get("topup"),
+        travel=travel,
     )

@@ -1,6 +1,6 @@
 """Dates in words, as each language's readers write them."""
 
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from functools import lru_cache
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -27,11 +27,38 @@ _FULL: Final = {
     Language.ES_PE: "EEEE d 'de' MMMM 'de' y",
     Language.EN: "EEEE d MMMM y",
 }
-_DEADLINE: Final = {
-    Language.ZH_HANS: "{day} {clock}（{city}时间，{offset}）",
-    Language.ZH_HANT: "{day} {clock}（{city}時間，{offset}）",
-    Language.ES_PE: "{day}, {clock} (hora de {city}, {offset})",
-    Language.EN: "{day}, {clock} ({city} time, {offset})",
+# Time zones by the names that readers use. CLDR names a city for each zone, which is an identifier:
+# nobody in the Mainland says 上海时间, the official time there is 北京时间.
+_CITIES: Final = {
+    "Asia/Shanghai": ("北京", "北京", "Beijing", "Beijing"),
+    "Asia/Taipei": ("台北", "台北", "Taipéi", "Taipei"),
+    "Asia/Hong_Kong": ("香港", "香港", "Hong Kong", "Hong Kong"),
+    "Asia/Macau": ("澳门", "澳門", "Macao", "Macao"),
+    "America/Lima": ("利马", "利馬", "Lima", "Lima"),
+}
+_SAME_TIME: Final = {
+    **dict.fromkeys(("Asia/Chongqing", "Asia/Chungking", "Asia/Harbin", "PRC"), "Asia/Shanghai"),
+    **{"ROC": "Asia/Taipei", "Hongkong": "Asia/Hong_Kong", "Asia/Macao": "Asia/Macau"},
+}
+_LANGUAGES: Final = (Language.ZH_HANS, Language.ZH_HANT, Language.ES_PE, Language.EN)
+# On one clock, and on the reader's first with the card's in brackets.
+_ONE_CLOCK: Final = {
+    Language.ZH_HANS: "{day} {clock}（{city}时间）",
+    Language.ZH_HANT: "{day} {clock}（{city}時間）",
+    Language.ES_PE: "{day}, {clock} (hora de {city})",
+    Language.EN: "{day}, {clock} ({city} time)",
+}
+_TWO_CLOCKS: Final = {
+    Language.ZH_HANS: "{city}时间{day} {clock}（{card_city}时间{card_day}{card_clock}）",
+    Language.ZH_HANT: "{city}時間{day} {clock}（{card_city}時間{card_day}{card_clock}）",
+    Language.ES_PE: "{day}, {clock} (hora de {city}; en {card_city}: {card_day}{card_clock})",
+    Language.EN: "{day}, {clock} {city} time ({card_city}: {card_day}{card_clock})",
+}
+_DAY: Final = {
+    Language.ZH_HANS: "M月d日 ",
+    Language.ZH_HANT: "M月d日 ",
+    Language.ES_PE: "d 'de' MMMM, ",
+    Language.EN: "d MMMM, ",
 }
 
 
@@ -64,29 +91,34 @@ def days_later(day: date, days: int) -> date:
 
 
 @lru_cache(maxsize=4096)
-def deadline_words(day: date, zone: str, language: Language, reader: str | None = None) -> str:
-    """Say when ``day`` ends in ``zone`` (an IANA name), the way ``Notice.deadline_at`` wants it,
-    and on the clock of ``reader``'s zone too where that shows another time.
+def deadline_words(at: datetime, zone: str, language: Language, reader: str | None = None) -> str:
+    """Say the minute ``at`` on the clock of ``reader``, and then on that of the card's ``zone``
+    (IANA names) where it shows another time: 2026年6月13日 12:59 in Beijing, 12日 23:59 in Lima.
 
-    A date alone is the end of that day in the card's zone; 23:59 says so without a doubt, where
-    24:00 or 00:00 can be read as either of two days.
+    A plan lasts to the end of its day; 23:59 says so without a doubt, where 24:00 or 00:00 can be
+    read as either of two days.
     """
-    end = datetime.combine(day, time(23, 59), ZoneInfo(zone))
-    there = _instant_words(end, zone, language)
-    own = end.astimezone(ZoneInfo(reader or zone))
-    if reader is None or own.utcoffset() == end.utcoffset():
-        return there
-    return f"{there} = {_instant_words(own, reader, language)}"
+    there = at.astimezone(ZoneInfo(zone))
+    own = at.astimezone(ZoneInfo(reader or zone))
+    words = {"day": full_date(own.date(), language), "clock": f"{own:%H:%M}"}
+    city = city_of(reader or zone, language)
+    if own.utcoffset() == there.utcoffset():
+        return _ONE_CLOCK[language].format(**words, city=city)
+    same_day = own.date() == there.date()
+    card_day = "" if same_day else format_date(there.date(), _DAY[language], LOCALES[language])
+    return _TWO_CLOCKS[language].format(
+        **words,
+        city=city,
+        card_city=city_of(zone, language),
+        card_day=card_day,
+        card_clock=f"{there:%H:%M}",
+    )
 
 
-def _instant_words(at: datetime, zone: str, language: Language) -> str:
-    city = get_timezone_location(ZoneInfo(zone), locale=LOCALES[language], return_city=True)
-    day = full_date(at.date(), language)
-    return _DEADLINE[language].format(day=day, clock=f"{at:%H:%M}", city=city, offset=_offset(at))
-
-
-def _offset(instant: datetime) -> str:
-    minutes = int((instant.utcoffset() or timedelta()).total_seconds()) // 60
-    hours, rest = divmod(abs(minutes), 60)
-    sign = "-" if minutes < 0 else "+"
-    return f"UTC{sign}{hours}" + (f":{rest:02}" if rest else "")
+@lru_cache(maxsize=4096)
+def city_of(zone: str, language: Language) -> str:
+    """The place that names the time of a ``zone`` in ``language``: 北京, Beijing."""
+    names = _CITIES.get(_SAME_TIME.get(zone, zone))
+    if names:
+        return names[_LANGUAGES.index(language)]
+    return str(get_timezone_location(ZoneInfo(zone), locale=LOCALES[language], return_city=True))

@@ -38,6 +38,9 @@ VARIABLES: Final = (
     "guides",
     "unsubscribe",
     "way_out",
+    "replies",
+    "tails",
+    "abroad",
 )
 
 

@@ -10,10 +10,20 @@ _ALL: Final = ("sms.txt", *_EMAIL)
 _RENEWALS: Final = frozenset(e for e in LIFE_EVENTS if e.startswith("renewal_"))
 # Known by the cycle in which the card ran low, not by a day a reader could use.
 LOW: Final = frozenset({"low_balance", "low_data"})
-PAYABLE: Final = frozenset(DEADLINE_EVENTS) - {"line_lost"} | LOW | {"suspended", "renewal_failed"}
+# Of which nothing is mended by a top-up any more.
+_TOO_LATE: Final = frozenset({"line_lost", "reassignment_near", "reassignment_past"})
+PAYABLE: Final = frozenset(DEADLINE_EVENTS) - _TOO_LATE | LOW | {"suspended", "renewal_failed"}
 
 # Of which a holder can say: I have topped up, or tell me again tomorrow.
 ANSWERABLE: Final = frozenset(DEADLINE_EVENTS) & PAYABLE
+
+# Of which a holder can say: it works, or it does not.
+QUESTIONS: Final = frozenset({"renewal_recorded", "renewal_not_effective"})
+# What can happen to an eSIM for travellers: it has a plan, and no Peruvian number.
+TRAVEL_EVENTS: Final = frozenset(
+    {e for e in DEADLINE_EVENTS if e.startswith("plan_")}
+    | frozenset(LIFE_EVENTS) - {"recycled", "registration_notice"}
+)
 
 
 def parts_of(event: str) -> tuple[str, ...]:

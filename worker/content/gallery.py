@@ -49,7 +49,7 @@ def _page(content: Content, language: Language) -> Iterator[str]:
             yield f"SMS ({cost(sms)}):\n"
             yield f"> {sms.text}\n"
             if language not in NO_ROOM:
-                linked = content.sms(replace(letter, way_out=_LINK))
+                linked = content.sms(replace(letter, way_out=_LINK, replies=False))
                 yield f"Where replies do not arrive ({cost(linked)}):\n"
                 yield f"> {linked.text}\n"
         email = content.email(letter)

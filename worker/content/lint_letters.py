@@ -49,8 +49,8 @@ class Letters:
         found: dict[tuple[str, str], Finding] = {}
         link = sample_link(self.public_url) if self.public_url else _LINK
         ways_out = {
-            (language, end): self._way_out(language, end)
-            for language, end in product(Language, (None, link))
+            (language, end, replies): self._way_out(language, end, replies)
+            for language, end, replies in product(Language, (None, link), (True, False))
         }
         names = [*(pack.name for pack in self.packs), _OPERATOR]
         for event, language in product(self.events, Language):
@@ -60,7 +60,7 @@ class Letters:
                     continue  # told already
                 cases = partial(sms_cases, link=link) if part == "sms.txt" else mail_cases
                 for letter in cases(event, language, tuple(dict.fromkeys(names))):
-                    out = ways_out[language, letter.way_out]
+                    out = ways_out[language, letter.way_out, letter.replies]
                     for one in self._flaws(letter, name, part, out):
                         found.setdefault((one.file, one.rule), one)
         return list(found.values())
@@ -81,12 +81,13 @@ class Letters:
         for severity, rule, what in flaws:
             yield Finding(name, 0, severity, rule, key, what)
 
-    def _way_out(self, language: Language, link: str | None) -> str | None:
-        """What ends every SMS of a language, words or a link: ``out`` of its shared file."""
+    def _way_out(self, language: Language, link: str | None, replies: bool) -> str | None:
+        """What ends every SMS of a language: ``out`` of its shared file, with a ``link`` or, where
+        ``replies`` arrive, with the word to answer."""
         name = f"{SHARED}/{language}/sms.j2"
         try:
             module: Any = build(self.content.sources, html=False).get_template(name).module
-            return str(module.out(link)) or None
+            return str(module.out(link, replies)) or None
         except Exception:  # whatever is wrong with it is told where it is compiled
             return None
 
@@ -124,8 +125,10 @@ class Letters:
 
 def _sms_says(letter: Letter, text: str, out: str | None) -> Iterator[_Flaw]:
     first, language = letter.notices[0], letter.language
-    if first.tail not in text:
-        yield "error", "tail", "does not say which card: first.tail is missing"
+    for notice in letter.notices:
+        if notice.tail not in text:
+            yield "error", "tail", "does not say which cards: a tail of tails is missing"
+            break
     days = (first.ends_on, None if first.event in LOW else first.deadline_on)
     known = [short_date(day, language) for day in days if day is not None]
     if known and not any(day in text for day in known):

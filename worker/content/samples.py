@@ -2,15 +2,16 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Final
+from zoneinfo import ZoneInfo
 
 from worker.content.dates import deadline_words
-from worker.content.events import ANSWERABLE
+from worker.content.events import ANSWERABLE, QUESTIONS, TRAVEL_EVENTS
 from worker.content.letter import Letter, Notice, OperatorGuide
 from worker.core.cards import Kind, Language
 from worker.core.deadlines import DeadlineKind
-from worker.core.wording import ALL_EVENTS, GUARDIAN_EVENT, LIFE_EVENTS
+from worker.core.wording import ALL_EVENTS, GUARDIAN_EVENT, LIFE_EVENTS, kind_of
 
 SAMPLE_DAYS: Final = {
     "plan_end_far": 30,
@@ -22,6 +23,12 @@ SAMPLE_DAYS: Final = {
     "line_loss_near": 15,
     "line_loss_tomorrow": 1,
     "line_lost": -1,
+    "outgoing_block_near": 3,
+    "outgoing_block_past": -1,
+    "balance_loss_near": 7,
+    "balance_loss_past": -1,
+    "reassignment_near": 15,
+    "reassignment_past": -1,
     **dict.fromkeys(LIFE_EVENTS, 0),
     GUARDIAN_EVENT: 1,
 }
@@ -37,6 +44,8 @@ _ENDS: Final = {
     "low_data": 8,
     "suspended": -3,
 }
+# Events after which the line can still be lost, on a day that is known.
+_ON_THE_WAY: Final = frozenset({"plan_ended", "suspended", "outgoing_block_past"})
 _NAMES: Final = {
     Language.ZH_HANS: "王小明",
     Language.ZH_HANT: "陳怡君",
@@ -54,12 +63,20 @@ def sample_notice(
     kind: Kind = Kind.DATA,
     plan: str | None = "Plan 30",
     days: int | None = None,
+    abroad: bool = False,
 ) -> Notice:
-    """One notice of ``event``, as many ``days`` before its deadline as is usual for it."""
+    """One notice of ``event``, as many ``days`` before its deadline as is usual for it. ``abroad``:
+    its reader is in Beijing, where the card's day ends at 12:59 of the next one."""
     left = SAMPLE_DAYS[event] if days is None else days
     day = TODAY + timedelta(days=left)
     ends = _ENDS.get(event)
     guardian = event == GUARDIAN_EVENT
+    life = event in LIFE_EVENTS
+    clock = None
+    if abroad and not life:
+        clock = "12:59" if event.startswith("plan_") else "13:00"
+    last = day if event.startswith("plan_") and not abroad else day - timedelta(days=1)
+    minute = datetime.combine(last, time(23, 59), ZoneInfo("America/Lima"))
     return Notice(
         event=event,
         operator=operator,
@@ -68,29 +85,40 @@ def sample_notice(
         plan=plan,
         deadline=_deadline(event),
         deadline_on=day,
-        deadline_at=deadline_words(day, "America/Lima", language),
+        deadline_at=deadline_words(
+            minute, "America/Lima", language, "Asia/Shanghai" if abroad else "America/Lima"
+        ),
         days=left,
+        clock=clock,
+        card_on=(day - timedelta(days=event.startswith("plan_"))) if clock else None,
         ends_on=None if ends is None else TODAY + timedelta(days=ends),
-        balance="S/ 2.00" if event == "low_balance" else None,
+        balance="S/ 2.00" if event in ("low_balance", "balance_loss_near") else None,
+        balance_on=TODAY + timedelta(days=200) if event == "low_balance" else None,
+        line_on=TODAY + timedelta(days=240) if event in _ON_THE_WAY else None,
+        reassign_on=day + timedelta(days=90) if event.startswith("line_") else None,
+        in_service=event not in ("suspended", "line_lost", "recycled"),
         receipt_ref="R-20260612" if event.startswith("renewal_") else None,
         holder=_NAMES[language] if guardian else None,
         why=REASONS[0] if guardian else None,
         renewed_link=f"{_SITE}/renewed" if event in ANSWERABLE else None,
         tomorrow_link=f"{_SITE}/tomorrow" if event in ANSWERABLE else None,
+        works_link=f"{_SITE}/works" if event in QUESTIONS else None,
+        fails_link=f"{_SITE}/fails" if event in QUESTIONS else None,
     )
 
 
 def bare(notice: Notice) -> Notice:
     """The same without all that may be unknown."""
     known = replace(notice, plan=None, ends_on=None, balance=None, receipt_ref=None)
-    return replace(known, renewed_link=None, tomorrow_link=None)
+    days = replace(known, balance_on=None, line_on=None, reassign_on=None)
+    linked = replace(days, renewed_link=None, tomorrow_link=None)
+    return replace(linked, works_link=None, fails_link=None)
 
 
 def _deadline(event: str) -> str:
     if event in LIFE_EVENTS:
         return event
-    far = event.startswith("line_") or event == GUARDIAN_EVENT
-    return DeadlineKind.LINE_LOSS if far else DeadlineKind.PLAN_END
+    return DeadlineKind.LINE_LOSS if event == GUARDIAN_EVENT else kind_of(event)
 
 
 def sample_letter(event: str, language: Language, *, others: int = 0) -> Letter:
@@ -116,11 +144,35 @@ def sample_letter(event: str, language: Language, *, others: int = 0) -> Letter:
         holder_name=_NAMES[language],
         notices=(sample_notice(event, language), *more),
         guides=(
-            OperatorGuide("Claro", "123", "https://operator.example.com", date(2026, 1, 31)),
+            OperatorGuide(
+                "Claro",
+                "123",
+                "https://operator.example.com",
+                date(2026, 1, 31),
+                phone="+51 1 555 0100",
+                topup="https://operator.example.com/topup",
+            ),
             OperatorGuide("Movistar"),
         ),
         unsubscribe=f"{_SITE}/stop",
+        others=others,
     )
+
+
+def travel_letter(event: str, language: Language) -> Letter:
+    """A letter of ``event`` about an eSIM for travellers, to a reader abroad."""
+    notice = bare(sample_notice(event, language, operator="eSIM", kind=Kind.ESIM, abroad=True))
+    guides = (OperatorGuide("eSIM", travel=True),)
+    return Letter(
+        language, "Vigencia", _NAMES[language], (replace(notice, travel=True),), guides, abroad=True
+    )
+
+
+def sample_sms(event: str, language: Language, *, named: int = 1) -> Letter:
+    """An SMS of ``event`` that names ``named`` cards."""
+    tails = ("5678", "0101", "0102", "0103")[:named]
+    notices = tuple(sample_notice(event, language, tail=tail) for tail in tails)
+    return Letter(language, "Vigencia", _NAMES[language], notices, others=named - 1)
 
 
 def sample_letters() -> Iterator[Letter]:
@@ -130,6 +182,8 @@ def sample_letters() -> Iterator[Letter]:
     for event in ALL_EVENTS:
         for language in Language:
             yield sample_letter(event, language, others=1)
+            if event in TRAVEL_EVENTS:
+                yield travel_letter(event, language)
             if event in (events[0], GUARDIAN_EVENT):
                 yield rich_letter(event, language, events)
             last = 0 if event == "line_loss_tomorrow" else None

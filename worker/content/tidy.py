@@ -1,6 +1,7 @@
 """Values a person typed, made harmless for any text: one line, nothing invisible."""
 
 import re
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any, Final
 
@@ -35,11 +36,14 @@ def variables(letter: Letter) -> dict[str, Any]:
         "holder_name": one_line(letter.holder_name),
         "first": notices[0],
         "notices": notices,
-        "others": len(notices) - 1,
+        "others": letter.others,
+        "tails": tuple([notice.tail for notice in notices]),
         "events": tuple(sorted({notice.event for notice in notices})),
         "guides": tuple([_guide(guide) for guide in letter.guides]),
         "unsubscribe": _optional(letter.unsubscribe),
         "way_out": _optional(letter.way_out),
+        "replies": letter.replies,
+        "abroad": letter.abroad,
     }
 
 
@@ -47,30 +51,28 @@ def _notice(notice: Notice) -> Notice:
     """The notice itself if it is tidy, as nearly all are: one look at all values is cheaper."""
     n = notice
     values = (
-        f"|{n.operator}|{n.tail}|{n.plan}|{n.deadline_at}|{n.balance}|{n.receipt_ref}"
-        f"|{n.holder}|{n.why}|{n.renewed_link}|{n.tomorrow_link}|"
+        f"|{n.operator}|{n.tail}|{n.plan}|{n.deadline_at}|{n.balance}|{n.receipt_ref}|{n.clock}"
+        f"|{n.holder}|{n.why}|{n.renewed_link}|{n.tomorrow_link}|{n.works_link}|{n.fails_link}|"
     )
     return _tidied(notice) if _UNTIDY.search(values) else notice
 
 
-def _tidied(notice: Notice) -> Notice:
-    return Notice(
-        event=notice.event,
-        operator=one_line(notice.operator),
-        tail=one_line(notice.tail),
-        kind=notice.kind,
-        plan=_optional(notice.plan),
-        deadline=notice.deadline,
-        deadline_on=notice.deadline_on,
-        deadline_at=one_line(notice.deadline_at),
-        days=notice.days,
-        ends_on=notice.ends_on,
-        balance=_optional(notice.balance),
-        receipt_ref=_optional(notice.receipt_ref),
-        holder=_optional(notice.holder),
-        why=_optional(notice.why),
-        renewed_link=_optional(notice.renewed_link),
-        tomorrow_link=_optional(notice.tomorrow_link),
+def _tidied(n: Notice) -> Notice:
+    return replace(
+        n,
+        operator=one_line(n.operator),
+        tail=one_line(n.tail),
+        plan=_optional(n.plan),
+        deadline_at=one_line(n.deadline_at),
+        clock=_optional(n.clock),
+        balance=_optional(n.balance),
+        receipt_ref=_optional(n.receipt_ref),
+        holder=_optional(n.holder),
+        why=_optional(n.why),
+        renewed_link=_optional(n.renewed_link),
+        tomorrow_link=_optional(n.tomorrow_link),
+        works_link=_optional(n.works_link),
+        fails_link=_optional(n.fails_link),
     )
 
 
@@ -85,6 +87,9 @@ def _guide(guide: OperatorGuide) -> OperatorGuide:
         online=_names(guide.online),
         in_person=_names(guide.in_person),
         abroad=_names(guide.abroad),
+        phone=_optional(guide.phone),
+        topup=_optional(guide.topup),
+        travel=guide.travel,
     )
 
 

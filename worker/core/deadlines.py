@@ -32,11 +32,25 @@ GRAVITY = (
 
 @dataclass(frozen=True, slots=True)
 class Deadline:
-    """Something is lost at ``at``, the end of the day ``on`` in the card's time zone."""
+    """Something is lost for certain at ``at``, the end of the day ``on`` in the card's time zone.
+
+    ``at`` is a midnight in that zone, as ``end_of_day`` makes it.
+    """
 
     kind: DeadlineKind
     on: date
     at: datetime
+
+    @property
+    def begins(self) -> datetime:
+        """The instant from which the loss can happen: who acts before it is safe.
+
+        A plan lasts to the end of its last day. All other deadlines are counted in days since the
+        last top-up, and the sources do not tell at which hour of the day ``on`` an operator acts:
+        so they begin with that day. A line lost on 13 June must be topped up by the end of the
+        12th, while only after the 13th it is certain that the loss would have happened.
+        """
+        return self.at if self.kind is DeadlineKind.PLAN_END else self.at - timedelta(days=1)
 
 
 Ladder = Mapping[DeadlineKind, Deadline]

@@ -16,6 +16,10 @@ class Hours:
         """The instant at which ``day`` opens in ``time_zone``."""
         return datetime.combine(day, self.opens, ZoneInfo(time_zone))
 
+    def closing(self, at: datetime, time_zone: str) -> datetime:
+        """The instant at which the day of ``at`` closes in ``time_zone``."""
+        return datetime.combine(local_day(at, time_zone), self.closes, ZoneInfo(time_zone))
+
     def next_open(self, at: datetime, time_zone: str) -> datetime:
         """``at`` itself if it is within the hours, else the next opening after it."""
         local = at.astimezone(ZoneInfo(time_zone))

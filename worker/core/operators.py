@@ -9,7 +9,8 @@ from typing import Any
 # Balance that is left keeps any line this long after the last top-up (OSIPTEL, 2025).
 UNUSED_BALANCE_DAYS = 210
 
-_CONTACTS = frozenset({"hotline", "website", "app"})
+# Of these "phone" can be called from anywhere, and "topup" is the page to pay on.
+_CONTACTS = frozenset({"hotline", "phone", "website", "app", "topup"})
 
 
 class Rung(StrEnum):

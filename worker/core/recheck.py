@@ -16,7 +16,7 @@ from worker.core.windows import address_of, in_service
 class Item:
     """A waiting reminder inside a message, with its card as it is now. ``told`` is the card's
     holder, whom a message to the guardian is about, and ``why`` a reason that the card itself does
-    not show."""
+    not show. ``owed_since``: when it was written, which of an event is when it was entered."""
 
     id: int
     key: ReminderKey
@@ -25,6 +25,7 @@ class Item:
     card: Card
     told: Holder | None = None
     why: str | None = None
+    owed_since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

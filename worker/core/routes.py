@@ -9,6 +9,7 @@ from typing import Any
 from worker.core.cards import Language
 
 _PREFIX = re.compile(r"\+\d{0,6}")
+_SERVICE = re.compile(r"MG[0-9a-fA-F]{32}")
 _KEYS = frozenset({"prefix", "languages", "fallback", "per_day", "templates", "replies"})
 # 70 characters are too few for a notice and a link.
 NO_ROOM = frozenset({Language.ZH_HANS, Language.ZH_HANT})
@@ -43,6 +44,12 @@ class Route:
     per_day: int | None = None
     templates: Mapping[tuple[str, Language], Registered] = field(default_factory=dict)
     replies: bool = True
+
+    def hears(self, sender: str) -> bool:
+        """Does an answer to ``sender`` arrive? To a name none can be sent at all; a messaging
+        service (MG and 32 digits) answers from a number of its own."""
+        name = any(c.isalpha() for c in sender) and not _SERVICE.fullmatch(sender)
+        return self.replies and not name
 
     def language_for(self, language: Language) -> Language:
         """The language of an SMS to somebody who reads ``language``."""
@@ -101,8 +108,6 @@ def _route(number: int, entry: Mapping[str, Any], errors: list[str]) -> Route | 
     replies = entry.get("replies", True)
     if type(replies) is not bool:
         wrong.append(f"{where}.replies: write true or false")
-    elif not replies and NO_ROOM.intersection(languages):
-        wrong.append(f"{where}.replies: without them the SMS has a link, and with Chinese no room")
     templates = _templates(where, entry.get("templates", {}), wrong)
     errors += wrong
     if wrong:

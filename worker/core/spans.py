@@ -2,14 +2,18 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from itertools import zip_longest
 
 from worker.core.cards import Card, Channel, Holder
 from worker.core.deadlines import Deadline, DeadlineKind, Ladder
+from worker.core.hours import local_day
 from worker.core.policy import Policy, Window
 from worker.core.reminders import ReminderKey
 
+# The shortest time before a deadline in which a notice still helps: to find a shop or to log in.
+TIME_TO_ACT = timedelta(hours=2)
+_INSTANT = timedelta(microseconds=1)
 _EVER_SINCE = datetime.min.replace(tzinfo=UTC)
 _FOR_EVER = datetime.max.replace(tzinfo=UTC)
 
@@ -73,16 +77,23 @@ def moment(every: Sequence[Span], now: datetime) -> Moment:
 def spans(card: Card, holder: Holder, steps: Ladder, policy: Policy) -> list[Span]:
     """Every window of ``policy`` that ``card`` has, with its due instant and its end.
 
-    A window is due at the opening hour of its day in the holder's time zone; it ends where the
-    next window of the same deadline opens, at the deadline, or ``policy.useful_days`` after it.
+    A window is due at the opening hour of its day on the holder's own calendar, where the deadline
+    may fall on another day than in Lima; it ends where the next window of the same deadline opens,
+    at the deadline, or ``policy.useful_days`` after it.
     """
     return [span for step in steps.values() for span in _spans(card, holder, step, policy)]
 
 
 def _spans(card: Card, holder: Holder, step: Deadline, policy: Policy) -> Iterator[Span]:
+    if step.kind is DeadlineKind.BALANCE_LOSS and (card.balance is None or card.balance <= 0):
+        return  # nobody is warned of losing what may not be there
     windows = [w for w in policy.windows if w.deadline is step.kind and not _too_long(card, w)]
+    last_day, to_act = _days(step, policy, holder.time_zone)
     starts = [
-        policy.hours.opening(step.on + timedelta(days=w.offset), holder.time_zone) for w in windows
+        policy.hours.opening(
+            (last_day if w.offset > 0 else to_act) + timedelta(days=w.offset), holder.time_zone
+        )
+        for w in windows
     ]
     for window, at, following in zip_longest(windows, starts, starts[1:]):
         last = step.at if window.offset <= 0 else at + timedelta(days=policy.useful_days)
@@ -90,6 +101,18 @@ def _spans(card: Card, holder: Holder, step: Deadline, policy: Policy) -> Iterat
         if at < until:
             # In UTC, for they are compared far more often than they are worked out.
             yield Span(window, step, at.astimezone(UTC), until.astimezone(UTC))
+
+
+def _days(step: Deadline, policy: Policy, time_zone: str) -> tuple[date, date]:
+    """The deadline's last day on the calendar of ``time_zone``, and the last day there on which
+    somebody who is told at the opening hour can still act.
+
+    The end of 12 June in Lima is 12:59 on the 13th in Beijing: both are the 13th there. It is 06:59
+    on the 13th in Madrid, before anybody may be disturbed: the last day to act is the 12th.
+    """
+    last_day = local_day(step.at - _INSTANT, time_zone)
+    in_time = step.at - policy.hours.opening(last_day, time_zone) >= TIME_TO_ACT
+    return last_day, last_day if in_time else last_day - timedelta(days=1)
 
 
 def _too_long(card: Card, window: Window) -> bool:

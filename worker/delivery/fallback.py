@@ -70,10 +70,21 @@ def reroute(conn: Connection, parcel: Parcel, items: Sequence[Item], now: dateti
         same_holder = item.card.holder_id == parcel.holder.id
         groups[item.card.holder_id, item.card.id if same_holder else None].append(item)
     for (holder_id, _), members in groups.items():
-        until = max(item.useful_until for item in members)
-        new = NewMessage(parcel.book_id, holder_id, parcel.channel, now, until)
-        [message_id] = message_store.create(conn, [new], now, _AT_ONCE)
-        ledger.move(conn, [item.id for item in members], message_id)
+        _move(conn, parcel, holder_id, members, now)
+
+
+def split(conn: Connection, parcel: Parcel, items: Sequence[Item], now: datetime) -> None:
+    """Move waiting reminders that a message does not name into another one to its reader."""
+    _move(conn, parcel, parcel.holder.id, items, now)
+
+
+def _move(
+    conn: Connection, parcel: Parcel, holder_id: int, items: Sequence[Item], now: datetime
+) -> None:
+    until = max(item.useful_until for item in items)
+    new = NewMessage(parcel.book_id, holder_id, parcel.channel, now, until)
+    [message_id] = message_store.create(conn, [new], now, _AT_ONCE)
+    ledger.move(conn, [item.id for item in items], message_id)
 
 
 def _over(item: Item, channel: Channel, now: datetime) -> Planned:

@@ -133,24 +133,32 @@ class _Batch:
             return None
         try:
             own = self._own
-            out = render(
-                own.content, own.rules, parcel, one.items, one.address, self._now, own.links
+            text = render(
+                own.content,
+                own.rules,
+                parcel,
+                one.items,
+                one.address,
+                self._now,
+                own.links,
+                one.lane.sender,
             )
         except ConfigError as error:
             # Ours to mend, so it waits for that; the next look ends what became useless meanwhile.
             log.exception("alarm", cause="template_failed", message=parcel.id, hint=error.hint)
             writes.settle(parcel, MessageState.HELD, "template_failed", self._now + own.hold)
             return None
-        kept = contents(parcel, out)
+        kept = contents(parcel, text.out)
         segments = kept["segments"] or 0
         if met := self._capping.use(parcel, one.address, segments):
             self._capping.hold(parcel, one.items, met, writes)
             return None
         self._budget.spend(max(1, segments))
         self._kept.append(kept)
+        writes.split(parcel, text.left)
         use = self._capping.uses[-1]
         down = any(is_down(breaker.code) for breaker in one.tries)
-        return Ready(parcel, one.items, out, one.lane, use, bool(one.tries), one.spare, down)
+        return Ready(parcel, text.items, text.out, one.lane, use, bool(one.tries), one.spare, down)
 
     def _place(self, one: Wanted) -> datetime:
         """When a message that finds the bucket empty comes back."""

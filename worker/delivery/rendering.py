@@ -3,19 +3,31 @@
 import hashlib
 import random
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from worker.content.compose import alert, compose, fill
+from worker.content.one_sms import one_sms
 from worker.content.render import Content
 from worker.core.cards import Channel
 from worker.core.recheck import Item
+from worker.core.routes import NO_ROOM
 from worker.core.rules import Rules
 from worker.core.segments import measure
 from worker.core.tokens import Links, Purpose
 from worker.providers.base import EmailOut, SmsOut
 from worker.store.parcels import Parcel
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """``out`` tells of ``items`` and of nothing else; ``left`` needs messages of its own."""
+
+    out: SmsOut | EmailOut
+    items: tuple[Item, ...]
+    left: tuple[Item, ...] = ()
 
 
 def render(
@@ -26,30 +38,60 @@ def render(
     address: str,
     now: datetime,
     links: Links | None = None,
-) -> SmsOut | EmailOut:
-    """The text of ``items`` for ``address``, ready to hand over. Raises ``ConfigError``.
+    sender: str = "",
+) -> Rendered:
+    """The text of ``items`` for ``address`` from ``sender``, ready to hand over. Raises
+    ``ConfigError``.
 
     With ``links`` a holder can answer; without, only the words of the text tell how to stop.
     """
-    holder, sign = parcel.holder, parcel.signature
     if parcel.channel is Channel.SMS:
-        route = rules.routes.route(address)
-        language = route.language_for(holder.language)
-        linked = links if not route.replies else None
-        way_out = linked.to(Purpose.STOP_SMS, parcel.id, now) if linked else None
-        letter = compose(items, holder, sign, rules, now, language, way_out=way_out)
-        registered = route.templates.get((letter.notices[0].event, language))
-        filled = fill(registered, letter) if registered else None
-        useful = max(item.useful_until for item in items) - now
-        return SmsOut(_new_attempt(), address, content.sms(letter).text, useful, filled)
+        return _sms(content, rules, parcel, items, address, now, links, sender)
+    holder, sign = parcel.holder, parcel.signature
     if parcel.channel is Channel.GUARDIAN:
-        email = content.email(alert(items, holder, sign, rules, now))
-        return EmailOut(_new_attempt(), address, sign, email.subject, email.text, email.html)
-    unsubscribe = links.to(Purpose.STOP_EMAIL, parcel.id, now) if links else None
-    letter = compose(items, holder, sign, rules, now, links=links, unsubscribe=unsubscribe)
-    email = content.email(letter)
-    headers = _one_click(unsubscribe) if unsubscribe else {}
-    return EmailOut(_new_attempt(), address, sign, email.subject, email.text, email.html, headers)
+        email, headers = content.email(alert(items, holder, sign, rules, now)), {}
+    else:
+        unsubscribe = links.to(Purpose.STOP_EMAIL, parcel.id, now) if links else None
+        letter = compose(items, holder, sign, rules, now, links=links, unsubscribe=unsubscribe)
+        email, headers = content.email(letter), _one_click(unsubscribe) if unsubscribe else {}
+    out = EmailOut(_new_attempt(), address, sign, email.subject, email.text, email.html, headers)
+    return Rendered(out, tuple(items))
+
+
+def _sms(
+    content: Content,
+    rules: Rules,
+    parcel: Parcel,
+    items: Sequence[Item],
+    address: str,
+    now: datetime,
+    links: Links | None,
+    sender: str,
+) -> Rendered:
+    holder = parcel.holder
+    route = rules.routes.route(address)
+    language, replies = route.language_for(holder.language), route.hears(sender)
+    linked = links if not replies and language not in NO_ROOM else None
+    way_out = linked.to(Purpose.STOP_SMS, parcel.id, now) if linked else None
+    one = one_sms(
+        content,
+        items,
+        holder,
+        parcel.signature,
+        rules,
+        now,
+        language,
+        way_out=way_out,
+        replies=replies,
+    )
+    registered = route.templates.get((one.letter.notices[0].event, language))
+    filled = fill(registered, one.letter) if registered else None
+    useful = min(item.useful_until for item in one.items)
+    # What a provider still has at the end of the holder's hours must not wake anybody, and "today"
+    # is untrue tomorrow: whatever waits longer than that is sent anew, with the words of its day.
+    valid_until = min(useful, rules.hours.closing(now, holder.time_zone))
+    out = SmsOut(_new_attempt(), address, one.sms.text, valid_until - now, filled)
+    return Rendered(out, one.items, one.left)
 
 
 def _one_click(link: str) -> dict[str, str]:

@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 
 from worker.core.recheck import Item
 from worker.core.reminders import WAITING, MessageState, ReminderState
-from worker.delivery.fallback import fall_back, reroute
+from worker.delivery.fallback import fall_back, reroute, split
 from worker.store import message_states
 from worker.store import reminders as ledger
 from worker.store.parcels import Parcel
@@ -28,6 +28,7 @@ class Writes:
     )
     _over: list[tuple[Parcel, Sequence[Item]]] = field(default_factory=list)
     _rerouted: list[tuple[Parcel, Sequence[Item]]] = field(default_factory=list)
+    _split: list[tuple[Parcel, Sequence[Item]]] = field(default_factory=list)
     _states: list[dict[str, Any]] = field(default_factory=list)
 
     def end(self, item: Item, state: ReminderState, reason: str) -> None:
@@ -45,6 +46,11 @@ class Writes:
         """Move these into messages of their own."""
         if items:
             self._rerouted.append((parcel, items))
+
+    def split(self, parcel: Parcel, items: Sequence[Item]) -> None:
+        """Move these into another message to the same reader: this one does not name them."""
+        if items:
+            self._split.append((parcel, items))
 
     def settle(
         self, parcel: Parcel, state: MessageState, reason: str, again: datetime | None = None
@@ -68,4 +74,6 @@ class Writes:
             fall_back(conn, parcel, items, now)
         for parcel, items in self._rerouted:
             reroute(conn, parcel, items, now)
+        for parcel, items in self._split:
+            split(conn, parcel, items, now)
         message_states.set_states(conn, self._states, expected=WAITING)

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from heapq import heappop, heappush
 from itertools import count
 
-from worker.content.compose import compose
+from worker.content.one_sms import one_sms
 from worker.core.cards import Channel, Holder
 from worker.core.prices import EMAIL
 from worker.core.recheck import Item, Verdict, recheck
@@ -147,12 +147,18 @@ class Post:
         if message.channel is Channel.SMS:
             rules = self.given.rules
             language = rules.routes.route(address).language_for(reader.language)
-            letter = compose(items, reader, self.signature, rules, now, language)
+            replies = rules.routes.route(address).replies
+            content = self.given.content
             try:
-                segments = self.given.content.sms(letter).segments.segments
+                one = one_sms(
+                    content, items, reader, self.signature, rules, now, language, replies=replies
+                )
             except ConfigError:  # held until somebody mends the text, and here nobody does
                 self.put(max(item.useful_until for item in items), message.channel, items)
                 return
+            if one.left:
+                self.put(now, message.channel, one.left)
+            items, segments = one.items, one.sms.segments.segments
             self._tried[address].append(now)
             route = self.given.prices.route_of(address)
         told = [self.memory.end(item, ReminderState.SENT, None, now, language) for item in items]

@@ -104,7 +104,14 @@ def _with_items(conn: Connection, rows: Sequence[Row[Any]]) -> list[Parcel]:
     for row in waiting:
         one = watched[row.card_id]
         item = Item(
-            row.id, key_of(row), row.due_at, row.useful_until, one.card, one.holder, row.reason
+            id=row.id,
+            key=key_of(row),
+            due_at=row.due_at,
+            useful_until=row.useful_until,
+            card=one.card,
+            told=one.holder,
+            why=row.reason,
+            owed_since=row.created_at,
         )
         items[row.message_id].append(item)
     return [_parcel(row, tuple(items[row.id])) for row in rows]

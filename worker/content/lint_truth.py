@@ -29,12 +29,13 @@ _MAYBE: Final = {
     _ES: re.compile(r"\b(puede\w*|podr\w+|pudo|posible\w*|quiz\w+)\b", re.IGNORECASE),
     _EN: re.compile(r"\b(may|might|can|could)\b", re.IGNORECASE),
 }
+_ASKS: Final = re.compile("[?？]")
 _CERTAIN: Final = re.compile("预计|預計|必将|必將|一定会|一定會")
 # Of which nobody can be sure: an operator may do it, and the sources disagree on the day.
 _UNSURE: Final = tuple(e for e in DEADLINE_EVENTS if not e.startswith("plan_"))
 # A top-up works within 24 hours at the latest, not always after 24 hours.
 _WAIT: Final = re.compile("24 ?(?:小时|小時)")
-_UP_TO: Final = re.compile("最长|最多|最長|内|內|超过|超過|后|後")
+_UP_TO: Final = re.compile("最长|最多|最長|内|內|超过|超過|后|後|满|滿|已")
 # Times by the name that nobody uses.
 _WRONG_TIME: Final = re.compile(r"上海(?:时间|時間)|Shanghai time|hora de Shangh", re.IGNORECASE)
 # An eSIM for travellers has no store, no passport check, no number and no Peruvian authority.
@@ -90,7 +91,7 @@ def _claims(letter: Letter, text: str) -> Iterator[Flaw]:
     first, language = letter.notices[0], letter.language
     if first.event.startswith("plan_") and _PLAN_WORD[language] not in text.lower():
         yield "plan", f"only the plan ends, not the card: {_PLAN_WORD[language]} is missing"
-    if first.event in _UNSURE and not _MAYBE[language].search(text):
+    if first.event in _UNSURE and not (_MAYBE[language].search(text) or _ASKS.search(text)):
         yield "certain", "tells as certain what only may happen"
     if firm := _CERTAIN.search(text):
         yield "certain", f"{firm[0]} claims more than the other languages do"

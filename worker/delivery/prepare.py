@@ -72,8 +72,11 @@ class Preparation:
 
     @property
     def mailing(self) -> Mailing:
-        """What is true of all emails."""
-        return Mailing(self.reply_to)
+        """What is true of all emails. Calendars know an entry by the address it came from first,
+        so it is the preferred provider's, whoever carries the email."""
+        lane = self.lanes.get(Channel.EMAIL)
+        sender = lane.lanes[0].sender if lane else ""
+        return Mailing(sender if "@" in sender else None, self.reply_to)
 
     def run(self, channel: Channel, ids: Sequence[int], now: datetime) -> list[Ready]:
         """Claim the due ones of ``ids``, end or postpone what must not go now, return the rest."""

@@ -61,6 +61,7 @@ def render(
         more = {
             "headers": _one_click(unsubscribe) if unsubscribe else {},
             "reply_to": mailing.answers_to(items[0].card.guardian_email),
+            "attached": mailing.files(items, holder, sign, rules, now),
         }
     out = EmailOut(_new_attempt(), address, sign, email.subject, email.text, email.html, **more)
     return Rendered(out, tuple(items))

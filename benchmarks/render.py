@@ -56,7 +56,7 @@ def main(number: int) -> None:
     def once(parcels: Sequence[Parcel], to: str) -> float:
         begun = time.process_time()
         for each in parcels:
-            out = render(content, rules, each, each.items, to, NOW, LINKS)
+            out = render(content, rules, each, each.items, to, NOW, LINKS).out
             contents(each, out)
             digest_of(out)
         return (time.process_time() - begun) / len(parcels) * 1e6

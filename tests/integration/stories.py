@@ -62,8 +62,8 @@ def _next(world: World, now: datetime, until: datetime) -> datetime:
                 messages.c.state.in_(WAITING), messages.c.next_attempt_at > now
             )
         )
-    due = [at for at in (check, send) if at is not None]
-    return max(min([*due, until]), now + _STEP).astimezone(UTC)
+    due: list[datetime] = [at for at in (check, send) if at is not None]
+    return max(min(*due, until, until), now + _STEP).astimezone(UTC)
 
 
 def _counts(world: World) -> dict[tuple[str, str], int]:

@@ -48,6 +48,7 @@ _SAYS = (
     (re.compile(r"\b(\d+) days to keep", re.IGNORECASE), 1),
     (re.compile(r"\b(\d+) days ago", re.IGNORECASE), -1),
 )
+_ADVICE = re.compile(r"(?:Top up|Renew it) today")
 _WORDS = {"tomorrow": 1, "today": 0, "yesterday": -1}
 
 
@@ -94,12 +95,13 @@ class Told:
         return minute.astimezone(ZoneInfo(self.zone)).date()
 
     def claims(self) -> Iterator[int]:
-        """Every distance in days that the text speaks of."""
+        """Every distance in days that the text speaks of; what to do today is none."""
+        text = _ADVICE.sub("", self.text)
         for pattern, sign in _SAYS:
-            for found in pattern.findall(self.text):
+            for found in pattern.findall(text):
                 yield sign * int(found)
         for word, days in _WORDS.items():
-            if re.search(rf"\b{word}\b", self.text, re.IGNORECASE):
+            if re.search(rf"\b{word}\b", text, re.IGNORECASE):
                 yield days
 
 

@@ -15,10 +15,11 @@ from worker.content.lint import lint_templates
 from worker.content.lint_cases import days_of
 from worker.content.lint_letters import Letters
 from worker.content.lint_names import check_names
+from worker.content.lint_windows import twins
 from worker.content.lint_words import check_words
 from worker.content.render import Content
-from worker.core.deadlines import DeadlineKind
-from worker.core.wording import DEADLINE_EVENTS, EVENTS, PAST, event_for
+from worker.core.cards import Channel, Kind
+from worker.core.wording import DEADLINE_EVENTS, EVENTS, PAST, kind_of, upcoming
 
 SYNTAX = build({}, html=False)
 PACKS = tuple(RULES.packs.values())
@@ -112,7 +113,7 @@ def test_what_nobody_uses_is_found() -> None:
 
 FULL = (
     '{% import "shared/en/sms.j2" as sms %}{{ signature }} {{ first.operator }} {{ first.tail }} '
-    "{{ first.deadline_on | short_date }} {{ sms.out(way_out) }}"
+    "{{ first.deadline_on | short_date }} {{ sms.out(way_out, replies) }}"
 )
 
 
@@ -125,7 +126,7 @@ def test_a_text_that_says_everything_passes() -> None:
     [
         ("{{ first.tail }}", "tail"),
         ("{{ first.deadline_on | short_date }}", "date"),
-        ("{{ sms.out(way_out) }}", "way-out"),
+        ("{{ sms.out(way_out, replies) }}", "way-out"),
         ("{{ signature }}", "signature"),
     ],
 )
@@ -223,15 +224,93 @@ def test_an_undefined_variable_in_a_rare_case_is_found_with_file_and_line() -> N
 
 @pytest.mark.parametrize("event", DEADLINE_EVENTS)
 def test_the_days_that_are_tried_are_those_at_which_a_text_begins_and_ends(event: str) -> None:
-    kind = next(k for k in PAST if event in (PAST[k], *(name for _, name in EVENTS[k])))
-    days = days_of(event)
-    assert {event_for(kind, each) for each in days} == {event}
+    kind, days = kind_of(event), days_of(event)
     if event == PAST[kind]:
         assert max(days) == -1
-    else:
-        assert event_for(kind, min(days) - 1) != event
-        assert max(days) == 365 or event_for(kind, max(days) + 1) != event
-    assert kind in DeadlineKind
+        return
+    assert {upcoming(kind, each) for each in days} == {event}
+    least = min(least for least, _ in EVENTS[kind])
+    assert min(days) == least or upcoming(kind, min(days) - 1) != event
+    assert max(days) == 365 or upcoming(kind, max(days) + 1) != event
+
+
+SAYS_ALL = (
+    '{% import "shared/en/sms.j2" as sms %}{{ signature }}: the plan on {{ first.operator }} '
+    "{{ tails | join(', ') }} ends {{ first.clock or '' }} {{ first.days }} "
+    "{{ first.deadline_on | short_date }} {{ sms.out(way_out, replies) }}"
+)
+MAY_BE_LOST = SAYS_ALL.replace("the plan on", "may be lost:")
+
+
+@pytest.mark.parametrize(
+    ("event", "part", "source", "rule"),
+    [
+        # A deadline that is over, told as one.
+        ("plan_ended", "en/email.txt", "{{ first.tail }} {{ first.deadline_on | long_date }} "
+         "Deadline: {{ first.deadline_at }} {{ unsubscribe or '' }}", "past-deadline"),
+        # Two hours of one deadline.
+        ("plan_end_near", "en/email.txt", "{{ first.tail }} {{ first.deadline_on | long_date }} at "
+         "18:00, {{ first.deadline_at }} {{ unsubscribe or '' }}", "two-deadlines"),
+        # "From the 13th" beside "until the 13th, 23:59".
+        ("line_loss_near", "en/email.txt", "{{ first.tail }} may be lost from "
+         "{{ first.deadline_on | long_date }}, 23:59; {{ first.deadline_at }} "
+         "{{ unsubscribe or '' }}", "two-deadlines"),
+        # An eSIM for travellers has no store.
+        ("plan_end_near", "en/sms.txt", SAYS_ALL + " Go to a store.", "impossible"),
+        ("plan_end_near", "es-PE/sms.txt", SAYS_ALL.replace("/en/", "/es-PE/") +
+         " Vaya a una tienda.", "impossible"),
+        # A short number from abroad.
+        ("line_lost", "en/sms.txt", MAY_BE_LOST + " Call 1844.", "impossible"),
+        # The SIM expires, where only its plan does.
+        ("plan_end_near", "en/sms.txt", SAYS_ALL.replace("the plan on", "expires:"), "plan"),
+        ("plan_end_near", "zh-Hans/subject.txt", "卡{{ first.tail }}到期", "plan"),
+        # Nobody calls it so.
+        ("plan_end_near", "zh-Hans/subject.txt", "套餐{{ first.tail }}上海时间到期", "time-name"),
+        # A word that no route hears.
+        ("line_loss_far", "en/sms.txt", MAY_BE_LOST.replace(
+            "{{ sms.out(way_out, replies) }}",
+            "{{ sms.out(way_out, replies) }} Reply STOP to opt out"), "unheard"),
+        # A word that we do not hear.
+        ("line_loss_far", "en/sms.txt", MAY_BE_LOST.replace(
+            "{{ sms.out(way_out, replies) }}", "Reply ENOUGH to opt out"), "unheard"),
+        # Chinese that is firmer than Spanish.
+        ("line_loss_near", "zh-Hans/subject.txt", "号码{{ first.tail }}将被收回", "certain"),
+        ("line_loss_near", "zh-Hant/subject.txt", "門號{{ first.tail }}可能預計被收回", "certain"),
+        ("renewal_recorded", "zh-Hans/subject.txt", "{{ first.tail }}要等24小时", "certain"),
+        # The last day without the reader's own hour.
+        ("plan_end_today", "en/sms.txt", SAYS_ALL.replace("{{ first.clock or '' }}", ""), "clock"),
+    ],
+)  # fmt: skip
+def test_what_readers_saw_is_an_error(event: str, part: str, source: str, rule: str) -> None:
+    told = letters(event, part, source)
+    assert any(one.startswith(f"error {rule} {event} ") for one in told), told
+
+
+def test_a_text_that_is_true_has_none_of_these_findings() -> None:
+    assert letters("plan_end_near", "en/sms.txt", SAYS_ALL) == []
+    assert letters("line_loss_far", "en/sms.txt", MAY_BE_LOST) == []
+
+
+def test_two_windows_that_say_the_same_are_found() -> None:
+    """Seven days and three days before the end: a text without the days repeats itself."""
+    shipped = content()
+    name = "plan_end_near/en/sms.txt.j2"
+    source = SAYS_ALL.replace("{{ first.days }}", "")
+    environment = build({**shipped.sources, name: source}, html=False)
+    changed = replace(
+        shipped, templates={**shipped.templates, name: environment.get_template(name)}
+    )
+    policies = {**RULES.policies}
+    data = policies[Kind.DATA]
+    windows = tuple(
+        replace(w, name="plan_end-5d", offset=-5) if w.name == "plan_end-30d" else w
+        for w in data.windows
+    )
+    sms = tuple(replace(w, channels=(Channel.SMS,)) for w in windows)
+    policies[Kind.DATA] = replace(data, windows=tuple(sorted(sms, key=lambda w: w.offset)))
+    assert list(twins(shipped, RULES.policies)) == []
+    found = dict(twins(changed, policies))
+    assert "says in en what plan_end-7d has said (sms.txt" in found["data.plan_end-5d"]
 
 
 def test_the_gallery_is_up_to_date_with_the_templates() -> None:

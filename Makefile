@@ -7,7 +7,7 @@ SEED ?= 1
 UV := $(shell command -v uv 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint storm bench gallery format lock clean
+.PHONY: help setup demo test lint storm bench gallery pictures format lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -56,6 +56,9 @@ endif
 
 gallery: $(STAMP) ## Write docs/texts: every text in every language, to be read through
 	$(BIN)/vigencia preview --gallery docs/texts
+
+pictures: $(STAMP) ## Write docs/pictures: emails and pages as a phone and a desktop show them (needs Chromium)
+	$(BIN)/python -m benchmarks.pictures
 
 format: $(STAMP) ## Rewrite the code in the house format
 	$(BIN)/ruff format .

@@ -173,6 +173,7 @@ class App:
             lanes_of(providers),
             self.links,
             self.limits,
+            reply_to=self.settings.email.reply_to,
         )
         return Delivery(self.engine, preparation, providers, self.retry, own.in_flight)
 

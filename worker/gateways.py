@@ -72,6 +72,13 @@ class Gateways:
             return f"through {' and '.join(several)}"
         return f"through {' and '.join(found) or 'nobody'}"
 
+    @property
+    def email_sender(self) -> str | None:
+        """The address that emails come from: the preferred provider's, where there are two."""
+        both = zip(self.weights, (self.sendgrid, self.smtp), strict=True)
+        senders = [(weight, own.sender) for weight, own in both if own]
+        return max(senders, key=lambda one: one[0])[1] if senders else None
+
     def open(
         self, transport: Transport, now: Callable[[], datetime]
     ) -> dict[Channel, Provider[Any]]:

@@ -18,6 +18,7 @@ from pydantic import (
 
 from worker.core.cards import Channel, Language
 from worker.core.tokens import LIFETIMES
+from worker.providers.mime import answerable
 
 
 class Section(BaseModel):
@@ -120,11 +121,21 @@ class BreakerSettings(Section):
 
 
 class EmailSettings(Section):
-    """How emails are shared between two providers; a weight of 0 is a spare."""
+    """Where answers to emails go; and how emails are shared between two providers, where a weight
+    of 0 is a spare."""
+
+    reply_to: str | None = None
 
     sendgrid_weight: int = Field(100, ge=0, le=1000)
     smtp_weight: int = Field(0, ge=0, le=1000)
     smtp_connections: int = Field(8, ge=1, le=100)
+
+    @field_validator("reply_to")
+    @classmethod
+    def _answerable(cls, value: str | None) -> str | None:
+        if value and not answerable(value):
+            raise ValueError("write one plain email address, such as help@example.com")
+        return value or None
 
 
 class PaceSettings(Section):

@@ -2,8 +2,10 @@
 
 import shutil
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from tests.acceptance.program import ROOT, Program
+from tests.calendars import events
 
 _BOOK = ROOT / "examples" / "cardbook-en.tsv"
 
@@ -91,6 +93,31 @@ def test_preview_of_a_card_tells_of_that_card_on_a_day_on_which_it_is_true(
     assert ran.code == 1
     assert "Nobody knows the plan_end" in ran.told
     assert vigencia.run("preview", "plan_ended", "--card", "999").code == 1
+
+
+def test_preview_of_a_card_writes_the_calendar_file_that_goes_with_its_email(
+    vigencia: Program,
+) -> None:
+    assert vigencia.run("cards", "import", _BOOK, "--book", "b", "--apply").code == 0
+    cards = vigencia.run("cards", "list", "--json").json
+    number, card = next((n, c) for n, c in enumerate(cards, 1) if c["plan_end"])
+    file = vigencia.directory / "card.ics"
+    about = ("--card", str(number), "--language", "en")
+    ran = vigencia.run("preview", "plan_end_tomorrow", *about, "--calendar", file)
+    assert ran.code == 0, ran.told
+    assert f"(attached: vigencia.ics, also in {file})" in ran.out
+    [event] = events(file.read_bytes())
+    assert f"…{card['msisdn'][-4:]}: plan ends" in event.summary
+    last = event.at.astimezone(ZoneInfo("America/Lima"))
+    assert f"{last:%Y-%m-%d %H:%M}" == f"{card['plan_end']} 23:59"
+    shown = vigencia.run("preview", "plan_end_tomorrow", *about, "--channel", "email", "--json")
+    assert events(shown.json["calendar"].encode())[0].uid == event.uid
+    ran = vigencia.run("preview", "plan_ended", *about, "--calendar", file)
+    assert ran.code == 1
+    assert "No calendar file goes with this email" in ran.told
+    assert vigencia.run("preview", "plan_ended", "--calendar", file).code == 2
+    sms = vigencia.run("preview", "plan_ended", *about, "--channel", "sms", "--calendar", file)
+    assert sms.code == 2
 
 
 def _line(file: Path, words: str) -> int:

@@ -7,7 +7,21 @@ from typing import Any
 
 import pytest
 from python_http_client.exceptions import BadRequestsError, UnauthorizedError
-from sendgrid.helpers.mail import Bcc, Cc, Content, CustomArg, Header, Mail, To
+from sendgrid.helpers.mail import (
+    Attachment,
+    Bcc,
+    Cc,
+    Content,
+    CustomArg,
+    Disposition,
+    FileContent,
+    FileName,
+    FileType,
+    Header,
+    Mail,
+    ReplyTo,
+    To,
+)
 
 from tests.integration.sandbox_helpers import (
     BEARER,
@@ -54,6 +68,35 @@ def test_the_sdk_sends_and_chinese_arrives_intact(url: str) -> None:
     [entry] = record(url)["messages"]
     assert (entry["channel"], entry["attempt"]) == ("email", "at-9")
     assert (entry["to"], entry["text"]) == ("lucia@example.com", "您的套餐即将到期")
+
+
+def test_the_mailbox_shows_who_wrote_where_answers_go_and_what_is_attached(url: str) -> None:
+    message = Mail(("avisos@example.com", "卡卡 SIM, S.A."), "lucia@example.com", "Aviso", "Hola")
+    message.reply_to = ReplyTo("help@example.com", "Ayuda")
+    for name in ("a.ics", "b.ics"):
+        content = FileContent(base64.b64encode(b"BEGIN:VCALENDAR").decode())
+        kind, how = FileType("text/calendar; method=PUBLISH"), Disposition("attachment")
+        message.add_attachment(Attachment(content, FileName(name), kind, how))
+    assert sendgrid(url).send(message).status_code == 202
+    [received] = mailbox(url, "lucia@example.com")["email"]["lucia@example.com"]
+    assert (received["from"], received["from_name"]) == ("avisos@example.com", "卡卡 SIM, S.A.")
+    assert received["reply_to"] == "help@example.com"
+    assert {
+        file["filename"]: base64.b64decode(file["content"]) for file in received["attachments"]
+    } == {
+        "a.ics": b"BEGIN:VCALENDAR",
+        "b.ics": b"BEGIN:VCALENDAR",
+    }
+    assert {(file["type"], file["disposition"]) for file in received["attachments"]} == {
+        ("text/calendar; method=PUBLISH", "attachment")
+    }
+
+
+def test_several_addresses_for_answers_are_all_shown(url: str) -> None:
+    people = [{"email": "a@example.com"}, {"email": "b@example.com", "name": "B"}]
+    assert post_mail(url, mail(reply_to_list=people)).status == 202
+    [received] = mailbox(url, "lucia@example.com")["email"]["lucia@example.com"]
+    assert (received["reply_to"], received["attachments"]) == ("a@example.com, b@example.com", [])
 
 
 def test_every_recipient_of_every_personalization_gets_a_copy(url: str) -> None:
@@ -117,6 +160,8 @@ REFUSALS: list[tuple[dict[str, Any], str]] = [
     ({"from": {"name": "Avisos"}}, "from.email"),
     ({"from": "avisos@example.com"}, "from"),
     ({"reply_to": {"email": ""}}, "reply_to.email"),
+    ({"reply_to": {"email": "josé@example.com"}}, "reply_to.email"),
+    ({"reply_to": "lucia@example.com"}, "reply_to"),
     ({"reply_to": LUCIA, "reply_to_list": [LUCIA]}, "reply_to"),
     ({"subject": None}, "subject"),
     ({"subject": ""}, "subject"),
@@ -149,6 +194,12 @@ REFUSALS: list[tuple[dict[str, Any], str]] = [
     ({"attachments": [{**FILE, "content": ""}]}, "attachments.0.content"),
     ({"attachments": [{"content": FILE["content"]}]}, "attachments.0.filename"),
     ({"attachments": [{**FILE, "disposition": "hidden"}]}, "attachments.0.disposition"),
+    ({"attachments": [{**FILE, "type": ""}]}, "attachments.0.type"),
+    ({"attachments": [{**FILE, "type": "text/calendar\r\nX: y"}]}, "attachments.0.type"),
+    ({"attachments": [{**FILE, "filename": ""}]}, "attachments.0.filename"),
+    ({"attachments": [{**FILE, "name": "a.ics"}]}, "attachments.0.name"),
+    ({"attachments": [FILE, {**FILE, "disposition": None}]}, "attachments.1.disposition"),
+    ({"attachments": ["a.ics"]}, "attachments.0"),
     ({"attachments": FILE}, "attachments"),
     ({"categories": 11 * ["a"]}, "categories"),
     ({"categories": ["a", "a"]}, "categories"),
@@ -183,6 +234,7 @@ def test_it_refuses_and_names_the_field(url: str, changes: dict[str, Any], field
         {"send_at": int(time.time()) + 71 * 3600},
         {"send_at": 1},
         {"attachments": [{**FILE, "type": "application/pdf", "disposition": "inline"}]},
+        {"attachments": [{**FILE, "type": "text/calendar; method=PUBLISH"}]},
         {"headers": {"List-Unsubscribe-Post": "List-Unsubscribe=One-Click"}},
         {"reply_to": {"email": "b@example.com", "name": "贝"}},
         {"categories": ["aviso"], "tracking_settings": {"open_tracking": {"enable": False}}},

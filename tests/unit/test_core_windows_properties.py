@@ -2,10 +2,10 @@
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, available_timezones
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -30,6 +30,7 @@ from worker.core.policy import Policy
 from worker.core.reminders import Known, Planned, ReminderState
 from worker.core.spans import Span, Timetable, spans
 from worker.core.windows import Decision, address_of, evaluate
+from worker.core.wording import read
 
 BEGIN, END = date(2026, 1, 1), date(2027, 12, 31)
 ZONES = [
@@ -121,6 +122,35 @@ def hold(case: Case, planned: Iterable[tuple[datetime, Planned]]) -> None:
             sms_days[local_day(one.due_at, case.holder.time_zone)] += 1
     assert not keys or max(keys.values()) == 1
     assert not sms_days or max(sms_days.values()) == 1
+
+
+@settings(max_examples=300, deadline=None)
+@given(cases, st.sampled_from(sorted(available_timezones() - {"localtime"})))
+def test_what_is_coming_is_told_before_it_and_what_is_over_after_it(case: Case, zone: str) -> None:
+    """On every clock on earth; and no two windows of a deadline are told on one day, so that none
+    repeats the words of another."""
+    holder = replace(case.holder, time_zone=zone)
+    steps = ladder(case.card, case.pack)
+    told: dict[tuple[DeadlineKind, date], list[int]] = {}
+    for span in spans(case.card, holder, steps, case.policy):
+        reading = read(span.deadline, span.at, zone)
+        minute = span.deadline.at.astimezone(ZoneInfo(zone)) - timedelta(minutes=1)
+        if span.window.offset > 0:
+            assert span.at >= span.deadline.at
+            assert reading.over
+            assert reading.days <= -1
+            # A loss is told of within five days where the policy has a window in the first three.
+            late = span.at - span.deadline.at
+            assert late < timedelta(days=span.window.offset + 1, hours=span.at.hour + 24)
+        else:
+            assert span.until <= span.deadline.at
+            assert not reading.over
+        if span.deadline.kind is DeadlineKind.PLAN_END:
+            assert reading.days == (minute.date() - local_day(span.at, zone)).days
+            assert (reading.clock or "23:59") == f"{minute:%H:%M}"
+        same = told.setdefault((span.deadline.kind, span.deadline.on), [])
+        assert reading.days not in same
+        same.append(reading.days)
 
 
 @settings(max_examples=150, deadline=None)

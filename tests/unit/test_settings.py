@@ -84,6 +84,15 @@ def test_an_empty_variable_says_nothing(config: Path, monkeypatch: pytest.Monkey
     assert settings.redis_url is settings.twilio_auth_token is None
 
 
+@pytest.mark.parametrize("odd", ["help", "a@localhost", "a@b.example, c@d.example", "é@b.example"])
+def test_answers_go_to_an_address_that_every_provider_takes(config: Path, odd: str) -> None:
+    write(config, f'[email]\nreply_to = "{odd}"\n')
+    [problem] = problems()
+    assert problem.startswith("email.reply_to: ")
+    write(config, '[email]\nreply_to = "help@example.com"\n')
+    assert load().email.reply_to == "help@example.com"
+
+
 @pytest.mark.parametrize("name", ["TWILIO_AUTH_TOKEN", "SENDGRID_API_KEY", "DATABASE_URL"])
 @pytest.mark.parametrize("direct", [None, "", "direct"])
 def test_a_secret_may_come_from_a_file_and_the_variable_itself_counts_more(

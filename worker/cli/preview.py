@@ -21,6 +21,7 @@ from worker.core.recheck import Item
 from worker.core.reminders import ReminderKey
 from worker.core.rules import Rules
 from worker.core.wording import ALL_EVENTS, GUARDIAN_EVENT, LIFE_EVENTS, event_for, kind_of, read
+from worker.delivery.mailing import CALENDAR_FILE, Mailing
 from worker.errors import VigenciaError
 from worker.paths import templates_dir
 from worker.settings import load
@@ -48,6 +49,11 @@ _AROUND = 400
 @click.option(
     "--html", type=click.Path(dir_okay=False, path_type=Path), help="Write the HTML here."
 )
+@click.option(
+    "--calendar",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write the calendar file here that goes with an email about --card.",
+)
 @click.option("--gallery", "pages", type=click.Path(file_okay=False, path_type=Path),
               help="Write a page of all texts for each language into this directory.")  # fmt: skip
 @as_json_option
@@ -57,6 +63,7 @@ def preview(
     channel: str | None,
     card: int | None,
     html: Path | None,
+    calendar: Path | None,
     pages: Path | None,
     as_json: bool,
 ) -> None:
@@ -69,14 +76,20 @@ def preview(
         return
     if event is None:
         raise click.UsageError(f"Name an event: {', '.join(ALL_EVENTS)}")
-    way = _channel(event, channel, html)
+    if calendar and not card:
+        raise click.UsageError("A calendar file is about a card of yours: name it with --card")
+    way = _channel(event, channel, html or calendar)
     content = _content()
     spoken = Language(language) if language else None
-    letter = _of_card(event, card, spoken, way) if card else _sample(event, spoken)
+    entries = None
+    if card:
+        letter, entries = _of_card(event, card, spoken, way)
+    else:
+        letter = _sample(event, spoken)
     if way is Channel.SMS:
         _show_sms(content.sms(letter), as_json)
     else:
-        _show_email(content.email(letter), html, as_json)
+        _show_email(content.email(letter), html, entries, calendar, as_json)
 
 
 def _content() -> Content:
@@ -87,12 +100,12 @@ def _content() -> Content:
     return content
 
 
-def _channel(event: str, wanted: str | None, html: Path | None) -> Channel:
+def _channel(event: str, wanted: str | None, file: Path | None) -> Channel:
     """The channel that was asked for, else the one the rest of the question fits."""
     has_sms = "sms.txt" in parts_of(event)
-    channel = Channel(wanted) if wanted else Channel.EMAIL if html or not has_sms else Channel.SMS
-    if channel is Channel.SMS and (html or not has_sms):
-        what = "An SMS has no HTML" if html else f"{event} goes by email only"
+    channel = Channel(wanted) if wanted else Channel.EMAIL if file or not has_sms else Channel.SMS
+    if channel is Channel.SMS and (file or not has_sms):
+        what = "An SMS is text alone" if file else f"{event} goes by email only"
         raise click.UsageError(f"{what}: use --channel email")
     return channel
 
@@ -115,14 +128,25 @@ def _show_sms(sms: Sms, as_json: bool) -> None:
     click.echo(f"\n({cost(sms)})")
 
 
-def _show_email(email: Email, html: Path | None, as_json: bool) -> None:
+def _show_email(
+    email: Email, html: Path | None, entries: str | None, calendar: Path | None, as_json: bool
+) -> None:
+    """Show ``email``; its HTML and its calendar ``entries`` go to files where these are named."""
     if html:
         html.write_text(email.html, encoding="utf-8")
+    if calendar and entries is None:
+        raise VigenciaError(
+            "No calendar file goes with this email.", "One goes with a deadline that is ahead."
+        )
+    if calendar and entries:
+        calendar.write_bytes(entries.encode())
     if as_json:
         print_json({"channel": "email", "subject": email.subject, "text": email.text,
-                    "html": str(html) if html else None})  # fmt: skip
+                    "html": str(html) if html else None, "calendar": entries})  # fmt: skip
         return
     click.echo(f"Subject: {email.subject}\n\n{email.text}", nl=False)
+    if entries:
+        click.echo(f"\n(attached: {CALENDAR_FILE}{f', also in {calendar}' if calendar else ''})")
     if html:
         click.echo(f"\n(the HTML is in {html})")
 
@@ -132,8 +156,11 @@ def _sample(event: str, language: Language | None) -> Letter:
     return replace(sample_letter(event, language or book.language), signature=book.signature)
 
 
-def _of_card(event: str, card: int, language: Language | None, channel: Channel) -> Letter:
-    """The letter about one card, on a day on which ``event`` is true of it."""
+def _of_card(
+    event: str, card: int, language: Language | None, channel: Channel
+) -> tuple[Letter, str | None]:
+    """The letter about one card, on a day on which ``event`` is true of it, and the calendar file
+    that goes with it by email."""
     if event == GUARDIAN_EVENT:
         raise click.UsageError(f"{event} is about several cards: leave out --card")
     app = build_ready()
@@ -144,8 +171,10 @@ def _of_card(event: str, card: int, language: Language | None, channel: Channel)
     now = app.now()
     key, moment = _key(event, watched, app.rules, channel, now)
     item = Item(0, key, moment, moment, watched.card)
-    told = (item,), watched.holder, watched.signature, app.rules, moment
-    return compose(*told, language or watched.holder.language)
+    holder = replace(watched.holder, language=language or watched.holder.language)
+    told = (item,), holder, watched.signature, app.rules, moment
+    files = Mailing(app.gateways.email_sender).files(*told)
+    return compose(*told), files[0].content.decode() if files else None
 
 
 def _key(

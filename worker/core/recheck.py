@@ -2,10 +2,10 @@
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 
 from worker.core.cards import Card, CardState, Channel, Holder
-from worker.core.deadlines import Ladder
+from worker.core.deadlines import DeadlineKind, Ladder
 from worker.core.hours import Hours
 from worker.core.life import LifeNotice
 from worker.core.reminders import RENEWED, ReminderKey, ReminderState
@@ -16,7 +16,9 @@ from worker.core.windows import address_of, in_service
 class Item:
     """A waiting reminder inside a message, with its card as it is now. ``told`` is the card's
     holder, whom a message to the guardian is about, and ``why`` a reason that the card itself does
-    not show. ``owed_since``: when it was written, which of an event is when it was entered."""
+    not show. ``owed_since``: when it was written, which of an event is when it was entered.
+    ``dated``: beside news of a renewal, the deadlines that emails of the card told before, each
+    with its latest day."""
 
     id: int
     key: ReminderKey
@@ -26,6 +28,7 @@ class Item:
     told: Holder | None = None
     why: str | None = None
     owed_since: datetime | None = None
+    dated: tuple[tuple[DeadlineKind, date], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

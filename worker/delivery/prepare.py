@@ -22,6 +22,7 @@ from worker.delivery.erring import Erring
 from worker.delivery.gate import Gate
 from worker.delivery.limits import Limits
 from worker.delivery.look import Look, Wanted
+from worker.delivery.mailing import Mailing
 from worker.delivery.rendering import contents, digest_of, render
 from worker.delivery.writes import Writes
 from worker.errors import ConfigError
@@ -55,7 +56,8 @@ class Ready:
 @dataclass(frozen=True, slots=True)
 class Preparation:
     """Makes claimed messages ready to send at ``now``; ``lease`` must outlast the longest call.
-    ``hold``: the pause while a text of ours is broken. A channel without a lane is off."""
+    ``hold``: the pause while a text of ours is broken. A channel without a lane is off.
+    ``reply_to``: where answers to emails go, instead of to each book's guardian."""
 
     engine: Engine
     rules: Rules
@@ -66,6 +68,15 @@ class Preparation:
     links: Links | None = None
     limits: Limits = field(default_factory=Limits)
     erring: Erring = field(default_factory=Erring)
+    reply_to: str | None = None
+
+    @property
+    def mailing(self) -> Mailing:
+        """What is true of all emails. Calendars know an entry by the address it came from first,
+        so it is the preferred provider's, whoever carries the email."""
+        lane = self.lanes.get(Channel.EMAIL)
+        sender = lane.lanes[0].sender if lane else ""
+        return Mailing(sender if "@" in sender else None, self.reply_to)
 
     def run(self, channel: Channel, ids: Sequence[int], now: datetime) -> list[Ready]:
         """Claim the due ones of ``ids``, end or postpone what must not go now, return the rest."""
@@ -142,6 +153,7 @@ class _Batch:
                 self._now,
                 own.links,
                 one.lane.sender,
+                own.mailing,
             )
         except ConfigError as error:
             # Ours to mend, so it waits for that; the next look ends what became useless meanwhile.

@@ -17,6 +17,7 @@ from worker.core.routes import NO_ROOM
 from worker.core.rules import Rules
 from worker.core.segments import measure
 from worker.core.tokens import Links, Purpose
+from worker.delivery.mailing import PLAIN, Mailing
 from worker.providers.base import EmailOut, SmsOut
 from worker.store.parcels import Parcel
 
@@ -39,6 +40,7 @@ def render(
     now: datetime,
     links: Links | None = None,
     sender: str = "",
+    mailing: Mailing = PLAIN,
 ) -> Rendered:
     """The text of ``items`` for ``address`` from ``sender``, ready to hand over. Raises
     ``ConfigError``.
@@ -48,13 +50,20 @@ def render(
     if parcel.channel is Channel.SMS:
         return _sms(content, rules, parcel, items, address, now, links, sender)
     holder, sign = parcel.holder, parcel.signature
+    more: dict[str, Any]
     if parcel.channel is Channel.GUARDIAN:
-        email, headers = content.email(alert(items, holder, sign, rules, now)), {}
+        email = content.email(alert(items, holder, sign, rules, now))
+        more = {"reply_to": mailing.reply_to}
     else:
         unsubscribe = links.to(Purpose.STOP_EMAIL, parcel.id, now) if links else None
         letter = compose(items, holder, sign, rules, now, links=links, unsubscribe=unsubscribe)
-        email, headers = content.email(letter), _one_click(unsubscribe) if unsubscribe else {}
-    out = EmailOut(_new_attempt(), address, sign, email.subject, email.text, email.html, headers)
+        email = content.email(letter)
+        more = {
+            "headers": _one_click(unsubscribe) if unsubscribe else {},
+            "reply_to": mailing.answers_to(items[0].card.guardian_email),
+            "attached": mailing.files(items, holder, sign, rules, now),
+        }
+    out = EmailOut(_new_attempt(), address, sign, email.subject, email.text, email.html, **more)
     return Rendered(out, tuple(items))
 
 

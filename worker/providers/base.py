@@ -1,15 +1,18 @@
 """The one protocol of the house, since it has several implementations."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Protocol, TypeVar
+from typing import Final, Protocol, TypeVar
 from uuid import UUID
 
 from worker.core.outcomes import Outcome
 from worker.core.routes import Filled
 
 Out = TypeVar("Out", contravariant=True)
+
+# RFC 3834: nobody wrote this by hand, so no absence notice or other robot need answer it.
+AUTOMATIC: Final[Mapping[str, str]] = {"Auto-Submitted": "auto-generated"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,9 +28,21 @@ class SmsOut:
 
 
 @dataclass(frozen=True, slots=True)
+class Attached:
+    """A file that goes with an email. ``media_type`` is one such as ``text/calendar``, with
+    ``parameters`` behind it; a text is UTF-8."""
+
+    filename: str
+    media_type: str
+    content: bytes
+    parameters: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class EmailOut:
     """An email to hand over; ``sender_name`` is the guardian's signature. ``headers``: further
-    header lines, such as List-Unsubscribe."""
+    header lines, such as List-Unsubscribe. ``reply_to``: where answers go, if not to the sender;
+    an address of which ``mime.answerable`` is true."""
 
     attempt: UUID
     to: str
@@ -36,6 +51,8 @@ class EmailOut:
     text: str
     html: str
     headers: Mapping[str, str] = field(default_factory=dict)
+    reply_to: str | None = None
+    attached: Sequence[Attached] = ()
 
 
 @dataclass(frozen=True, slots=True)

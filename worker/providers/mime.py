@@ -1,4 +1,7 @@
-"""An email as a mail server takes it: MIME, 7 bit, nothing in a header that is not ours."""
+"""An email as a mail server takes it: MIME, 7 bit, nothing in a header that is not ours.
+
+Text and HTML are alternatives of one another; what is attached stands beside both (RFC 2046, 5.1).
+"""
 
 import re
 from collections.abc import Mapping
@@ -9,12 +12,19 @@ from email.policy import SMTP
 from email.utils import format_datetime
 from typing import Final
 
-from worker.providers.base import EmailOut
+from worker.providers.base import AUTOMATIC, Attached, EmailOut
 
 # 7 bit: every server takes it, and none has to convert it on the way.
 _POLICY: Final = SMTP.clone(cte_type="7bit")
 _ADDRESS: Final = re.compile(r"[!-~]{1,64}@[A-Za-z0-9.-]{1,255}")
 _NOT_IN_ADDRESS: Final = re.compile(r"[<>()\[\],;:\\\"]|@.*@|\.\.|^\.|\.@|@[.-]")
+# What an address must be that no provider refuses: SendGrid turns down the whole email for a
+# Reply-To that it cannot read.
+_PLAIN: Final = re.compile(
+    r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}"
+    r"@(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+"
+    r"(?:[A-Za-z]{2,63}|[Xx][Nn]--[A-Za-z0-9-]{1,58}[A-Za-z0-9])"
+)
 _HEADER: Final = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,60}")
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 # RFC 5322: a line has at most 998 characters.
@@ -24,6 +34,11 @@ _LONGEST: Final = 998
 def usable(address: str) -> bool:
     """Can ``address`` stand in an envelope as it is? Others would need SMTPUTF8 or quoting."""
     return bool(_ADDRESS.fullmatch(address)) and not _NOT_IN_ADDRESS.search(address)
+
+
+def answerable(address: str) -> bool:
+    """Can ``address`` stand in Reply-To, whoever carries the email?"""
+    return len(address) <= 254 and usable(address) and bool(_PLAIN.fullmatch(address))
 
 
 def compose(out: EmailOut, sender: str, at: datetime) -> bytes:
@@ -36,17 +51,28 @@ def compose(out: EmailOut, sender: str, at: datetime) -> bytes:
     message = EmailMessage(policy=_POLICY)
     message["From"] = Address(_line(out.sender_name), addr_spec=sender)
     message["To"] = Address(addr_spec=out.to)
+    if out.reply_to:
+        message["Reply-To"] = Address(addr_spec=out.reply_to)
     message["Subject"] = _line(out.subject)
     message.set_content(out.text)
     message.add_alternative(out.html, subtype="html")
+    for one in out.attached:
+        _attach(message, one)
     domain = sender.rpartition("@")[2]
     ours = {
         "Message-ID": f"<{out.attempt}@{domain}>",
         "Date": format_datetime(at),
-        "Auto-Submitted": "auto-generated",
+        **AUTOMATIC,
         **out.headers,
     }
     return _verbatim(ours) + message.as_bytes()
+
+
+def _attach(message: EmailMessage, one: Attached) -> None:
+    main, sub = one.media_type.split("/")
+    charset = {"charset": "utf-8"} if main == "text" else {}
+    params = {**charset, **one.parameters}
+    message.add_attachment(one.content, main, sub, filename=one.filename, params=params)
 
 
 def _verbatim(headers: Mapping[str, str]) -> bytes:

@@ -1,5 +1,6 @@
 """Email through SendGrid: its official SDK builds the request, our transport makes the call."""
 
+import base64
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,10 +8,23 @@ from datetime import datetime
 from typing import Final
 
 from sendgrid import SendGridAPIClient
-from sendgrid.helpers.mail import Content, CustomArg, From, Header, Mail, To
+from sendgrid.helpers.mail import (
+    Attachment,
+    Content,
+    CustomArg,
+    Disposition,
+    FileContent,
+    FileName,
+    FileType,
+    From,
+    Header,
+    Mail,
+    ReplyTo,
+    To,
+)
 
 from worker.core.outcomes import Fault, Outcome, OutcomeKind, accepted, from_fault, from_sendgrid
-from worker.providers.base import EmailOut
+from worker.providers.base import AUTOMATIC, Attached, EmailOut
 from worker.providers.transport import Reply, Transport, TransportError
 
 # The custom argument that comes back in every event as a field beside SendGrid's own, of which
@@ -75,10 +89,25 @@ class SendGridProvider:
         )
         mail.content = [Content("text/plain", out.text), Content("text/html", out.html)]
         mail.personalizations[0].add_custom_arg(CustomArg(ATTEMPT_ARG, str(out.attempt)))
-        for name, value in out.headers.items():
+        for name, value in {**AUTOMATIC, **out.headers}.items():
             mail.add_header(Header(name, value))
+        if out.reply_to:
+            mail.reply_to = ReplyTo(out.reply_to)
+        for one in out.attached:
+            mail.add_attachment(_attachment(one))
         payload: dict[str, object] = mail.get()
         return payload
+
+
+def _attachment(one: Attached) -> Attachment:
+    """SendGrid: the parameters of a type stand in it, ``text/calendar; method=PUBLISH``."""
+    kind = "; ".join([one.media_type, *(f"{k}={v}" for k, v in one.parameters.items())])
+    return Attachment(
+        FileContent(base64.b64encode(one.content).decode("ascii")),
+        FileName(one.filename),
+        FileType(kind),
+        Disposition("attachment"),
+    )
 
 
 def _retry_after(reply: Reply, now: datetime) -> float | None:

@@ -173,11 +173,14 @@ def _email(email: Email) -> dict[str, object]:
     return {
         "id": email.id,
         "from": email.sender,
+        "from_name": email.sender_name,
+        "reply_to": email.reply_to,
         "subject": email.subject,
         "text": email.text,
         "html": email.html,
         "custom_args": email.custom_args,
         "headers": email.headers,
+        "attachments": list(email.attachments),
         "created": email.created.isoformat(),
     }
 

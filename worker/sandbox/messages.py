@@ -1,7 +1,7 @@
 """What the sandbox keeps of an accepted message."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from urllib.parse import parse_qs, urlsplit
@@ -43,7 +43,11 @@ class Sms:
 
 @dataclass(frozen=True, slots=True)
 class Email:
-    """One accepted email to one address; ``id`` is the ``X-Message-Id`` of its request."""
+    """One accepted email to one address; ``id`` is the ``X-Message-Id`` of its request.
+
+    ``sender_name`` and ``reply_to`` are empty and ``None`` where the request had none;
+    ``attachments`` are as the request had them, their content in base64.
+    """
 
     id: str
     to: str
@@ -56,6 +60,9 @@ class Email:
     created: datetime
     # A key of ``lifecycle.EMAIL``.
     ending: str = "delivered"
+    sender_name: str = ""
+    reply_to: str | None = None
+    attachments: Sequence[Mapping[str, str]] = ()
 
     @property
     def attempt(self) -> str | None:

@@ -78,10 +78,14 @@ def _accept(sandbox: Sandbox, mail: Any) -> web.Response:
     for block in mail["personalizations"]:
         for address in recipients(block):
             rule = sandbox.later_fault("email", address)
+            sender = block.get("from") or mail["from"]
             email = Email(
                 id=message_id,
                 to=address,
-                sender=(block.get("from") or mail["from"])["email"],
+                sender=sender["email"],
+                sender_name=sender.get("name") or "",
+                reply_to=_reply_to(mail),
+                attachments=mail.get("attachments", []),
                 subject=block.get("subject") or mail["subject"],
                 text=bodies.get("text/plain", ""),
                 html=bodies.get("text/html", ""),
@@ -92,6 +96,11 @@ def _accept(sandbox: Sandbox, mail: Any) -> web.Response:
             )
             sandbox.accept_email(email)
     return web.Response(status=202, headers={"X-Message-Id": message_id})
+
+
+def _reply_to(mail: dict[str, Any]) -> str | None:
+    several = [mail["reply_to"]] if "reply_to" in mail else mail.get("reply_to_list", [])
+    return ", ".join(one["email"] for one in several) or None
 
 
 def _sandbox_mode(mail: dict[str, Any]) -> bool:

@@ -9,11 +9,12 @@ from typing import Any
 from sqlalchemy import Connection, Row, select
 
 from worker.core.cards import Channel, Holder
+from worker.core.life import LifeNotice
 from worker.core.recheck import Item
 from worker.core.reminders import WAITING, MessageState, ReminderState
 from worker.store import cards as card_store
 from worker.store.bulk import among, update_many
-from worker.store.reminders import key_of
+from worker.store.reminders import key_of, told_by_email
 from worker.store.tables import books, holders, messages, reminders
 
 
@@ -100,6 +101,7 @@ def _with_items(conn: Connection, rows: Sequence[Row[Any]]) -> list[Parcel]:
         )
     ).all()
     watched = card_store.load(conn, {row.card_id for row in waiting})
+    dated = told_by_email(conn, {row.card_id for row in waiting if _moves_dates(row)})
     items: dict[int, list[Item]] = defaultdict(list)
     for row in waiting:
         one = watched[row.card_id]
@@ -112,9 +114,15 @@ def _with_items(conn: Connection, rows: Sequence[Row[Any]]) -> list[Parcel]:
             told=one.holder,
             why=row.reason,
             owed_since=row.created_at,
+            dated=dated.get(row.card_id, ()),
         )
         items[row.message_id].append(item)
     return [_parcel(row, tuple(items[row.id])) for row in rows]
+
+
+def _moves_dates(row: Any) -> bool:
+    """Does its email take back what earlier ones told?"""
+    return bool(row.channel == Channel.EMAIL and row.deadline == LifeNotice.RENEWAL_RECORDED)
 
 
 def _parcel(row: Any, items: tuple[Item, ...]) -> Parcel:

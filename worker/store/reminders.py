@@ -38,6 +38,29 @@ def known(conn: Connection, card_ids: Sequence[int], since: date) -> dict[int, l
     return found
 
 
+def told_by_email(
+    conn: Connection, card_ids: Collection[int]
+) -> dict[int, tuple[tuple[DeadlineKind, date], ...]]:
+    """By card: the deadlines that emails to its holder told, each with the latest day told."""
+    if not card_ids:
+        return {}
+    rows = conn.execute(
+        select(reminders.c.card_id, reminders.c.deadline, func.max(reminders.c.deadline_on))
+        .where(
+            among(conn, reminders.c.card_id, card_ids),
+            reminders.c.deadline.in_(sorted(_DEADLINES)),
+            reminders.c.channel == Channel.EMAIL,
+            reminders.c.state.in_((ReminderState.SENT, ReminderState.DELIVERED)),
+        )
+        .group_by(reminders.c.card_id, reminders.c.deadline)
+        .order_by(reminders.c.card_id, reminders.c.deadline)
+    )
+    found: dict[int, list[tuple[DeadlineKind, date]]] = defaultdict(list)
+    for card_id, deadline, on in rows:
+        found[card_id].append((DeadlineKind(deadline), on))
+    return {card_id: tuple(told) for card_id, told in found.items()}
+
+
 def with_waiting(conn: Connection, card_ids: Sequence[int]) -> set[int]:
     """Those of the cards that have a reminder which waits."""
     if not card_ids:

@@ -1,0 +1,1 @@
+"""Pictures of emails and pages for the documents; `make pictures`."""

@@ -1,6 +1,7 @@
 """Dates as each language writes them, values made harmless, samples that are true."""
 
-from datetime import date
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -9,15 +10,16 @@ from worker.content.samples import SAMPLE_DAYS, sample_notice
 from worker.content.tidy import one_line
 from worker.core.cards import Language
 from worker.core.deadlines import DeadlineKind
-from worker.core.wording import DEADLINE_EVENTS, event_for
+from worker.core.wording import DEADLINE_EVENTS, usual_event
 
 DAY = date(2026, 6, 2)
+LAST_MINUTE = datetime(2026, 6, 2, 23, 59, tzinfo=ZoneInfo("America/Lima"))
 
 
 @pytest.mark.parametrize("event", DEADLINE_EVENTS)
 def test_sample_letters_are_true_themselves(event: str) -> None:
     notice = sample_notice(event, Language.EN)
-    assert event_for(DeadlineKind(notice.deadline), SAMPLE_DAYS[event]) == event
+    assert usual_event(DeadlineKind(notice.deadline), -SAMPLE_DAYS[event]) == event
 
 
 @pytest.mark.parametrize(
@@ -28,28 +30,28 @@ def test_sample_letters_are_true_themselves(event: str) -> None:
             "6月2日",
             "2026年6月2日",
             "2026年6月2日星期二",
-            "2026年6月2日星期二 23:59（利马时间，UTC-5）",
+            "2026年6月2日星期二 23:59（利马时间）",
         ),
         (
             Language.ZH_HANT,
             "6月2日",
             "2026年6月2日",
             "2026年6月2日星期二",
-            "2026年6月2日星期二 23:59（利馬時間，UTC-5）",
+            "2026年6月2日星期二 23:59（利馬時間）",
         ),
         (
             Language.ES_PE,
             "02/06",
             "2 de junio de 2026",
             "martes 2 de junio de 2026",
-            "martes 2 de junio de 2026, 23:59 (hora de Lima, UTC-5)",
+            "martes 2 de junio de 2026, 23:59 (hora de Lima)",
         ),
         (
             Language.EN,
             "2 Jun",
             "2 June 2026",
             "Tuesday 2 June 2026",
-            "Tuesday 2 June 2026, 23:59 (Lima time, UTC-5)",
+            "Tuesday 2 June 2026, 23:59 (Lima time)",
         ),
     ],
 )
@@ -59,20 +61,23 @@ def test_dates_read_as_the_language_writes_them(
     assert short_date(DAY, language) == short
     assert long_date(DAY, language) == long
     assert full_date(DAY, language) == full
-    assert deadline_words(DAY, "America/Lima", language) == deadline
+    assert deadline_words(LAST_MINUTE, "America/Lima", language) == deadline
 
 
 @pytest.mark.parametrize(
-    ("zone", "offset"),
+    ("zone", "names"),
     [
-        ("Asia/Kathmandu", "UTC+5:45"),
-        ("America/St_Johns", "UTC-2:30"),
-        ("Asia/Shanghai", "UTC+8"),
-        ("Africa/Abidjan", "UTC+0"),
+        # The official time of all China is that of Beijing: nobody there says Shanghai time.
+        ("Asia/Shanghai", ("北京时间", "北京時間", "hora de Beijing", "Beijing time")),
+        ("PRC", ("北京时间", "北京時間", "hora de Beijing", "Beijing time")),
+        ("Asia/Taipei", ("台北时间", "台北時間", "hora de Taipéi", "Taipei time")),
+        ("Asia/Hong_Kong", ("香港时间", "香港時間", "hora de Hong Kong", "Hong Kong time")),
+        ("Europe/Madrid", ("马德里时间", "馬德里時間", "hora de Madrid", "Madrid time")),
     ],
 )
-def test_a_deadline_tells_its_distance_from_utc_on_that_day(zone: str, offset: str) -> None:
-    assert offset + ")" in deadline_words(DAY, zone, Language.EN)
+def test_a_time_has_the_name_that_its_people_use(zone: str, names: tuple[str, ...]) -> None:
+    for language, name in zip(Language, names, strict=True):
+        assert name in deadline_words(LAST_MINUTE, "America/Lima", language, zone)
 
 
 def test_days_later_crosses_months() -> None:
@@ -96,11 +101,21 @@ def test_a_value_becomes_one_harmless_line(typed: str, kept: str) -> None:
     assert one_line(typed) == kept
 
 
-def test_a_deadline_is_told_on_the_readers_clock_too_where_it_shows_another_time() -> None:
-    lima = deadline_words(DAY, "America/Lima", Language.EN)
-    assert deadline_words(DAY, "America/Lima", Language.EN, "America/Lima") == lima
-    assert deadline_words(DAY, "America/Lima", Language.EN, "America/Bogota") == lima
-    both = deadline_words(DAY, "America/Lima", Language.EN, "Asia/Shanghai")
-    assert both.startswith(f"{lima} = ")
-    assert "12:59 (Shanghai time, UTC+8)" in both
-    assert str(DAY.day + 1) in both.removeprefix(lima)
+def test_a_deadline_is_told_on_the_readers_clock_first_where_it_shows_another_time() -> None:
+    lima = deadline_words(LAST_MINUTE, "America/Lima", Language.EN)
+    for zone in ("America/Lima", "America/Bogota"):
+        assert deadline_words(LAST_MINUTE, "America/Lima", Language.EN, zone) == lima
+    told = {
+        language: deadline_words(LAST_MINUTE, "America/Lima", language, "Asia/Shanghai")
+        for language in Language
+    }
+    assert told == {
+        Language.ZH_HANS: "北京时间2026年6月3日星期三 12:59（利马时间6月2日 23:59）",
+        Language.ZH_HANT: "北京時間2026年6月3日星期三 12:59（利馬時間6月2日 23:59）",
+        Language.ES_PE: (
+            "miércoles 3 de junio de 2026, 12:59 (hora de Beijing; en Lima: 2 de junio, 23:59)"
+        ),
+        Language.EN: "Wednesday 3 June 2026, 12:59 Beijing time (Lima: 2 June, 23:59)",
+    }
+    west = deadline_words(LAST_MINUTE, "America/Lima", Language.EN, "America/Los_Angeles")
+    assert west == "Tuesday 2 June 2026, 21:59 Los Angeles time (Lima: 23:59)"

@@ -15,6 +15,14 @@ SMS, EMAIL = Channel.SMS, Channel.EMAIL
 S, E, SE = {SMS}, {EMAIL}, {SMS, EMAIL}
 
 LINE_OF_ANY_CARD = {-15: SE, -3: SE}
+# Outgoing calls blocked, balance lost, number given away: by email, where the operator's days are
+# known.
+FURTHER = {DeadlineKind.OUTGOING_BLOCK: {-3: E}, DeadlineKind.BALANCE_LOSS: {-7: E}}
+FURTHER_OF_A_KEPT_NUMBER = {
+    DeadlineKind.OUTGOING_BLOCK: {-7: E},
+    DeadlineKind.BALANCE_LOSS: {-15: E},
+    DeadlineKind.REASSIGNMENT: {-15: E},
+}
 PROMISED = {
     Kind.DATA: (
         {-30: E, -7: SE, -1: SE, 0: S, 3: SE},
@@ -40,6 +48,9 @@ def test_the_shipped_policies_are_the_promised_windows(kind: Kind) -> None:
     of_plan, of_line = PROMISED[kind]
     expected = {(DeadlineKind.PLAN_END, offset): channels for offset, channels in of_plan.items()}
     expected |= {(DeadlineKind.LINE_LOSS, offset): channels for offset, channels in of_line.items()}
+    further = FURTHER_OF_A_KEPT_NUMBER if kind is Kind.RETENTION else FURTHER
+    for deadline, windows in further.items():
+        expected |= {(deadline, offset): channels for offset, channels in windows.items()}
     policy = RULES.policies[kind]
     assert policy.kind is kind
     assert {(w.deadline, w.offset): set(w.channels) for w in policy.windows} == expected
@@ -105,9 +116,6 @@ def test_the_gravest_loss_is_the_most_urgent_and_then_the_latest_window() -> Non
     ("lines", "key", "what"),
     [
         ({"plan_ends-7d": "sms"}, "data.plan_ends-7d", "unknown deadline"),
-        ({"outgoing_block-7d": "sms"}, "data.outgoing_block-7d", "no text"),
-        ({"balance_loss-7d": "sms"}, "data.balance_loss-7d", "no text"),
-        ({"reassignment+0d": "sms"}, "data.reassignment+0d", "no text"),
         ({"plan_end-7": "sms"}, "data.plan_end-7", "not a window"),
         ({"plan_end7d": "sms"}, "data.plan_end7d", "not a window"),
         ({"plan_end-1000d": "sms"}, "data.plan_end-1000d", "not a window"),

@@ -111,20 +111,26 @@ def test_all_mistakes_are_told_at_once() -> None:
 
 def test_answers_arrive_unless_a_route_says_otherwise() -> None:
     assert not REAL.route("+51987654321").replies
-    assert REAL.route("+8613800138000").replies
+    assert not REAL.route("+8613800138000").replies
     assert REAL.route("+14155550100").replies
 
 
 @pytest.mark.parametrize(
-    ("changes", "error"),
+    ("sender", "hears"),
     [
-        ({"replies": "no"}, "route +56.replies: write true or false"),
-        (
-            {"replies": False, "languages": ["en", "zh-Hant"]},
-            "route +56.replies: without them the SMS has a link, and with Chinese no room",
-        ),
+        ("+14155550100", True),
+        ("MG" + "0" * 32, True),
+        # A name cannot be answered, whatever the route.
+        ("Vigencia", False),
+        ("MG Cards", False),
     ],
 )
-def test_a_route_without_answers_has_room_for_a_link(changes: dict[str, Any], error: str) -> None:
-    entry = {"prefix": "+56", "languages": ["en"], **changes}
+def test_nobody_can_answer_a_name(sender: str, hears: bool) -> None:
+    assert REAL.route("+14155550100").hears(sender) is hears
+    assert not REAL.route("+8613800138000").hears(sender)
+
+
+def test_a_route_says_plainly_whether_answers_arrive() -> None:
+    entry = {"prefix": "+56", "languages": ["en"], "replies": "no"}
+    error = "route +56.replies: write true or false"
     assert parse_routes({"route": [entry]})[1] == [error]

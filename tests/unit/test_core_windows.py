@@ -21,6 +21,7 @@ from tests.unit.core_helpers import (
     a_pack,
     a_policy,
     at,
+    balance,
     remembered,
     replay,
     told,
@@ -39,15 +40,23 @@ BOTH = ("sms", "email")
 LINE_ENDS = {"operator": "movistar", "plan_end": None, "last_topup": T - timedelta(days=210)}
 
 
-def sent_on(card: Card, time_zone: str = LIMA) -> dict[int, set[str]]:
-    """By days from 12 June: the channels used, when every check comes on time."""
+def sent_on(
+    card: Card,
+    time_zone: str = LIMA,
+    base: date = T,
+    kinds: tuple[DeadlineKind, ...] = (DeadlineKind.PLAN_END, DeadlineKind.LINE_LOSS),
+) -> dict[int, set[str]]:
+    """By days from ``base``: the channels used for deadlines of ``kinds``, when every check comes
+    on time."""
     holder = a_holder(time_zone=time_zone)
     found: dict[int, set[str]] = {}
     for now, decision in replay(lambda n, known: RULES.evaluate(card, holder, n, known), START):
         for planned in decision.planned:
+            if planned.key.deadline not in kinds:
+                continue
             assert planned.state is ReminderState.PENDING
             assert planned.due_at == now == at(f"{local_day(now, time_zone)} 09:00", time_zone)
-            offset = (local_day(now, time_zone) - T).days
+            offset = (local_day(now, time_zone) - base).days
             assert planned.key.window.endswith(f"{offset:+d}d")
             found.setdefault(offset, set()).add(planned.key.channel.value)
     return found
@@ -68,7 +77,10 @@ def check(now: str, known: list[Known] | None = None, **card: Any) -> Decision:
 S, E, SE = {"sms"}, {"email"}, {"sms", "email"}
 
 
-@pytest.mark.parametrize("time_zone", [LIMA, SHANGHAI, LOS_ANGELES])
+# The end of 12 June in Lima is 22:00 of that day in Los Angeles, and 13:00 of the next in Shanghai.
+@pytest.mark.parametrize(
+    ("time_zone", "last_day"), [(LIMA, T), (LOS_ANGELES, T), (SHANGHAI, T + timedelta(days=1))]
+)
 @pytest.mark.parametrize(
     ("kind", "days"),
     [
@@ -79,9 +91,35 @@ S, E, SE = {"sms"}, {"email"}, {"sms", "email"}
     ],
 )
 def test_a_plan_is_told_of_on_these_days_at_nine_on_the_holders_clock(
-    kind: Kind, days: dict[int, set[str]], time_zone: str
+    kind: Kind, days: dict[int, set[str]], time_zone: str, last_day: date
 ) -> None:
-    assert sent_on(a_card(kind=kind), time_zone) == days
+    assert sent_on(a_card(kind=kind), time_zone, last_day) == days
+
+
+@pytest.mark.parametrize(
+    ("time_zone", "ends", "days"),
+    [
+        # 00:59 on the 13th: the last hours in which anybody may be disturbed are those of the 12th.
+        (NEW_YORK, "2026-06-13 01:00", {-7: SE, -1: SE, 0: S, 4: SE}),
+        ("Europe/Madrid", "2026-06-13 07:00", {-7: SE, -1: SE, 0: S, 4: SE}),
+        # 10:30 on the 13th: half an hour after opening is too short to act.
+        ("Asia/Kolkata", "2026-06-13 10:30", {-7: SE, -1: SE, 0: S, 4: SE}),
+        # 11:00: two hours are not.
+        ("Asia/Dhaka", "2026-06-13 11:00", {-6: SE, 0: SE, 1: S, 4: SE}),
+    ],
+)
+def test_a_deadline_in_the_night_is_told_of_on_the_day_before(
+    time_zone: str, ends: str, days: dict[int, set[str]]
+) -> None:
+    assert at(ends, time_zone) == at("2026-06-13 00:00")
+    holder, found = a_holder(time_zone=time_zone), dict[int, set[str]]()
+    card = a_card(plan_days=30)
+    for now, decision in replay(lambda n, known: RULES.evaluate(card, holder, n, known), START):
+        for planned in decision.planned:
+            if planned.key.deadline is DeadlineKind.PLAN_END:
+                offset = (local_day(now, time_zone) - T).days
+                found.setdefault(offset, set()).add(planned.key.channel.value)
+    assert found == days
 
 
 @pytest.mark.parametrize(
@@ -97,17 +135,57 @@ def test_a_line_is_told_of_on_these_days(kind: Kind, days: dict[int, set[str]]) 
     assert sent_on(a_card(kind=kind, **LINE_ENDS)) == days
 
 
+@pytest.mark.parametrize(
+    ("kind", "deadline", "days"),
+    [
+        (Kind.DATA, DeadlineKind.OUTGOING_BLOCK, {-3: E}),
+        (Kind.RETENTION, DeadlineKind.OUTGOING_BLOCK, {-7: E}),
+        (Kind.DATA, DeadlineKind.BALANCE_LOSS, {-7: E}),
+        (Kind.RETENTION, DeadlineKind.BALANCE_LOSS, {-15: E}),
+        (Kind.RETENTION, DeadlineKind.REASSIGNMENT, {-15: E}),
+    ],
+)
+def test_what_else_can_be_lost_is_told_of_by_email(
+    kind: Kind, deadline: DeadlineKind, days: dict[int, set[str]]
+) -> None:
+    """Claro: 60 days after the top-up, 210, and 270 + 90."""
+    after = {"outgoing_block": 60, "balance_loss": 210, "reassignment": 360}[deadline]
+    topup = T - timedelta(days=after)
+    since = at("2025-01-01 09:00")
+    card = a_card(kind=kind, plan_end=None, last_topup=topup, balance=balance("5"))
+    card = replace(card, watched_since=since)
+    assert sent_on(card, kinds=(deadline,)) == days
+
+
+def test_nobody_is_warned_of_losing_a_balance_that_may_not_be_there() -> None:
+    topup = T - timedelta(days=210)
+    for unknown in (None, balance("0")):
+        card = a_card(plan_end=None, last_topup=topup, balance=unknown)
+        assert sent_on(card, kinds=(DeadlineKind.BALANCE_LOSS,)) == {}
+
+
+def test_a_card_with_a_running_plan_makes_calls() -> None:
+    """A plan of 90 days, 60 of them over: Claro blocks no calls that are paid for."""
+    card = a_card(plan_days=90, last_topup=T - timedelta(days=90))
+    assert DeadlineKind.OUTGOING_BLOCK not in RULES.ladder(card)
+
+
+def test_a_deadline_that_the_operators_file_does_not_know_is_never_told_of() -> None:
+    card = a_card(operator="entel", plan_end=None, last_topup=T - timedelta(days=57))
+    assert sent_on(card, kinds=(DeadlineKind.OUTGOING_BLOCK,)) == {}
+
+
 def test_an_esim_without_a_peruvian_number_is_told_of_its_plan_only() -> None:
     esim = a_card(kind=Kind.ESIM, **{**LINE_ENDS, "plan_end": T}, msisdn=None)
     assert sent_on(esim) == {-3: E, -1: SE, 0: S, 1: E}
 
 
-def test_a_holder_in_shanghai_hears_of_the_last_day_before_it_begins_in_lima() -> None:
+def test_a_holder_in_shanghai_hears_of_the_last_day_on_the_day_on_which_it_ends_there() -> None:
     holder = a_holder(time_zone=SHANGHAI)
-    now = at("2026-06-12 09:00", SHANGHAI)
+    now = at("2026-06-13 09:00", SHANGHAI)
     [sms] = RULES.evaluate(a_card(), holder, now, []).planned[-1:]
     assert sms.key.window == "plan_end+0d"
-    assert local_day(now, LIMA) == date(2026, 6, 11)
+    assert local_day(now, LIMA) == date(2026, 6, 12)
     assert sms.useful_until == at("2026-06-13 00:00", LIMA) == at("2026-06-13 13:00", SHANGHAI)
 
 

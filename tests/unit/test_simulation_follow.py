@@ -12,6 +12,7 @@ from tests.unit.core_helpers import (
     CONFIG,
     EMAIL,
     LIMA,
+    LOS_ANGELES,
     NEW_YORK,
     PHONE,
     RULES,
@@ -113,13 +114,23 @@ def test_a_data_card_is_told_at_each_window_of_its_policy() -> None:
     ("zone", "opening"),
     [
         (LIMA, "14:00"),  # UTC-5
-        (NEW_YORK, "13:00"),  # UTC-4 in summer
-        (SHANGHAI, "01:00"),  # UTC+8: the same calendar day begins 13 hours before Lima's
+        (LOS_ANGELES, "16:00"),  # UTC-7 in summer
     ],
 )
 def test_everybody_is_told_at_nine_by_the_own_clock(zone: str, opening: str) -> None:
     notices = followed(a_household(a_holder(time_zone=zone), [_CARD])).notices
     assert lines(notices) == [line.replace("14:00", opening) for line in _IN_LIMA]
+
+
+def test_where_the_plan_ends_on_another_day_its_notices_come_by_that_day() -> None:
+    # 09:00 in Shanghai, where the plan ends at 13:00 on the 13th.
+    told = [n.at for n in followed(a_household(a_holder(time_zone=SHANGHAI), [_CARD])).notices]
+    days = ("06-06", "06-06", "06-12", "06-12", "06-13", "06-16", "06-16")
+    assert [f"{at:%m-%d %H:%M}" for at in told] == [f"{day} 01:00" for day in days]
+    # In New York it ends at 01:00 in the night to the 13th: the 12th is the last day to act.
+    told = [n.at for n in followed(a_household(a_holder(time_zone=NEW_YORK), [_CARD])).notices]
+    days = ("06-05", "06-05", "06-11", "06-11", "06-12", "06-16", "06-16")
+    assert [f"{at:%m-%d %H:%M}" for at in told] == [f"{day} 13:00" for day in days]
 
 
 @pytest.mark.parametrize(
@@ -216,7 +227,8 @@ def test_a_guardian_is_told_of_what_came_to_nothing_on_both_channels() -> None:
 
 
 def test_a_guardian_has_hours_too_and_one_digest_for_all_holders() -> None:
-    # T-1 opens at 09:00 in China, 20:00 the day before in Lima, where the keeper sleeps till 9.
+    # T-1 opens at 09:00 in China, 20:00 the day before in Lima, where the keeper sleeps till 9; T0
+    # opens and ends in the keeper's night.
     totals = Totals()
     for number in (1, 2):
         card = _kept(a_card(id=number, holder_id=number, plan_days=1, msisdn=None))
@@ -226,9 +238,9 @@ def test_a_guardian_has_hours_too_and_one_digest_for_all_holders() -> None:
         part.add(notices)
         totals.merge(part)
         told = lines(n for n in notices if n.outcome == "guardian")
-        assert told[0] == "06-11 14:00 plan_end-1d guardian guardian"
+        assert told[0] == "06-12 14:00 plan_end-1d guardian guardian"
     channels = totals.as_json(JUNE, NO_PRICES)["by_channel"]
-    assert channels["guardian"] == {"messages": 3, "notices": 6}
+    assert channels["guardian"] == {"messages": 2, "notices": 4}
 
 
 def test_a_suppressed_address_falls_back_to_the_other_channel_once() -> None:
@@ -418,7 +430,11 @@ def test_a_card_is_closed_ninety_days_after_its_line_was_lost() -> None:
     known = {1: [Known(77, key, ReminderState.PENDING, due)]}
     waiting = [Waiting(5, Channel.EMAIL, due, (Item(77, key, due, at("2026-06-25 09:00"), card),))]
     notices = followed(a_household(a_holder(), [card], known=known, waiting=waiting)).notices
-    assert lines(notices) == ["06-07 14:00 line_loss+1d email superseded (closed)"]
+    assert lines(notices) == [
+        # The last word comes before it: the number goes away in these days.
+        "06-01 14:00 reassignment-15d email send",
+        "06-07 14:00 line_loss+1d email superseded (closed)",
+    ]
 
 
 def test_what_cannot_wait_for_the_daily_cap_goes_the_other_way() -> None:
@@ -464,11 +480,11 @@ def test_days_to_come_are_reached_through_the_days_before_them() -> None:
 
 
 def test_the_last_day_ends_at_midnight_in_lima() -> None:
-    # 04:59 UTC on 16 June is still 15 June in Lima, 05:00 is not. New York opens at 13:00 UTC.
+    # 04:59 UTC on 16 June is still 15 June in Lima, 05:00 is not. Shanghai opens at 01:00 UTC.
     shanghai = a_household(a_holder(time_zone=SHANGHAI), [_CARD])
-    until_14 = Period.of(date(2026, 6, 1), date(2026, 6, 14), START)
-    last = lines(followed(shanghai, until_14).notices)[-1]
-    assert last == "06-15 01:00 plan_end+3d email send"  # 20:00 on the 14th in Lima
+    until_15 = Period.of(date(2026, 6, 1), date(2026, 6, 15), START)
+    last = lines(followed(shanghai, until_15).notices)[-1]
+    assert last == "06-16 01:00 plan_end+3d email send"  # 20:00 on the 15th in Lima
 
 
 def test_a_text_that_cannot_be_rendered_is_held_until_it_is_of_no_use() -> None:

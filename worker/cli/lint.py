@@ -11,6 +11,7 @@ import click
 from worker.cli.output import as_json_option, print_json
 from worker.content.findings import Finding
 from worker.content.lint import lint_templates
+from worker.content.lint_windows import twins
 from worker.content.render import Content
 from worker.content.sources import template_name
 from worker.core.cards import Channel, Language
@@ -122,6 +123,8 @@ def _windows(directory: Path, content: Content) -> Iterator[Finding]:
         policies, _ = parse_policies(read_toml(path))
     except ConfigError:
         return  # told already
+    for key, what in twins(content, policies):
+        yield Finding(str(path), line_of(path, key), "error", "same-text", key, what)
     for policy in policies.values():
         for window in policy.windows:
             event = usual_event(window.deadline, window.offset)

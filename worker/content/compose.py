@@ -9,6 +9,7 @@ from typing import Final
 from worker.content.dates import deadline_words, short_date
 from worker.content.events import ANSWERABLE, LOW
 from worker.content.letter import Letter, Notice, OperatorGuide
+from worker.core.again import tomorrow
 from worker.core.cards import Card, CardState, Channel, Holder, Language
 from worker.core.deadlines import GRAVITY, Deadline, DeadlineKind, end_of_day
 from worker.core.hours import local_day
@@ -47,7 +48,9 @@ def compose(
     """
     language = language or holder.language
     zone = holder.time_zone
-    told = [(_notice(item, language, zone, rules, now, links), item) for item in items]
+    told = [(_notice(item, language, zone, rules, now), item) for item in items]
+    if links is not None:
+        told = [(_linked(notice, item, holder, rules, now, links), item) for notice, item in told]
     told.sort(key=lambda pair: _urgency(pair[0]))
     return Letter(
         language=language,
@@ -134,7 +137,6 @@ def _notice(
     zone: str,
     rules: Rules,
     now: datetime,
-    links: Links | None = None,
 ) -> Notice:
     """One notice for a reader of ``language`` in the time ``zone``."""
     card, subject = item.card, item.key.deadline
@@ -148,7 +150,6 @@ def _notice(
         event, on, days = event_for(subject, reading), reading.day, reading.days
         minute, clock = deadline.begins, reading.clock
         card_on = deadline.on if clock else None
-    answers = links if event in ANSWERABLE else None
     reach = in_service(card, rules.ladder(card), now)
     return Notice(
         event=event,
@@ -169,8 +170,21 @@ def _notice(
         reassign_on=_ahead(rules, card, DeadlineKind.REASSIGNMENT, zone, now),
         travel=_is_travel(card, rules),
         in_service=reach.state is CardState.ACTIVE,
-        renewed_link=answers.to(Purpose.RENEWED, item.id, now) if answers else None,
-        tomorrow_link=answers.to(Purpose.TOMORROW, item.id, now) if answers else None,
+    )
+
+
+def _linked(
+    notice: Notice, item: Item, holder: Holder, rules: Rules, now: datetime, links: Links
+) -> Notice:
+    """``notice`` with the links to answer it with; none to a page that could only refuse."""
+    if notice.event not in ANSWERABLE:
+        return notice
+    again = tomorrow(item.key, item.card, holder, rules, now)
+    useful = not again.too_late and not again.regular
+    return replace(
+        notice,
+        renewed_link=links.to(Purpose.RENEWED, item.id, now),
+        tomorrow_link=links.to(Purpose.TOMORROW, item.id, now) if useful else None,
     )
 
 

@@ -101,14 +101,13 @@ def deadline_words(at: datetime, zone: str, language: Language, reader: str | No
     there = at.astimezone(ZoneInfo(zone))
     own = at.astimezone(ZoneInfo(reader or zone))
     words = {"day": full_date(own.date(), language), "clock": f"{own:%H:%M}"}
-    city = city_of(reader or zone, language)
     if own.utcoffset() == there.utcoffset():
-        return _ONE_CLOCK[language].format(**words, city=city)
+        return _ONE_CLOCK[language].format(**words, city=city_of(zone, language))
     same_day = own.date() == there.date()
     card_day = "" if same_day else format_date(there.date(), _DAY[language], LOCALES[language])
     return _TWO_CLOCKS[language].format(
         **words,
-        city=city,
+        city=city_of(reader or zone, language),
         card_city=city_of(zone, language),
         card_day=card_day,
         card_clock=f"{there:%H:%M}",

@@ -13,6 +13,7 @@ from worker.content.events import LOW, parts_of
 from worker.content.findings import Finding, Severity
 from worker.content.letter import Letter
 from worker.content.lint_cases import mail_cases, sms_cases
+from worker.content.lint_truth import mail_truth, sms_truth, subject_truth
 from worker.content.render import Content
 from worker.content.sources import SHARED, template_name
 from worker.content.tidy import one_line
@@ -73,11 +74,13 @@ class Letters:
         except TemplateError as error:
             yield Finding(error.file, error.line or 0, "error", "render", key, error.what)
             return
-        flaws = (
-            [*self._cost(letter, one_line(text)), *_sms_says(letter, text, out)]
-            if part == "sms.txt"
-            else _mail_says(letter, text, part)
-        )
+        if part == "sms.txt":
+            flaws = [*self._cost(letter, one_line(text)), *_sms_says(letter, text, out)]
+            untrue = sms_truth(letter, one_line(text))
+        else:
+            flaws = [*_mail_says(letter, text, part)]
+            untrue = (subject_truth if part == "subject.txt" else mail_truth)(letter, text)
+        flaws += [("error", rule, what) for rule, what in untrue]
         for severity, rule, what in flaws:
             yield Finding(name, 0, severity, rule, key, what)
 

@@ -87,8 +87,8 @@ def _days(card: Card, pack: OperatorPack) -> dict[DeadlineKind, date | None]:
     line_loss = _line_loss(card, pack, topup)
     return {
         DeadlineKind.PLAN_END: card.plan_end,
-        DeadlineKind.OUTGOING_BLOCK: _after(topup, pack.days(Rung.OUTGOING_BLOCK)),
-        DeadlineKind.BALANCE_LOSS: _after(topup, pack.days(Rung.BALANCE_LOSS)),
+        DeadlineKind.OUTGOING_BLOCK: _outgoing_block(card, pack, topup),
+        DeadlineKind.BALANCE_LOSS: _outlived(card, _after(topup, pack.days(Rung.BALANCE_LOSS))),
         DeadlineKind.LINE_LOSS: line_loss,
         DeadlineKind.REASSIGNMENT: _after(line_loss, pack.days(Rung.REASSIGNMENT)),
     }
@@ -100,10 +100,20 @@ def _line_loss(card: Card, pack: OperatorPack, topup: date | None) -> date | Non
     days = pack.days(Rung.LINE_LOSS)
     if days is not None and card.balance is not None and card.balance > 0:
         days = max(days, UNUSED_BALANCE_DAYS)
-    lost = _after(topup, days)
-    if lost and card.plan_end and lost < card.plan_end:
-        return None  # the plan outlives it, so the top-up that counts is not in the book
-    return lost
+    return _outlived(card, _after(topup, days))
+
+
+def _outgoing_block(card: Card, pack: OperatorPack, topup: date | None) -> date | None:
+    if card.msisdn is None:
+        return None
+    blocked = _after(topup, pack.days(Rung.OUTGOING_BLOCK))
+    # As long as a plan runs the card makes calls, whenever it was paid for.
+    return None if blocked and card.plan_end and blocked <= card.plan_end else blocked
+
+
+def _outlived(card: Card, day: date | None) -> date | None:
+    """``day``, unless the plan outlives it: then the top-up that counts is not in the book."""
+    return None if day and card.plan_end and day < card.plan_end else day
 
 
 def _after(day: date | None, days: int | None) -> date | None:

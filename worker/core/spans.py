@@ -88,10 +88,10 @@ def _spans(card: Card, holder: Holder, step: Deadline, policy: Policy) -> Iterat
     if step.kind is DeadlineKind.BALANCE_LOSS and (card.balance is None or card.balance <= 0):
         return  # nobody is warned of losing what may not be there
     windows = [w for w in policy.windows if w.deadline is step.kind and not _too_long(card, w)]
-    last_day, to_act = _days(step, policy, holder.time_zone)
+    last_day, counted_to = _days(step, policy, holder.time_zone)
     starts = [
         policy.hours.opening(
-            (last_day if w.offset > 0 else to_act) + timedelta(days=w.offset), holder.time_zone
+            (last_day if w.offset > 0 else counted_to) + timedelta(days=w.offset), holder.time_zone
         )
         for w in windows
     ]
@@ -104,13 +104,17 @@ def _spans(card: Card, holder: Holder, step: Deadline, policy: Policy) -> Iterat
 
 
 def _days(step: Deadline, policy: Policy, time_zone: str) -> tuple[date, date]:
-    """The deadline's last day on the calendar of ``time_zone``, and the last day there on which
-    somebody who is told at the opening hour can still act.
+    """On the calendar of ``time_zone`` the day after which the loss is certain, from which notices
+    after it are counted, and the day from which notices before it are.
 
-    The end of 12 June in Lima is 12:59 on the 13th in Beijing: both are the 13th there. It is 06:59
-    on the 13th in Madrid, before anybody may be disturbed: the last day to act is the 12th.
+    Of a plan that is the last day on which somebody who is told at the opening hour can still act.
+    The end of 12 June in Lima is 12:59 on the 13th in Beijing: the 13th. It is 06:59 on the 13th in
+    Madrid, before anybody may be disturbed: the 12th. Of everything else it is the day from which
+    the loss can happen, as the texts name it.
     """
     last_day = local_day(step.at - _INSTANT, time_zone)
+    if step.kind is not DeadlineKind.PLAN_END:
+        return last_day, local_day(step.begins, time_zone)
     in_time = step.at - policy.hours.opening(last_day, time_zone) >= TIME_TO_ACT
     return last_day, last_day if in_time else last_day - timedelta(days=1)
 

@@ -132,7 +132,7 @@ def _sms_says(letter: Letter, text: str, out: str | None) -> Iterator[_Flaw]:
         if notice.tail not in text:
             yield "error", "tail", "does not say which cards: a tail of tails is missing"
             break
-    days = (first.ends_on, first.card_on, None if first.event in LOW else first.deadline_on)
+    days = (first.ends_on, None if first.event in LOW else first.deadline_on)
     known = [short_date(day, language) for day in days if day is not None]
     if known and not any(day in text for day in known):
         yield "error", "date", f"names no date: neither of {', '.join(known)} is in it"

@@ -15,6 +15,7 @@ from worker.core.wording import ALL_EVENTS, GUARDIAN_EVENT
 
 # Names and words that a Chinese reader sees in Latin letters.
 LATIN = "Claro Movistar Vigencia Plan eSIM App FonoAyuda OSIPTEL LINE WhatsApp UTC TD G S R A B C D"
+LATIN += " APN ICCID IMSI checatuslineas osiptel gob pe usuarios operator example com"
 SIMPLIFIED = "号码订别还见时过后发账储门续费张邮请让应营业网"
 TRADITIONAL = "號碼訂別還見時過後發帳儲門續費張郵請讓應營業網"
 ENGLISH = "the your you and is to on of from top up now or it this may will days"

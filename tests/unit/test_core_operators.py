@@ -80,13 +80,13 @@ def test_a_pack_claims_every_rung_too() -> None:
     assert [fact.value for fact in a_pack(line_loss=(255, 240)).facts()] == [255, 240]
 
 
-def test_hotlines_are_those_that_were_verified() -> None:
+def test_contacts_are_those_that_were_verified() -> None:
     told = {code: {k: f.value for k, f in p.contacts.items()} for code, p in RULES.packs.items()}
     assert told == {
-        "bitel": {"hotline": "123 / 930123123"},
-        "claro": {"hotline": "123"},
-        "entel": {"hotline": "123 / 0800 09000"},
-        "movistar": {},
+        "bitel": {"hotline": "123", "phone": "+51 930 123 123", "app": "Mi Bitel"},
+        "claro": {"hotline": "123", "app": "Mi Claro"},
+        "entel": {"hotline": "123 / 0800 09000", "app": "Mi Entel"},
+        "movistar": {"app": "Mi Movistar"},
         "other": {},
     }
     assert not any(pack.ways for pack in RULES.packs.values())

@@ -104,6 +104,7 @@ def test_a_renewal_without_effect_brings_the_former_deadlines_and_their_windows_
 ) -> None:
     before = a_card(last_topup=date(2026, 5, 13))
     card, effect = renew(before)
+    card = ask(card, NOW + DAY)
     undone = happen(card, Happening(event), NOW + DAY)
     back = after(card, undone)
     assert (back.plan_end, back.last_topup) == (T, before.last_topup)
@@ -118,7 +119,7 @@ def test_a_renewal_without_effect_brings_the_former_deadlines_and_their_windows_
 
 
 def test_it_works_is_heard_even_after_the_answer_had_stayed_away_too_long() -> None:
-    card, _ = renew(a_card(last_topup=date(2026, 5, 13)))
+    card = ask(renew(a_card(last_topup=date(2026, 5, 13)))[0], NOW + DAY)
     back = after(card, happen(card, Happening(LifeEvent.RENEWAL_UNANSWERED), NOW + 3 * DAY))
     effect = happen(back, Happening(LifeEvent.CONFIRMED), NOW + 4 * DAY)
     late = after(back, effect)
@@ -279,6 +280,23 @@ def test_a_notice_of_a_paused_card_is_not_sent() -> None:
         [item], a_holder(), Channel.EMAIL, NOW, RULES.hours, RULES.ladder, lambda *_: None
     )
     assert [end.reason for end in verdict.ended] == ["paused"]
+
+
+def test_while_a_renewal_is_a_question_no_deadline_is_told_of_even_one_that_stayed() -> None:
+    """A report that a warning did not arrive makes it owed again, whatever happened meanwhile."""
+    card = renew(a_card(), plan_end=T)[0]
+    key = ReminderKey(DeadlineKind.PLAN_END, T, "plan_end-1d", Channel.EMAIL)
+    for now, kept in ((card, False), (after(card, _confirm(card)), True)):
+        item = Item(1, key, NOW, NOW + timedelta(days=2), now)
+        verdict = recheck(
+            [item], a_holder(), Channel.EMAIL, NOW, RULES.hours, RULES.ladder, lambda *_: None
+        )
+        assert bool(verdict.keep) is kept
+        assert [end.reason for end in verdict.ended] == ([] if kept else ["renewed"])
+
+
+def _confirm(card: Card) -> Effect:
+    return happen(card, Happening(LifeEvent.CONFIRMED), NOW)
 
 
 def test_every_notice_has_its_channels_in_the_configuration() -> None:

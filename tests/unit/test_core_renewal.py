@@ -1,7 +1,9 @@
 """A reported renewal is a question: when it is asked, how long it is open, and what it may cost."""
 
+import re
 from dataclasses import replace
 from datetime import date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -21,7 +23,7 @@ from tests.unit.core_helpers import (
 )
 from worker.core.cards import Card, CardState, Kind
 from worker.core.deadlines import DeadlineKind, end_of_day, ladder
-from worker.core.life import Happening, LifeEvent, happen
+from worker.core.life import Happening, ImpossibleError, LifeEvent, happen
 from worker.core.policy import parse_policies
 from worker.core.renewal import Question, before_renewal, question
 
@@ -161,6 +163,47 @@ def test_the_windows_of_the_line_hold_when_a_day_is_left_and_not_before() -> Non
     card = happened(card, Happening(LifeEvent.RENEWAL_UNANSWERED), now)
     windows = [p.key.window for p in RULES.evaluate(card, holder, now).planned]
     assert set(windows) == {"line_loss-1d"}
+
+
+_STATES = (Path(__file__).parents[2] / "docs/states.md").read_text("utf-8")
+_EDGE = re.compile(r"^    (\w+) --> (\w+): (\w+)$", re.MULTILINE)
+_EVENTS = (
+    LifeEvent.RENEWAL_NOT_EFFECTIVE,
+    LifeEvent.CONFIRMED,
+    LifeEvent.RENEWAL_UNANSWERED,
+    LifeEvent.RENEWAL_FAILED,
+)
+
+
+def test_a_renewal_goes_the_ways_that_the_picture_shows_and_no_other() -> None:
+    """Every event is tried in every state of docs/states.md, "## Renewals"."""
+    shown = set(
+        _EDGE.findall(_STATES[_STATES.index("## Renewals") : _STATES.index("## Reminders")])
+    )
+    first = a_card(last_topup=date(2026, 5, 13))
+    seen, found, waiting = {"open"}, set(), [("open", reported(first))]
+    while waiting:
+        state, card = waiting.pop()
+        for event in _EVENTS:
+            try:
+                after = happened(card, Happening(event), REPORTED + DAY)
+            except ImpossibleError:
+                continue
+            became = _state(after, first)
+            if state not in ("settled", "former"):  # a failure is told of without a renewal too
+                found.add((state, became, event.value))
+            if became not in seen:
+                seen.add(became)
+                waiting.append((became, after))
+    assert found == shown
+
+
+def _state(card: Card, first: Card) -> str:
+    if card.renewed_at is not None:
+        return "open" if card.asked_at is None else "asked"
+    if card.is_renewal_open:
+        return "unanswered"
+    return "former" if card.plan_end == first.plan_end else "settled"
 
 
 @pytest.mark.parametrize(

@@ -89,9 +89,13 @@ def action_of(card: Row[Any], row: CardRow, fields: Sequence[str], other_person:
 
 def is_renewal(card: Row[Any], row: CardRow) -> bool:
     """Whether the card lives longer than the store knew. A date that moves back is a correction,
-    and one that was never told before is only new to us, unless the top-up is one of our time."""
+    and one that was never told before is only new to us, unless the top-up is one of our time. So
+    is an end that moves on by less than half the plan, without a newer top-up: whoever buys a plan
+    gets all of its days."""
     if row.plan_end and card.plan_end and row.plan_end > card.plan_end:
-        return True
+        days = row.plan_days or card.plan_days
+        if days is None or (row.plan_end - card.plan_end).days * 2 >= days:
+            return True
     if row.last_topup is None:
         return False
     known = card.last_topup

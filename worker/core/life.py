@@ -189,6 +189,8 @@ def _asked(card: Card, what: Happening, now: datetime) -> Effect:
     """Nobody has said yet whether it works: the holder is asked, and the question stays open."""
     if card.renewed_at is None:
         raise ImpossibleError("there is no renewal that waits to be confirmed")
+    if card.asked_at is not None:
+        raise ImpossibleError("its holder was asked already")
     notice = LifeNotice.RENEWAL_NOT_EFFECTIVE
     return Effect({"asked_at": now}, notice, notice, _today(card, now), ends=_RENEWAL)
 
@@ -196,8 +198,8 @@ def _asked(card: Card, what: Happening, now: datetime) -> Effect:
 def _unanswered(card: Card, what: Happening, now: datetime) -> Effect:
     """The answer stayed away too long: the former dates hold, and their windows tell the holder.
     What was reported is kept, for the answer may still come."""
-    if card.renewed_at is None:
-        raise ImpossibleError("there is no renewal that waits to be confirmed")
+    if card.asked_at is None:
+        raise ImpossibleError("its holder was not asked whether a renewal works")
     changes = {
         **_settled(now),
         "plan_end": card.former_plan_end,

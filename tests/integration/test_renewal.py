@@ -382,7 +382,7 @@ _PAY = re.compile(r"[Rr]ecargue (hoy|ahora|ya|antes)|请现在|请马上|今天�
 
 
 _PLAN: dict[str, Any] = {"kind": Kind.DATA, "plan_end": date(2026, 6, 12), "plan_days": 30}
-# Entel takes the number back after 60 days: at the end of 14 June.
+# Entel takes the number back after 60 days: on 14 June.
 _LINE: dict[str, Any] = {
     "kind": Kind.RETENTION,
     "operator": "entel",
@@ -400,15 +400,23 @@ _PLAN_STORY = """
     12/06 18:00 renewal_not_effective sms, email
     15/06 09:00 plan_end sms, email
 """
-# Paid at noon of the 12th. The line would be lost in the night to the 15th, so the question comes
-# on the next morning, and the warning on the afternoon after it, while a day is left.
+# On the clock of Shanghai the same plan ends at 12:59 on the 13th: all is a day later.
+_PLAN_STORY_THERE = """
+    06/06 09:00 plan_end sms, email
+    12/06 09:00 plan_end sms, email
+    12/06 18:00 renewal_recorded sms, email
+    13/06 18:00 renewal_not_effective sms, email
+    16/06 09:00 plan_end sms, email
+"""
+# Paid at noon of the 12th. The line can be lost from the 14th on, so the question comes in the
+# evening, and the warning in the next morning, while a day is left.
 _LINE_STORY = """
     05/06 10:00 line_loss sms, email
     07/06 09:00 line_loss sms, email
     11/06 09:00 line_loss sms
     12/06 12:00 renewal_recorded sms, email
-    13/06 09:00 renewal_not_effective sms, email
-    13/06 15:00 line_loss sms, email
+    12/06 18:00 renewal_not_effective sms, email
+    13/06 09:00 line_loss sms, email
     15/06 09:00 line_loss email
 """
 
@@ -418,8 +426,8 @@ _LINE_STORY = """
     ("zone", "language", "phone", "card", "paid", "holds", "story"),
     [
         (LIMA, "es-PE", PHONE, _PLAN, (11, 18), (14, 18), _PLAN_STORY),
-        (SHANGHAI, "zh-Hans", "+8613800138000", _PLAN, (11, 18), (14, 18), _PLAN_STORY),
-        (LIMA, "es-PE", PHONE, _LINE, (12, 12), (13, 15), _LINE_STORY),
+        (SHANGHAI, "zh-Hans", "+8613800138000", _PLAN, (12, 18), (15, 18), _PLAN_STORY_THERE),
+        (LIMA, "es-PE", PHONE, _LINE, (12, 12), (13, 9), _LINE_STORY),
     ],
     ids=["plan in Lima", "plan in Shanghai", "line in Lima"],
 )

@@ -94,7 +94,7 @@ def test_who_is_asked_late_still_has_time_to_answer_before_any_window() -> None:
 def test_a_line_that_is_lost_sooner_brings_the_question_and_the_windows_forward(
     left: int, asks: int, answers: int
 ) -> None:
-    lost = end_of_day(date(2026, 6, 20), LIMA)
+    lost = end_of_day(date(2026, 6, 19), LIMA)  # from then on the loss of the 20th can happen
     before = a_card(plan_end=None, last_topup=date(2026, 4, 21))  # 60 days before 20 June
     found = of(reported(before, lost - left * HOUR), days=60)
     begin = lost - left * HOUR
@@ -122,7 +122,7 @@ def test_a_near_loss_of_the_line_is_never_slept_through(
     """Whenever it is reported: it is asked before a window opens, never within 6 hours of one, and
     wherever two days are left or more the former windows hold while there is time to act."""
     policy = replace(RULES.policies[kind], answer_within=within * HOUR)
-    lost = end_of_day(date(2026, 6, 20), LIMA)
+    lost = end_of_day(date(2026, 6, 19), LIMA)  # from then on the loss of the 20th can happen
     begin = lost - hours * HOUR
     card = reported(a_card(kind=kind, plan_end=None, last_topup=date(2026, 4, 21)), begin)
     former = ladder(before_renewal(card), a_pack(line_loss=60))
@@ -143,8 +143,8 @@ def test_a_near_loss_of_the_line_is_never_slept_through(
 
 
 def test_the_windows_of_the_line_hold_when_a_day_is_left_and_not_before() -> None:
-    """Entel, 60 days: to be lost at the end of 14 June. Reported on the 12th at noon; asked on the
-    13th, in the morning; silence until the afternoon: L-1 goes out, and a day is left."""
+    """Entel, 60 days: can be lost from 14 June on. Reported on the 12th at noon, asked in the
+    evening; silence over night: L-1 goes out in the morning, and the day is left."""
     holder = a_holder(time_zone=LIMA)
     card = a_card(
         kind=Kind.RETENTION, operator="entel", plan_end=None, last_topup=date(2026, 4, 15)
@@ -154,14 +154,14 @@ def test_the_windows_of_the_line_hold_when_a_day_is_left_and_not_before() -> Non
     card = reported(card, at("2026-06-12 12:00"))
     assert RULES.evaluate(card, holder, at("2026-06-12 12:00")).planned == ()
     now = RULES.evaluate(card, holder, at("2026-06-12 12:00")).next_check_at
-    assert now == at("2026-06-13 06:00")
+    assert now == at("2026-06-12 18:00")
     assert RULES.evaluate(card, holder, now).asks
     card = asked(card, now)
     now = RULES.evaluate(card, holder, now).next_check_at
-    assert now == at("2026-06-13 15:00")  # told at 9
+    assert now == at("2026-06-13 00:00")
     assert RULES.evaluate(card, holder, now).lapsed
     card = happened(card, Happening(LifeEvent.RENEWAL_UNANSWERED), now)
-    windows = [p.key.window for p in RULES.evaluate(card, holder, now).planned]
+    windows = [p.key.window for p in RULES.evaluate(card, holder, at("2026-06-13 09:00")).planned]
     assert set(windows) == {"line_loss-1d"}
 
 

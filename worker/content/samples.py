@@ -11,7 +11,6 @@ from worker.content.events import ANSWERABLE, QUESTIONS, TRAVEL_EVENTS
 from worker.content.letter import Letter, Notice, OperatorGuide
 from worker.core.cards import Kind, Language
 from worker.core.deadlines import DeadlineKind
-from worker.core.life import QUESTIONS
 from worker.core.wording import ALL_EVENTS, GUARDIAN_EVENT, LIFE_EVENTS, kind_of
 
 SAMPLE_DAYS: Final = {

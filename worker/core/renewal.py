@@ -17,8 +17,8 @@ from worker.core.policy import Policy
 SHOWS_WITHIN = timedelta(hours=24)
 # From the question to the first window at least, so that both never come together.
 LEAST_TO_ANSWER = timedelta(hours=6)
-# So long before a graver loss the windows hold again: an afternoon to read of it, and a whole day
-# to act, since a loss falls on a midnight.
+# So long before a graver loss can happen the windows hold again: an afternoon to read of it, and a
+# whole day to act, since it can from a midnight on.
 LEFT_TO_ACT = timedelta(hours=36)
 _GONE = (CardState.RECYCLED, CardState.CLOSED)
 _GRAVER = frozenset(GRAVITY[: GRAVITY.index(DeadlineKind.PLAN_END)])
@@ -55,7 +55,7 @@ def question(card: Card, former: Ladder, policy: Policy, time_zone: str) -> Ques
     for kind in _GRAVER.intersection(window.deadline for window in policy.windows):
         loss = former.get(kind)
         if loss is not None and loss.at > reported:
-            latest = max(loss.at - LEFT_TO_ACT, reported + 2 * LEAST_TO_ANSWER)
+            latest = max(loss.begins - LEFT_TO_ACT, reported + 2 * LEAST_TO_ANSWER)
             answer_by = min(answer_by, latest)
     asks_at = min(reported + SHOWS_WITHIN, answer_by - LEAST_TO_ANSWER)
     if card.asked_at is not None:

@@ -58,7 +58,7 @@ def test_a_fault_that_a_receipt_shows_holds_the_others_until_one_has_arrived(wal
     with capture_logs() as logs:
         assert deliver(walk, told[:1], NOW, FAILS) == {SENT: 1}
     assert causes(logs) == [OutcomeKind.CONFIG_FAULT]
-    assert walk.breakers() == [("sms/twilio/*/+1…0006", f"twilio:{UNREGISTERED}")]
+    assert walk.breakers() == [("sms/twilio/PE/+1…0006", f"twilio:{UNREGISTERED}")]
     assert walk.deliver(SMS, now=LATER) == {}
     assert {left.state for left in walk.ledgers(told)} == {HELD}
     assert {left.attempts for left in walk.ledgers(told)} == {0}

@@ -120,6 +120,7 @@ def _sums(standing: Standing, since: datetime) -> Iterator[str]:
         "held (a provider refuses our account, key or sender)": standing.held,
         "unknown (nobody can tell yet whether they were sent)": standing.unknown,
         "cards that nobody has checked": standing.checks_overdue,
+        f"addresses that a provider calls dead {span} (vigencia suppressions list)": standing.dead,
     }
     return (f"  {count:>6} {what}" for what, count in told.items() if count)
 

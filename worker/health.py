@@ -15,9 +15,10 @@ from worker.errors import VigenciaError
 from worker.gateways import Mode
 from worker.paths import config_dir, templates_dir
 from worker.rules import load_vocabulary
-from worker.store import breakers
+from worker.store import breakers, suppressions
 from worker.store.engine import reading
 from worker.store.migrate import head, revision
+from worker.store.open_messages import MOST
 from worker.web.signatures import sendgrid_key
 
 # A value that nobody has looked at for half a year may have changed.
@@ -147,6 +148,18 @@ def _limits(app: App) -> Iterator[Finding]:
         yield Finding("breaker", "warning", message, hint)
 
 
+def _addresses(app: App) -> Iterator[Finding]:
+    """Whom nobody writes to any more although nobody asked for that."""
+    with reading(app.engine) as conn:
+        if revision(conn) != head():
+            return
+        dead = suppressions.dead(conn, None, MOST)
+    if dead:
+        message = f"{dead} addresses are not written to: a provider calls them dead"
+        hint = "vigencia suppressions list; correct them in the card book, or suppressions remove"
+        yield Finding("addresses", "warning", message, hint)
+
+
 def _pack(pack: OperatorPack, today: date) -> Iterator[Finding]:
     facts = list(pack.facts())
     stale = [fact for fact in facts if today - fact.checked_on > _STALE]
@@ -171,4 +184,5 @@ _LOOKS: dict[str, Callable[[App], Iterator[Finding]]] = {
     "texts": _texts,
     "rules": _rules,
     "limits": _limits,
+    "addresses": _addresses,
 }

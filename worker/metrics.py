@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
-from worker.core.outcomes import DELIVERED, PROGRESS, SENDGRID_EVENTS
+from worker.core.outcomes import DELIVERED, OPT_INS, PROGRESS, SENDGRID_EVENTS
 from worker.core.promise import one_of, reason_class
 
 if TYPE_CHECKING:
@@ -21,7 +21,8 @@ _DELAYS: Final = (1, 5, 15, 60, 300, 900, 1_800, 3_600, 7_200, 21_600, 43_200, 8
 _CALLS: Final = (0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20)
 _TICKS: Final = (0.01, 0.05, 0.1, 0.5, 1, 5, 10, 60)
 _STATUSES: Final = frozenset(
-    {*PROGRESS, *DELIVERED, *SENDGRID_EVENTS, "failed", "undelivered", "canceled", "open", "click"}
+    {*PROGRESS, *DELIVERED, *SENDGRID_EVENTS, *OPT_INS}
+    | {"failed", "undelivered", "canceled", "open", "click"}
 )
 _WINDOW: Final = re.compile(r"[a-z_]{1,30}[+-]\d{1,3}d|event")
 

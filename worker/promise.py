@@ -7,7 +7,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, Row
 
-from worker.core.promise import Class, Owed, classify
+from worker.core.cards import Channel
+from worker.core.promise import Class, Owed, classify, is_providers_word
 from worker.core.reminders import ReminderState
 from worker.core.rules import Rules
 from worker.store import promise as store
@@ -21,7 +22,8 @@ _PAGE = 1_000
 @dataclass(frozen=True, slots=True)
 class Line:
     """One reminder in the account. ``card`` is the masked end of its number; ``provider``,
-    ``provider_id`` and ``receipt`` (status, with ``receipt_at``) are the proof."""
+    ``provider_id`` and ``receipt`` (status, with ``receipt_at``) are the proof; ``holder`` is the
+    number of whom the card has now."""
 
     reminder: int
     book: str
@@ -45,6 +47,7 @@ class Line:
     receipt: str | None
     receipt_at: datetime | None
     message: int | None
+    holder: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,12 +87,19 @@ class Promise:
         proofs = store.last_receipts(conn, list(taken.values()))
         late = {r.message_id for r in rows if self._ends_by(r) and now >= r.useful_until}
         tries = store.last_tries(conn, sorted(late)) if late else {}
+        refused = [row for row in rows if _is_refused(row)]
+        reached = store.reached(conn, refused)
+        lost = {
+            row.id
+            for row in refused
+            if (row.card_id, row.deadline, row.deadline_on, row.window) not in reached
+        }
         found = []
         for row in rows:
             attempt = taken.get(row.message_id)
             proof = proofs.get(attempt.id) or proofs.get(attempt.provider_id) if attempt else None
             since = tries.get(row.message_id, row.message_since)
-            found.append(self._line(row, attempt, proof, since, now))
+            found.append(self._line(row, attempt, proof, since, now, reached=row.id not in lost))
         return found
 
     def _ends_by(self, row: Row[Any]) -> datetime | None:
@@ -110,6 +120,8 @@ class Promise:
         proof: Row[Any] | None,
         since: datetime | None,
         now: datetime,
+        *,
+        reached: bool,
     ) -> tuple[Line, Owed]:
         told = row.state in (ReminderState.SENT, ReminderState.DELIVERED)
         accepted_at = row.sent_at if told else None
@@ -121,6 +133,7 @@ class Promise:
             accepted_at=accepted_at,
             tolerance=self.rules.tolerance.of(row.window),
             ends_by=self._ends_by(row),
+            reached=reached,
         )
         line = Line(
             reminder=row.id,
@@ -145,19 +158,26 @@ class Promise:
             receipt=proof.status if proof else None,
             receipt_at=proof.at if proof else None,
             message=row.message_id,
+            holder=row.holder_id,
         )
         return line, owed
 
 
 def cause_of(line: Line) -> str:
-    """Why a reminder is missed or unexplained, in words of the ledger."""
-    if line.verdict == Class.MISSED and line.reason:
+    """Why a reminder is missed, unreached or unexplained, in words of the ledger."""
+    if line.verdict in (Class.MISSED, Class.UNREACHED) and line.reason:
         return line.reason
     if line.state == ReminderState.PENDING:
         return f"still waiting, no longer useful ({line.reason or 'no message'})"
     if line.state in (ReminderState.SENT, ReminderState.DELIVERED):
         return f"{line.state}, but no provider is known to have taken it"
     return f"{line.state} without a reason"
+
+
+def _is_refused(row: Row[Any]) -> bool:
+    """Was it held back by a provider's word, on a channel of the holder's?"""
+    suppressed = row.state == ReminderState.SUPPRESSED and row.channel != Channel.GUARDIAN
+    return suppressed and is_providers_word(row.reason)
 
 
 def _is_over(owed: Owed, now: datetime) -> bool:

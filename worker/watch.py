@@ -27,6 +27,7 @@ _SAY: Final[Mapping[str, Callable[[int], None]]] = {
     "held": lambda count: log.error("alarm", cause="messages_held", count=count),
     "unknown": lambda count: log.error("alarm", cause="messages_unknown", count=count),
     "missed": lambda count: log.error("alarm", cause="reminders_missed", count=count),
+    "dead": lambda count: log.error("alarm", cause="addresses_dead", count=count),
     "checks_overdue": lambda count: log.error("alarm", cause="checks_overdue", count=count),
 }
 
@@ -74,8 +75,8 @@ class Watch:
         self._since = now
         said = self._said
         news = {name: count for name, count in found.items() if count > said.get(name, 0)}
-        # Each look counts other missed ones; all else is compared with what it was.
-        self._said = {**found, "missed": 0}
+        # Each look counts other missed and dead ones; all else is compared with what it was.
+        self._said = {**found, "missed": 0, "dead": 0}
         for name, count in news.items():
             _SAY[name](count)
         return bool(news)

@@ -14,7 +14,8 @@ from benchmarks.scale.shapes import MORNING
 from worker.app import App
 from worker.core.cards import Channel
 from worker.core.outcomes import accepted
-from worker.delivery.record import Ended, record
+from worker.delivery.following import Ended
+from worker.delivery.record import record
 from worker.store import cards as card_store
 from worker.store import messages as message_store
 from worker.store import receipts as receipt_store

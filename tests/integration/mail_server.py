@@ -25,9 +25,11 @@ CLOSE, SILENCE = "close", "silence"
 @dataclass
 class MailServer:
     """``replies``: what is answered in a phase (``connect auth mail rcpt data body``) instead of
-    what is usual; ``close`` and ``silence`` answer nothing. ``after_354``: amid the message."""
+    what is usual; ``close`` and ``silence`` answer nothing. ``after_354``: amid the message.
+    ``refuses``: what is said of single recipients."""
 
     replies: dict[str, str] = field(default_factory=dict)
+    refuses: dict[str, str] = field(default_factory=dict)
     certificate: ssl.SSLContext | None = None
     tls: bool = False
     users: Mapping[str, str] | None = None
@@ -105,7 +107,10 @@ class _Dialogue(SMTP):
             await super().smtp_MAIL(arg)
 
     async def smtp_RCPT(self, arg: str) -> None:  # noqa: N802
-        if not await self._told("rcpt"):
+        own = next((said for to, said in self._own.refuses.items() if f"<{to}>" in arg), None)
+        if own is not None:
+            await super().push(own)
+        elif not await self._told("rcpt"):
             await super().smtp_RCPT(arg)
 
     async def smtp_RSET(self, arg: str) -> None:  # noqa: N802

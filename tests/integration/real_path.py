@@ -16,7 +16,7 @@ from tests.integration.web_helpers import serving
 from worker.app import App
 from worker.clock import set_file_clock
 from worker.core.cards import Channel, Kind
-from worker.core.outcomes import OutcomeKind, Row, Wait
+from worker.core.outcomes import ALONE, OutcomeKind, Row, Wait
 from worker.core.reminders import MessageState, ReminderState
 from worker.store import breakers as breaker_store
 from worker.store.engine import reading
@@ -86,7 +86,7 @@ def refused_in_the_call(case: Case) -> Ledger:
     tried = ((str(kind), code),)
     match kind:
         case OutcomeKind.NOT_SENT | OutcomeKind.TRANSIENT:
-            return Ledger(MessageState.RETRYABLE, code, 1, tried, (PENDING, None))
+            return Ledger(MessageState.RETRYABLE, code, 0, tried, (PENDING, None))
         case OutcomeKind.AMBIGUOUS:
             return Ledger(MessageState.UNKNOWN, code, 1, tried, (PENDING, None))
         case OutcomeKind.RECIPIENT_DEAD:
@@ -95,9 +95,14 @@ def refused_in_the_call(case: Case) -> Ledger:
         case OutcomeKind.MESSAGE_DEAD:
             return _over(Ledger(MessageState.FAILED, code, 1, tried, (MISSED, code)))
         case OutcomeKind.CONFIG_FAULT:
-            return Ledger(MessageState.HELD, f"breaker:{code}", 0, tried, (PENDING, None))
+            return Ledger(MessageState.HELD, waits_for(case), 0, tried, (PENDING, None))
         case _:
             raise AssertionError(f"{kind} has no consequence yet: write it here")
+
+
+def waits_for(case: Case) -> str:
+    """What a message waits for that met a fault: a breaker, or its own turn."""
+    return case.code if case.row.scope in ALONE else f"breaker:{case.code}"
 
 
 def failed_behind(case: Case) -> Ledger:
@@ -109,11 +114,12 @@ def failed_behind(case: Case) -> Ledger:
             return Ledger(MessageState.RETRYABLE, code, 1, tried, (PENDING, None))
         case OutcomeKind.RECIPIENT_DEAD:
             dead = Ledger(MessageState.UNDELIVERED, code, 1, tried, (SUPPRESSED, code))
-            return _over(dead, (f"{code} by provider",))
+            source = "optout" if case.row.opt_out and "sendgrid" in code else "provider"
+            return _over(dead, (f"{code} by {source}",))
         case OutcomeKind.MESSAGE_DEAD:
             return _over(Ledger(MessageState.UNDELIVERED, code, 1, tried, (MISSED, code)))
         case OutcomeKind.CONFIG_FAULT:
-            return Ledger(MessageState.HELD, f"breaker:{code}", 0, tried, (PENDING, None))
+            return Ledger(MessageState.HELD, waits_for(case), 0, tried, (PENDING, None))
         case _:
             raise AssertionError(f"{kind} has no consequence yet: write it here")
 

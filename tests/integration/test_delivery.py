@@ -87,7 +87,11 @@ SMS_FAULTS: dict[str, tuple[dict[str, Any], MessageState, str]] = {
     "no_key": ({"kind": "code", "code": 20003, "status": 401}, MessageState.HELD, "20003"),
     "no_country": ({"kind": "code", "code": 21408}, MessageState.HELD, "21408"),
     "too_long": ({"kind": "code", "code": 21617}, MessageState.FAILED, "21617"),
-    "new_code": ({"kind": "code", "code": 29999}, MessageState.FAILED, "29999"),
+    "new_code": ({"kind": "code", "code": 29999}, MessageState.HELD, "29999"),
+    "login_page": ({"kind": "html_before", "status": 302}, MessageState.HELD, "http_302"),
+    "proxy": ({"kind": "html_before", "status": 407}, MessageState.HELD, "http_407"),
+    "page_400": ({"kind": "html_before", "status": 400}, MessageState.HELD, "http_400"),
+    "too_slow": ({"kind": "html_before", "status": 408}, MessageState.HELD, "http_408"),
     "opted_out": ({"kind": "code", "code": 21610}, MessageState.FAILED, "21610"),
     "slow": ({"kind": "slow", "extra_ms": 20}, MessageState.SENT, "accepted"),
 }
@@ -102,6 +106,11 @@ EMAIL_FAULTS: dict[str, tuple[dict[str, Any], MessageState, str]] = {
     "no_key": ({"kind": "code", "status": 401}, MessageState.HELD, "http_401"),
     "forbidden": ({"kind": "code", "status": 403}, MessageState.HELD, "http_403"),
     "refused": ({"kind": "code", "status": 400}, MessageState.FAILED, "http_400"),
+    "login_page": ({"kind": "html_before", "status": 302}, MessageState.HELD, "page_302"),
+    "proxy": ({"kind": "html_before", "status": 407}, MessageState.HELD, "page_407"),
+    "page_404": ({"kind": "html_before", "status": 404}, MessageState.HELD, "page_404"),
+    "misdirected": ({"kind": "html_before", "status": 421}, MessageState.HELD, "page_421"),
+    "new_status": ({"kind": "code", "status": 422}, MessageState.HELD, "http_422"),
     "too_large": ({"kind": "html_before", "status": 413}, MessageState.FAILED, "http_413"),
 }
 FAULTS = {("sms", name): row for name, row in SMS_FAULTS.items()} | {
@@ -122,7 +131,7 @@ def test_each_fault_has_its_way_to_go_on(world: World, channel: str, fault: str)
     message = world.message(Channel(channel))
     [attempt] = world.rows(attempts)
     own = [told for told in world.told() if told[0] == channel]
-    counted = 0 if state is MessageState.HELD else 1
+    counted = 0 if state in (MessageState.HELD, MessageState.RETRYABLE) else 1
     assert (message.state, message.attempts) == (state, counted)
     assert attempt.code.endswith(code)
     assert bool(causes(logs)) == (state not in SILENT and fault != "opted_out")
@@ -148,7 +157,7 @@ def test_a_refused_connection_is_tried_again_soon(world: World) -> None:
         world.check()
         assert world.send(channel=SMS, url=url) == {MessageState.RETRYABLE: 1}
     message = world.message(SMS)
-    assert (message.reason, message.attempts) == ("connect", 1)
+    assert (message.reason, message.attempts, message.tries) == ("connect", 0, 1)
     assert NOW < message.next_attempt_at <= NOW + timedelta(seconds=15)
     assert world.send(message.next_attempt_at, SMS) == {MessageState.SENT: 1}
 
@@ -372,38 +381,57 @@ def test_a_retry_waits_for_its_time_and_then_succeeds(world: World) -> None:
     for tries in (1, 2):
         assert world.send(now, SMS) == {MessageState.RETRYABLE: 1}
         message = world.message(SMS)
-        assert message.attempts == tries
+        assert (message.attempts, message.tries) == (0, tries)
         assert world.send(message.next_attempt_at - timedelta(seconds=1), SMS) == {}
         now = message.next_attempt_at
     assert world.send(now, SMS) == {MessageState.SENT: 1}
-    assert world.message(SMS).attempts == len(world.rows(attempts)) == 3
+    assert (world.message(SMS).attempts, len(world.rows(attempts))) == (1, 3)
     assert len(world.accepted(SMS)) == 1
 
 
-def test_a_retry_that_would_come_too_late_is_a_miss(world: World) -> None:
+def test_a_retry_that_would_come_too_late_goes_the_other_way(world: World) -> None:
     late = NOW + timedelta(hours=9, minutes=59)  # 19:59 in Lima; the notice is good until 24:00
     world.retry = RetryPolicy(longest=timedelta(hours=6))
     rule = {"channel": "sms", "kind": "rate_limit", "times": 1, "retry_after": 6 * 3600}
     set_faults(world.sandbox, rule)
     world.card(**ENDS_TODAY)
     world.check()
-    with capture_logs() as logs:
-        assert world.send(late, SMS) == {MessageState.FAILED: 1}
+    assert world.send(late, SMS) == {MessageState.FAILED: 1}
     message = world.message(SMS)
     assert message.reason == "twilio:20429: no longer useful"
     assert message.wake_at is None
-    assert world.told()[0] == ("sms", ReminderState.MISSED, message.reason)
+    assert world.told() == [
+        ("sms", ReminderState.SUPPRESSED, message.reason),
+        ("email", PENDING, None),
+    ]
+    assert world.send(late + timedelta(seconds=20), MAIL) == {MessageState.SENT: 1}
+
+
+def test_a_retry_that_would_come_too_late_is_a_miss_where_there_is_no_other_way(
+    world: World,
+) -> None:
+    late = NOW + timedelta(hours=9, minutes=59)
+    set_faults(world.sandbox, {"channel": "sms", "kind": "rate_limit", "rate": 1})
+    world.card(world.holder(email=None), **ENDS_TODAY)
+    world.check()
+    with capture_logs() as logs:
+        while world.message(SMS).wake_at is not None:
+            late = max(late, world.message(SMS).wake_at)
+            world.send(late, SMS)
+    assert world.told() == [("sms", ReminderState.MISSED, world.message(SMS).reason)]
     assert "reminder_missed" in causes(logs)
 
 
-def test_after_the_last_attempt_a_notice_is_missed(world: World) -> None:
+def test_no_count_of_attempts_ends_what_certainly_was_not_sent(world: World) -> None:
     world.retry = RetryPolicy(most=2)
     set_faults(world.sandbox, {"channel": "sms", "kind": "rate_limit", "rate": 1})
     world.card()
     world.check()
-    world.send(NOW, SMS)
-    assert world.send(NOW + timedelta(hours=1), SMS) == {MessageState.FAILED: 1}
-    assert world.told()[0] == ("sms", ReminderState.MISSED, "twilio:20429: 2 attempts")
+    now = NOW
+    for _ in range(20):
+        assert world.send(now, SMS) == {MessageState.RETRYABLE: 1}
+        now = world.message(SMS).next_attempt_at
+    assert world.message(SMS).attempts == 0
 
 
 def test_a_template_that_breaks_holds_only_its_own_messages_until_it_is_mended(

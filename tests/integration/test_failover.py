@@ -188,7 +188,7 @@ def test_what_both_refuse_is_held_for_the_first_trial(world: World, server: Mail
     fault(world, 401)
     assert deliver(world, server) == {HELD: 1}
     assert deliver(world, server, NOW + SOON) == {HELD: 1}
-    assert open_keys(world) == ["email/sendgrid/*/*", "email/smtp/*/*"]
+    assert open_keys(world) == ["email/sendgrid/*/*", "email/smtp/*/r…@example.com"]
     [held] = [row for row in world.rows(messages) if row.channel == MAIL]
     assert (held.attempts, held.state) == (0, HELD)
     assert held.next_attempt_at > NOW + timedelta(minutes=4)

@@ -48,7 +48,7 @@ def bounce(world: World, channel: Channel, now: Any = NOW) -> None:
     wanted = world.message(channel).id
     [one] = [row for row in world.rows(attempts) if row.message_id == wanted]
     provider, status = ("twilio", "failed") if channel is SMS else ("sendgrid", "bounce")
-    code = "30005" if channel is SMS else None
+    code = "21614" if channel is SMS else None
     told = Report(provider, f"{one.id}:{status}", status, one.id, one.provider_id, code, None)
     Receipts(world.engine, world.retry).take([told], now)
 
@@ -92,17 +92,20 @@ def test_a_guardian_who_is_unreachable_too_raises_the_alarm(world: World) -> Non
     assert causes(logs) == ["guardian_unreachable"]
 
 
-@pytest.mark.parametrize(
-    "outcome",
-    [
-        Outcome(OutcomeKind.MESSAGE_DEAD, "twilio:21617", alarm=True),
-        Outcome(OutcomeKind.TRANSIENT, "twilio:20429", most=1),
-    ],
-    ids=["dead", "exhausted"],
-)
+def test_what_may_pass_goes_the_other_way_after_its_tries_and_is_not_missed(world: World) -> None:
+    world.card(**ENDS_TODAY)
+    world.check()
+    off = Outcome(OutcomeKind.TRANSIENT, "twilio:30003", most=1)
+    with capture_logs() as logs:
+        world.send(providers={SMS: always(off), MAIL: ACCEPTED}, channel=SMS)
+    assert states(world) == {"sms": SUPPRESSED, "email": PENDING}
+    assert causes(logs) == []
+
+
 def test_a_text_that_fails_for_good_is_missed_with_an_alarm_and_email_still_tells(
-    world: World, outcome: Outcome
+    world: World,
 ) -> None:
+    outcome = Outcome(OutcomeKind.MESSAGE_DEAD, "twilio:21617", alarm=True)
     world.card(**ENDS_TODAY)
     world.check()
     with capture_logs() as logs:

@@ -39,9 +39,9 @@ from worker.core.reminders import MessageState, ReminderState
 from worker.core.reports import Report
 from worker.core.rules import Rules
 from worker.delivery import Delivery
+from worker.delivery.following import Ended
 from worker.delivery.limits import lanes_of
 from worker.delivery.prepare import Preparation, Ready
-from worker.delivery.record import Ended
 from worker.errors import VigenciaError
 from worker.providers.base import EmailOut, Sighting, SmsOut
 from worker.receipts import Fetching, Reconciliation

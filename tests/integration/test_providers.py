@@ -229,7 +229,7 @@ CODES = {
     21617: OutcomeKind.MESSAGE_DEAD,
     21611: OutcomeKind.TRANSIENT,
     30023: OutcomeKind.TRANSIENT,
-    29999: OutcomeKind.MESSAGE_DEAD,
+    29999: OutcomeKind.CONFIG_FAULT,
 }
 
 

@@ -8,6 +8,7 @@ import json
 import socket
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ from tests.integration.real_path import (
     MISSED,
     PENDING,
     SMS,
+    SUPPRESSED,
     Case,
     Ledger,
     Told,
@@ -42,8 +44,10 @@ from tests.integration.web_helpers import event, post_events, post_status, statu
 from worker.core.cards import Channel
 from worker.core.optout import Said
 from worker.core.outcomes import (
+    ALONE,
     DELIVERED,
     FAULTS,
+    OPT_INS,
     OPT_OUTS,
     PROGRESS,
     SENDGRID_DROPS,
@@ -54,9 +58,11 @@ from worker.core.outcomes import (
     Fault,
     OutcomeKind,
     Row,
+    Scope,
     SmtpPhase,
 )
 from worker.core.reminders import MessageState, ReminderState
+from worker.core.sendgrid_outcomes import UNKNOWN_DROP
 from worker.sandbox.credentials import ACCOUNT_SID, AUTH_TOKEN, SENDER
 from worker.sandbox.lifecycle import EMAIL as SANDBOX_EVENTS
 from worker.store.tables import attempts, messages, receipts, suppressions
@@ -69,17 +75,24 @@ on_sqlite = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 
 # Twilio's HTTP status with a code, where it is not 400.
 _TWILIO_STATUS = {20003: 401, 20403: 403, 20404: 404, 20429: 429}
-# Whom a fault concerns, where it is not the whole account.
-_SCOPES = {
-    21408: "sms/twilio/PE/*",
-    **dict.fromkeys((21212, 21601, 21606, 21703, 30032, 30034), "sms/twilio/*/+1…0006"),
-}
+
+
+def breaker_of(row: Row) -> str | None:
+    """The breaker that a fault of Twilio's opens on the way to Peru."""
+    return {
+        Scope.ACCOUNT: "sms/twilio/*/*",
+        Scope.SENDER: "sms/twilio/*/+1…0006",
+        Scope.COUNTRY: "sms/twilio/PE/*",
+        Scope.ROUTE: "sms/twilio/PE/+1…0006",
+    }.get(row.scope)
+
+
 IN_TWILIO_CALLS = [
     Case(
         f"twilio:{code}",
         row,
         {"channel": "sms", "kind": "code", "code": code, "status": _TWILIO_STATUS.get(code, 400)},
-        _SCOPES.get(code, "sms/twilio/*/*"),
+        breaker_of(row),
     )
     for code, row in TWILIO_CODES.items()
 ]
@@ -157,8 +170,8 @@ def test_each_answer_to_a_call_has_the_consequence_of_its_class(
         assert walk.deliver(channel, [one.message], again) == {MessageState.FAILED: 1}
         why = f"{case.code}: 2 attempts"
         left = walk.ledger(one)
-        assert (left.reason, left.attempts, len(left.tried)) == (why, 2, 2)
-        assert (left.reminder, left.fallback) == ((MISSED, why), ((PENDING, None),))
+        assert (left.reason, left.attempts, len(left.tried)) == (why, 0, 2)
+        assert (left.reminder, left.fallback) == ((SUPPRESSED, why), ((PENDING, None),))
 
 
 @on_sqlite
@@ -166,7 +179,7 @@ def test_each_answer_to_a_call_has_the_consequence_of_its_class(
 def test_each_fault_of_ours_opens_its_breaker_until_it_is_over(
     walk: Walk, channel: Channel
 ) -> None:
-    cases = [case for case in IN_CALLS[channel] if case.row.kind is FAULT]
+    cases = [c for c in IN_CALLS[channel] if c.row.kind is FAULT and c.row.scope not in ALONE]
     assert cases
     for one, case in zip(walk.people(channel, len(cases)), cases, strict=True):
         strike(walk, [one], [case], times=1)
@@ -181,6 +194,21 @@ def test_each_fault_of_ours_opens_its_breaker_until_it_is_over(
         assert walk.breakers() == []
         assert walk.ledger(one).attempts == 1
     assert walk.world.rows(suppressions) == []
+
+
+@on_sqlite
+def test_each_refusal_of_one_message_or_recipient_rests_by_itself(walk: Walk) -> None:
+    cases = [c for c in IN_TWILIO_CALLS if c.row.kind is FAULT and c.row.scope in ALONE]
+    told = walk.people(SMS, len(cases) + 1)
+    strike(walk, told[:-1], cases)
+    with capture_logs() as logs:
+        assert walk.deliver(SMS) == {MessageState.HELD: len(cases), SENT_MESSAGE: 1}
+    assert_left(walk, told[:-1], {case.code: refused_in_the_call(case) for case in cases})
+    assert walk.breakers() == []
+    assert causes(logs) == [FAULT] * len(cases)
+    set_faults(walk.world.sandbox)
+    again = max(at for at in walk.next_looks().values() if at)
+    assert walk.deliver(SMS, now=again) == {SENT_MESSAGE: len(cases)}
 
 
 # What befalls a call on its way, and by what it is made to happen.
@@ -233,6 +261,10 @@ def nowhere(fault: Fault, folder: Path) -> Iterator[str | None]:
 # SMTP
 
 
+def breaker_of_mail(row: Row) -> str:
+    return "email/smtp/*/r…@example.com" if row.scope is Scope.SENDER else "email/smtp/*/*"
+
+
 def smtp_cases() -> Iterator[Case]:
     """A reply for each row, which no row before it decides."""
     for number, (phases, digits, start, row) in enumerate(SMTP_REPLIES):
@@ -240,7 +272,7 @@ def smtp_cases() -> Iterator[Case]:
             (phase, reply, enhanced)
             for phase in sorted(phases or SmtpPhase, reverse=True)
             for reply in (f"{digits:0<3}", f"{digits:9<3}")
-            for enhanced in ({"": "", "5.": "5.4.4"}.get(start, f"{start}1"[:5]),)
+            for enhanced in ({"": "", "5.": "5.3.4"}.get(start, f"{start}1"[:5]),)
             if decides(number, phase, reply, enhanced)
         )
         code = f"smtp:{phase}_{reply}" + (f"_{enhanced}" if enhanced else "")
@@ -286,7 +318,8 @@ def test_each_reply_of_a_mail_server_has_the_consequence_of_its_class(walk: Walk
             assert_patient(walk, [one], [case], NOW)
             server.replies = {}
             if case.row.kind is FAULT:
-                assert walk.breakers() == [(case.breaker, case.code)]
+                if case.row.scope not in ALONE:
+                    assert walk.breakers() == [(breaker_of_mail(case.row), case.code)]
                 over_at = walk.next_looks()[one.message]
                 assert over_at is not None
                 assert walk.deliver(MAIL, [one.message], over_at) == {SENT_MESSAGE: 1}
@@ -300,7 +333,7 @@ BEHIND_TWILIO = [
         f"twilio:{code}",
         row,
         {"channel": "sms", "kind": "undelivered" if row.most else "failed", "code": code},
-        _SCOPES.get(code, "sms/twilio/*/*"),
+        breaker_of(row),
     )
     for code, row in TWILIO_CODES.items()
 ]
@@ -324,7 +357,7 @@ def test_each_code_of_a_status_callback_has_the_consequence_of_its_class(walk: W
         assert_left(walk, told, {case.code: failed_behind(case) for case in cases})
         assert_patient(walk, told, cases, LATER)
         # A fault of ours closes the way as it does in an answer; which comes first names it.
-        faults = [(case.breaker, case.code) for case in cases if case.row.kind is FAULT]
+        faults = [(c.breaker, c.code) for c in cases if c.row.kind is FAULT and c.breaker]
         assert {key for key, _ in walk.breakers()} == {key for key, _ in faults}
         assert set(walk.breakers()) <= set(faults)
     kept_reports = [row for row in walk.world.rows(receipts) if row.applied_at]
@@ -405,12 +438,15 @@ def mail_ends() -> dict[str, tuple[dict[str, Any], Ledger | None]]:
         said: dict[str, Any] = {"event": name}
         if name == "blocked":
             said = {"event": "bounce", "type": "blocked", "status": "4.7.1"}
-        left = failed_behind(Case(f"sendgrid:{name}", row, {}))
+        code = UNKNOWN_DROP if name == "dropped" else f"sendgrid:{name}"
+        left = failed_behind(Case(code, row, {}))
         found[name] = (said, opted_out(name) if name in OPT_OUTS else left)
     for reason, row in SENDGRID_DROPS.items():
         said = {"event": "dropped", "reason": reason.title()}
-        found[reason] = (said, failed_behind(Case("sendgrid:dropped", row, {})))
-    others = ("open", "click", "group_resubscribe", "account_status_change", "invented")
+        code = "sendgrid:opted_out" if row.opt_out else "sendgrid:dropped"
+        found[reason] = (said, failed_behind(Case(code, row, {})))
+    found["group_resubscribe"] = ({"event": "group_resubscribe"}, ON_ITS_WAY)
+    others = ("open", "click", "account_status_change", "invented")
     return found | {name: ({"event": name}, None) for name in others}
 
 
@@ -454,12 +490,18 @@ def test_what_the_sandbox_says_of_emails_reaches_the_ledger(walk: Walk) -> None:
         all_told(walk, sum(len(SANDBOX_EVENTS[kind]) for kind in ("delivered", *kinds)))
     wanted = {"delivered": ARRIVED}
     for kind in kinds:
+        if kind in OPT_INS:  # lifted again, and kept as proof
+            lifted = ("sendgrid:group_unsubscribe by optout",)
+            wanted[kind] = replace(ARRIVED, suppressed=lifted)
+            continue
         if kind in OPT_OUTS:
             silence = (f"sendgrid:{kind} by optout",)
             tried, reminder = ARRIVED.tried, ARRIVED.reminder
             wanted[kind] = Ledger(ARRIVED.state, None, 1, tried, reminder, (), silence)
         else:
             failed = SENDGRID_EVENTS.get(kind)
+            if kind == "dropped":  # SendGrid's list of bounces knows the address
+                failed = SENDGRID_DROPS["bounced address"]
             case = Case(f"sendgrid:{kind}", failed or Row(OutcomeKind.ACCEPTED), {})
             wanted[kind] = failed_behind(case) if failed else ARRIVED
     assert_left(walk, told, wanted)

@@ -29,6 +29,7 @@ from tests.integration.sandbox_helpers import set_faults
 from worker.core.cards import Channel
 from worker.core.life import LifeEvent
 from worker.core.outcomes import (
+    OPT_INS,
     OPT_OUTS,
     SENDGRID_EVENTS,
     TWILIO_CODES,
@@ -69,7 +70,7 @@ def report(
 ) -> Report:
     """What Twilio says of an attempt, or SendGrid if its words are used."""
     one, name = (of.id, of.provider_id) if isinstance(of, Row) else (of, None)
-    mail = status in {*SENDGRID_EVENTS, "processed", "deferred", "open", "click"}
+    mail = status in {*SENDGRID_EVENTS, *OPT_INS, "processed", "deferred", "open", "click"}
     values = {
         "provider": "sendgrid" if mail else "twilio",
         "event_id": f"{one}:{status}:{code}",
@@ -166,6 +167,11 @@ def test_each_failure_that_sendgrid_reports_has_the_effect_of_its_class(
         assert told(world, MAIL) == [(PENDING, None)]
         assert world.rows(suppressions) == []
         return
+    if event == "dropped":  # and nobody says why: that silences nobody
+        assert (message.state, message.reason) == (MessageState.HELD, f"{reason}_unknown")
+        assert told(world, MAIL) == [(PENDING, None)]
+        assert world.rows(suppressions) == []
+        return
     assert message.state == MessageState.UNDELIVERED
     assert told(world, MAIL) == [(SUPPRESSED, reason)]
     [dead] = world.rows(suppressions)
@@ -187,6 +193,8 @@ def test_whoever_asks_for_silence_was_told_this_time(world: World, event: str) -
     ("why", "state", "suppressed"),
     [
         ("Bounced Address", MessageState.UNDELIVERED, 1),
+        ("Invalid", MessageState.UNDELIVERED, 1),
+        ("A reason of next year", MessageState.HELD, 0),
         ("Recipient List over Package Quota", MessageState.HELD, 0),
         ("Spam Content", MessageState.UNDELIVERED, 0),
         ("Invalid SMTPAPI header", MessageState.UNDELIVERED, 0),
@@ -200,6 +208,30 @@ def test_a_drop_for_a_reason_of_ours_silences_nobody(
     assert len(world.rows(suppressions)) == suppressed
 
 
+@pytest.mark.parametrize("why", ["Unsubscribed Address", "Spam Reporting Address"])
+def test_a_drop_since_the_reader_wants_no_mail_is_an_opt_out(world: World, why: str) -> None:
+    attempt = sent(world, MAIL)
+    take(world, report(attempt, "dropped", why))
+    assert told(world, MAIL) == [(SUPPRESSED, "sendgrid:opted_out")]
+    [row] = world.rows(suppressions)
+    assert (row.reason, row.source, row.expires_at) == ("sendgrid:opted_out", "optout", None)
+    take(world, report(attempt, "group_resubscribe"))
+    assert world.rows(suppressions)[0].lifted_at == LATER
+
+
+@pytest.mark.parametrize(
+    ("why", "dead"),
+    [("5.1.1", True), ("5.4.1", True), ("4.2.2", False), ("5.2.2", False), ("5.7.1", False)],
+)
+def test_only_a_bounce_that_says_so_shows_a_dead_address(
+    world: World, why: str, dead: bool
+) -> None:
+    take(world, report(sent(world, MAIL), "bounce", why))
+    assert len(world.rows(suppressions)) == dead
+    state = MessageState.UNDELIVERED if dead else MessageState.RETRYABLE
+    assert world.message(MAIL).state == state
+
+
 @pytest.mark.parametrize("status", ["queued", "sent", "accepted", "sending", "scheduled"])
 def test_progress_of_a_sent_text_changes_nothing(world: World, status: str) -> None:
     attempt = sent(world)
@@ -209,7 +241,7 @@ def test_progress_of_a_sent_text_changes_nothing(world: World, status: str) -> N
     assert world.told() == [("sms", SENT, None)]
 
 
-@pytest.mark.parametrize("status", ["open", "click", "group_resubscribe", "receiving", "nonsense"])
+@pytest.mark.parametrize("status", ["open", "click", "receiving", "nonsense"])
 def test_what_is_nothing_to_us_is_not_even_kept(world: World, status: str) -> None:
     attempt = sent(world, MAIL)
     assert take(world, by_sendgrid(report(attempt, status))) == {"ignored": 1}
@@ -250,7 +282,7 @@ def test_a_report_counts_once(world: World) -> None:
 DISORDER: list[tuple[Channel, list[tuple[str, str | None]], Any]] = [
     (SMS, [("queued", None), ("sent", None), ("undelivered", "30003"), ("delivered", None)],
      (MessageState.DELIVERED, DELIVERED, ("accepted", "delivered"), 0)),
-    (SMS, [("sent", None), ("failed", "30005"), ("delivered", None)],
+    (SMS, [("sent", None), ("failed", "21614"), ("delivered", None)],
      (MessageState.DELIVERED, DELIVERED, ("accepted", "delivered"), 1)),
     (SMS, [("queued", None), ("sent", None), ("undelivered", "30008")],
      (MessageState.RETRYABLE, PENDING, ("ambiguous", "twilio:30008"), 0)),
@@ -355,7 +387,7 @@ def test_proof_that_comes_after_a_notice_was_given_up_takes_that_back(world: Wor
         ("sent", None, MessageState.SENT, SENT),
         ("delivered", None, MessageState.DELIVERED, DELIVERED),
         ("undelivered", "30003", MessageState.RETRYABLE, PENDING),
-        ("undelivered", "30005", MessageState.UNDELIVERED, SUPPRESSED),
+        ("undelivered", "21614", MessageState.UNDELIVERED, SUPPRESSED),
     ],
 )
 def test_a_report_may_overtake_the_answer(
@@ -430,7 +462,7 @@ def test_reports_through_several_doors_at_once_are_applied_once(world: World) ->
     world.send(providers={SMS: always(ACCEPTED), MAIL: always(ACCEPTED)})
     channels = {row.id: row.channel for row in world.rows(messages)}
     reports = [
-        report(a, "bounce") if channels[a.message_id] == MAIL else report(a, "failed", "30005")
+        report(a, "bounce") if channels[a.message_id] == MAIL else report(a, "failed", "21614")
         for a in world.rows(attempts)
     ]
     orders = [reports, reports[::-1], reports[1::2] + reports[::2], reports]
@@ -484,7 +516,7 @@ def test_two_acceptances_of_one_message_keep_the_first_and_raise_the_alarm(world
     assert causes(logs) == ["sent_twice"]
     assert world.message(SMS).provider_id == second
     assert {row.provider_id for row in world.rows(attempts)} == {second, f"id-{attempt.id}"}
-    take(world, report(attempt, "undelivered", "30005"))
+    take(world, report(attempt, "undelivered", "21614"))
     assert world.told() == [("sms", SENT, None)], "the other one is still on its way"
 
 
@@ -528,8 +560,10 @@ def test_where_nobody_else_can_be_told_an_unreachable_handset_is_a_missed_notice
 
 def test_a_failure_that_comes_when_it_is_too_late_owes_nothing_elsewhere(world: World) -> None:
     attempt = sent(world)
-    take(world, report(attempt, "undelivered", "30005"), now=TOMORROW + timedelta(days=1))
-    assert world.told() == [("sms", SUPPRESSED, "twilio:30005")]
+    with capture_logs() as logs:
+        take(world, report(attempt, "undelivered", "21614"), now=TOMORROW + timedelta(days=1))
+    assert world.told() == [("sms", SUPPRESSED, "twilio:21614")]
+    assert causes(logs) == ["holder_unreached"]
 
 
 def test_after_a_renewal_a_failed_warning_is_not_repeated(world: World) -> None:
@@ -625,5 +659,5 @@ def test_a_fetched_failure_falls_back(world: World) -> None:
     world.retry = RetryPolicy(fetch_after=HOUR)
     attempt = sent(world)
     at = world.message(SMS).wake_at
-    fetch(world, at, [seen(attempt, "undelivered", 30006)])
-    assert world.told() == [("sms", SUPPRESSED, "twilio:30006"), ("email", PENDING, None)]
+    fetch(world, at, [seen(attempt, "undelivered", 21614)])
+    assert world.told() == [("sms", SUPPRESSED, "twilio:21614"), ("email", PENDING, None)]

@@ -356,17 +356,17 @@ def test_a_number_that_proved_dead_afterwards_is_suppressed_and_email_takes_over
     world: World,
 ) -> None:
     unknown(world, kind="error_after")
-    failed = Sighting("SM1", str(world.message(SMS).body), NOW, "undelivered", 30005)
+    failed = Sighting("SM1", str(world.message(SMS).body), NOW, "undelivered", 21614)
     assert world.reconcile(LATER, sms=Listing([failed])) == {MessageState.UNDELIVERED: 1}
     [row] = world.rows(suppressions)
-    assert (row.address, row.reason) == (PHONE, "twilio:30005")
+    assert (row.address, row.reason) == (PHONE, "twilio:21614")
     [attempt] = world.rows(attempts)
     assert (attempt.outcome, attempt.provider_id) == (OutcomeKind.RECIPIENT_DEAD, "SM1")
     assert world.message(SMS).attempts == 1
     assert world.send(LATER) == {MessageState.SENT: 1}
     assert [m["channel"] for m in world.accepted()] == ["sms", "email"]
     assert world.told() == [
-        ("sms", ReminderState.SUPPRESSED, "twilio:30005"),
+        ("sms", ReminderState.SUPPRESSED, "twilio:21614"),
         ("email", SENT, None),
     ]
 

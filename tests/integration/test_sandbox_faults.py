@@ -4,7 +4,7 @@ import http.client
 import json
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.error import URLError
 
@@ -248,6 +248,45 @@ def test_a_rule_holds_only_when_all_it_names_holds(url: str) -> None:
     assert post_form(url, SMS).status == 201
 
 
+@pytest.mark.parametrize(
+    ("to", "refused"),
+    [
+        ("+51*", ["+51900000001", "+51911111111"]),
+        ("+519111*", ["+51911111111"]),
+        ("+34*", ["+34612345678"]),
+        ("*", ["+51900000001", "+51911111111", "+34612345678"]),
+        ("*1", ["+51900000001", "+51911111111"]),
+    ],
+)
+def test_a_rule_may_name_the_beginning_or_the_end_of_addresses(
+    url: str, to: str, refused: list[str]
+) -> None:
+    set_faults(url, {"channel": "sms", "kind": "code", "code": 21703, "to": to})
+    numbers = ("+51900000001", "+51911111111", "+34612345678")
+    found = {n: post_form(url, {**SMS, "To": n}).status for n in numbers}
+    assert [n for n, status in found.items() if status == 400] == refused
+
+
+@pytest.mark.parametrize(
+    ("hours", "status"), [((-2, -1), 201), ((-1, 1), 503), ((1, 2), 201), ((None, 1), 503)]
+)
+def test_an_outage_lasts_from_one_instant_to_another(
+    url: str, hours: tuple[int | None, int], status: int
+) -> None:
+    now = datetime.fromisoformat(call(url, "GET", "/sandbox/health").json["now"])
+    since, until = (h if h is None else (now + timedelta(hours=h)).isoformat() for h in hours)
+    rule = {"channel": "sms", "kind": "error_before", "until": until}
+    set_faults(url, {**rule, **({"since": since} if since else {})})
+    assert post_form(url, SMS).status == status
+
+
+def test_an_answer_may_name_the_message_otherwise(url: str) -> None:
+    set_faults(url, {"channel": "sms", "kind": "renamed_after", "id": "SM1", "times": 1})
+    assert post_form(url, SMS).json["sid"] == "SM1"
+    assert post_form(url, SMS).json["sid"] != "SM1"
+    assert accepted(url) == 2
+
+
 def outcomes(url: str, numbers: list[int], seed: int) -> dict[int, list[int]]:
     reset(url)
     set_faults(url, {"channel": "sms", "kind": "error_before", "rate": 0.4}, seed=seed)
@@ -275,6 +314,10 @@ def test_a_plan_is_shown_with_defaults_and_can_be_given_again(url: str) -> None:
         {"channel": "sms", "kind": "timeout_after", "rate": 0.5, "on": "list"},
         {"channel": "email", "kind": "code", "to": "a@example.com"},
         {"channel": "sms", "kind": "html_after", "times": 2, "status": 200},
+        {"channel": "sms", "kind": "html_before", "to": "+51*", "status": 302},
+        {"channel": "email", "kind": "bounce", "to": "*@example.com", "why": "5.2.2"},
+        {"channel": "email", "kind": "dropped", "to": "*@example.com"},
+        {"channel": "sms", "kind": "delivered_late", "until": "2026-06-12T15:00:00+00:00"},
     ]
     first = call(url, "PUT", "/sandbox/faults", json.dumps({"rules": rules, "seed": 3})).json
     assert (first["seed"], first["latency_ms"]) == (3, 0)
@@ -304,6 +347,9 @@ RULE = {"channel": "sms", "kind": "slow", "times": 1}
         ([{**RULE, "rate": True}], '"rate" must be a number from 0 to 1'),
         ([{**RULE, "times": 0}], '"times" must be a whole number'),
         ([{**RULE, "to": ""}], '"to" must be an address'),
+        ([{**RULE, "until": "tomorrow"}], '"until" must be an instant'),
+        ([{**RULE, "since": "2026-06-12T15:00:00"}], '"since" must be an instant'),
+        ([{**RULE, "kind": "renamed_after"}], '"id" is missing'),
         ([{**RULE, "hold_s": 1}], '"hold_s" is not an option of slow'),
         ([{**RULE, "extra_ms": -1}], '"extra_ms" must be milliseconds'),
         ([{**RULE, "on": "delete"}], '"on" must be'),

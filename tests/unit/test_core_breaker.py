@@ -22,7 +22,9 @@ MIDNIGHT = datetime(2026, 6, 13, 5, tzinfo=UTC)
         ("twilio:20003", "sms/twilio/*/*"),
         ("twilio:http_401", "sms/twilio/*/*"),
         ("twilio:21408", "sms/twilio/PE/*"),
-        ("twilio:21606", "sms/twilio/*/+1…0006"),
+        ("twilio:21212", "sms/twilio/*/+1…0006"),
+        ("twilio:21606", "sms/twilio/PE/+1…0006"),
+        ("smtp:mail_550_5.1.8", "sms/twilio/*/+1…0006"),
     ],
 )
 def test_a_fault_stops_whom_it_concerns(code: str, key: str) -> None:

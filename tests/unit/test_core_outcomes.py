@@ -1,22 +1,32 @@
 """Every row of the providers' table of ends, written out from their references."""
 
+from pathlib import Path
+
 import pytest
 
 from worker.core.outcomes import (
     DELIVERED,
     FAULTS,
     PROGRESS,
+    SENDGRID_DROPS,
     SENDGRID_EVENTS,
     SENDGRID_STATUSES,
     TWILIO_CODES,
+    TWILIO_WORDS,
     Fault,
     Outcome,
     OutcomeKind,
+    Scope,
     Wait,
     accepted,
     from_fault,
     from_sendgrid,
+    from_sendgrid_event,
     from_twilio,
+    is_doubtful,
+    is_listed,
+    is_opt_out,
+    scope_of,
 )
 
 NOT_SENT, TRANSIENT = OutcomeKind.NOT_SENT, OutcomeKind.TRANSIENT
@@ -25,21 +35,32 @@ RECIPIENT_DEAD, MESSAGE_DEAD = OutcomeKind.RECIPIENT_DEAD, OutcomeKind.MESSAGE_D
 NEEDS_A_PERSON = (MESSAGE_DEAD, CONFIG_FAULT)
 
 TWILIO = {
-    TRANSIENT: [20429, 21611, 30001, 30036, 30022, 30023, 30500, 63017, 63018, 30003],
-    AMBIGUOUS: [30410, 30008],
-    RECIPIENT_DEAD: [
-        *(21211, 21614, 21635, 21610, 30004, 30005, 30006, 63003, 63024, 63032, 21612)
+    TRANSIENT: [
+        *(20429, 21611, 30001, 30036, 30022, 30023, 30500, 63017, 63018, 30003, 63038, 30017),
+        *(30004, 30005, 30006, 30450),
     ],
-    MESSAGE_DEAD: [21602, 21603, 21604, 21617, 30007, 30010, 63013, 63016],
+    AMBIGUOUS: [30410, 30008],
+    RECIPIENT_DEAD: [21211, 21614, 21635, 21610, 63003, 63024],
+    MESSAGE_DEAD: [21602, 21604, 21617, 30007, 63013, 63016],
     CONFIG_FAULT: [
         *(20003, 20403, 10001, 20404, 21212, 21601, 21606, 21608, 21703, 30002, 30032, 30034),
-        21408,
+        *(21408, 21612, 21701, 21702, 21704, 21705, 21659, 21660, 21661, 21657, 21607, 21609),
+        *(21655, 20006, 20008, 20010, 30033, 30018, 30024, 30035, 21603, 30010),
     ],
+}
+# Whom a fault concerns, by what its page says.
+SCOPES = {
+    Scope.ACCOUNT: [20003, 20006, 20008, 20010, 10001, 21609, 30002],
+    Scope.SENDER: [21212, 21601, 21607, 21660, 21661, 21701, 21702, 21704, 21705],
+    Scope.COUNTRY: [21408],
+    Scope.ROUTE: [21606, 21657, 21659, 21703, 30018, 30024, 30032, 30033, 30034, 30035],
+    Scope.RECIPIENT: [21608, 21612, 572005],
+    Scope.MESSAGE: [21655, 99_999],
 }
 TWILIO_ROWS = [(code, kind) for kind, codes in TWILIO.items() for code in codes]
 TWILIO_SPECIALS = {
     30023: (Wait.UNTIL_PACIFIC_MIDNIGHT, None),
-    30003: (Wait.HOURS, 2),
+    **dict.fromkeys((30003, 30004, 30005, 30006), (Wait.HOURS, 2)),
     30008: (Wait.HOURS, 2),
     30410: (Wait.HOURS, 2),
 }
@@ -61,7 +82,7 @@ SENDGRID_ROWS = [
 ]
 SENDGRID_EVENT_ROWS = [
     ("bounce", RECIPIENT_DEAD, None, None),
-    ("dropped", RECIPIENT_DEAD, None, None),
+    ("dropped", CONFIG_FAULT, None, None),
     ("spamreport", RECIPIENT_DEAD, None, None),
     ("unsubscribe", RECIPIENT_DEAD, None, None),
     ("group_unsubscribe", RECIPIENT_DEAD, None, None),
@@ -109,17 +130,87 @@ def test_a_fault_on_the_wire_tells_whether_anything_was_written(
     assert from_fault(fault) == Outcome(kind, fault.value, alarm=alarm)
 
 
+LISTED = {
+    int(code)
+    for line in (Path(__file__).parents[1] / "data" / "twilio-codes.txt").read_text().splitlines()
+    if not line.startswith("#")
+    for code in line.split()
+}
+
+
+def test_every_code_that_twilio_lists_for_messages_has_a_class() -> None:
+    assert len(LISTED) > 400
+    assert {code for code in LISTED if not is_listed(code)} == set()
+    assert {code for code, _ in TWILIO_ROWS} <= TWILIO_CODES.keys()
+    assert all(TWILIO_WORDS[code] for code in TWILIO_CODES)
+
+
+@pytest.mark.parametrize(
+    ("code", "scope"), [(code, scope) for scope, codes in SCOPES.items() for code in codes]
+)
+def test_a_fault_concerns_whom_its_page_names(code: int, scope: Scope) -> None:
+    assert scope_of(f"twilio:{code}") is scope
+
+
+def test_what_a_phone_that_is_off_may_cause_is_doubtful() -> None:
+    doubtful = {code for code in TWILIO_CODES if is_doubtful(f"twilio:{code}")}
+    assert doubtful == {30003, 30004, 30005, 30006, 63029, 63032, 63036}
+    assert is_opt_out("twilio:21610")
+    assert not is_opt_out("twilio:21614")
+
+
+@pytest.mark.parametrize(
+    ("enhanced", "kind"),
+    [
+        ("5.1.1", RECIPIENT_DEAD),
+        ("5.1.10", RECIPIENT_DEAD),
+        ("5.2.1", RECIPIENT_DEAD),
+        ("5.4.1", RECIPIENT_DEAD),
+        ("4.2.2", TRANSIENT),
+        ("5.2.2", TRANSIENT),
+        ("5.3.0", TRANSIENT),
+        ("5.4.4", TRANSIENT),
+        ("5.7.1", TRANSIENT),
+        ("5.7.26", TRANSIENT),
+        ("5.6.0", MESSAGE_DEAD),
+        ("5.3.4", MESSAGE_DEAD),
+        ("5.0.0", RECIPIENT_DEAD),
+    ],
+)
+def test_the_class_of_a_bounce_says_what_it_shows(enhanced: str, kind: OutcomeKind) -> None:
+    assert from_sendgrid_event("sendgrid", "bounce", enhanced).kind is kind
+
+
+def test_every_reason_for_a_drop_that_sendgrid_lists_has_a_class() -> None:
+    assert SENDGRID_DROPS.keys() == {
+        "invalid smtpapi header",
+        "spam content",
+        "unsubscribed address",
+        "bounced address",
+        "spam reporting address",
+        "invalid",
+        "recipient list over package quota",
+    }
+
+
+@pytest.mark.parametrize("status", [301, 302, 400, 401, 403, 404, 407, 408, 421])
+def test_the_page_of_a_box_in_between_is_nobodys_word(status: int) -> None:
+    for outcome in (from_twilio(status, None), from_sendgrid(status, own=False)):
+        assert (outcome.kind, outcome.alarm) == (CONFIG_FAULT, True)
+        assert scope_of(outcome.code) is Scope.ACCOUNT
+
+
 def test_no_row_is_without_its_test() -> None:
-    assert set(TWILIO_CODES) == {code for code, _ in TWILIO_ROWS}
     assert set(SENDGRID_STATUSES) == {status for status, _ in SENDGRID_ROWS}
     assert set(SENDGRID_EVENTS) == {row[0] for row in SENDGRID_EVENT_ROWS}
     assert set(FAULTS) == set(Fault) == {row[0] for row in FAULT_ROWS}
 
 
 @pytest.mark.parametrize("status", [402, 409, 418, 422, 451])
-def test_an_unknown_4xx_is_a_dead_message_with_an_alarm(status: int) -> None:
-    for outcome in (from_twilio(status, None), from_twilio(status, 99_999), from_sendgrid(status)):
-        assert (outcome.kind, outcome.alarm) == (MESSAGE_DEAD, True)
+def test_an_unknown_4xx_is_held_by_itself_with_an_alarm(status: int) -> None:
+    for outcome in (from_twilio(status, 99_999), from_sendgrid(status)):
+        assert (outcome.kind, outcome.alarm) == (CONFIG_FAULT, True)
+        assert scope_of(outcome.code) is Scope.MESSAGE
 
 
 @pytest.mark.parametrize("status", [500, 501, 502, 503, 504, 507, 520, 599])

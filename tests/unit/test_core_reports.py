@@ -71,7 +71,7 @@ def test_an_undelivered_text_without_a_code_is_the_carriers_unknown_error() -> N
 
 @pytest.mark.parametrize(
     ("status", "code"),
-    [("failed", None), ("canceled", None), ("failed", "99999"), ("failed", "x1")],
+    [("failed", None), ("canceled", None), ("failed", "x1")],
 )
 def test_a_failure_nobody_knows_is_a_dead_message_with_an_alarm(
     status: str, code: str | None
@@ -80,6 +80,13 @@ def test_a_failure_nobody_knows_is_a_dead_message_with_an_alarm(
     assert found is not None
     assert found.outcome is not None
     assert (found.outcome.kind, found.outcome.alarm) == (OutcomeKind.MESSAGE_DEAD, True)
+
+
+def test_a_code_nobody_knows_holds_the_message_with_an_alarm() -> None:
+    found = said("failed", "99999")
+    assert found is not None
+    assert found.outcome is not None
+    assert (found.outcome.kind, found.outcome.alarm) == (OutcomeKind.CONFIG_FAULT, True)
 
 
 @pytest.mark.parametrize("event", sorted(set(SENDGRID_EVENTS) - OPT_OUTS))
@@ -101,10 +108,16 @@ def test_who_asks_for_silence_has_read_it(event: str) -> None:
     assert said(event, None, "sendgrid") == News(Phase.TAKEN, opt_out=f"sendgrid:{event}")
 
 
-@pytest.mark.parametrize("status", ["open", "click", "group_resubscribe", "", "received"])
+@pytest.mark.parametrize("status", ["open", "click", "", "received"])
 @pytest.mark.parametrize("provider", ["twilio", "sendgrid"])
 def test_all_else_is_nothing_to_us(status: str, provider: str) -> None:
     assert said(status, None, provider) is None
+
+
+def test_who_asks_for_mail_again_is_heard() -> None:
+    again = News(Phase.TAKEN, opt_in="sendgrid:group_resubscribe")
+    assert said("group_resubscribe", None, "sendgrid") == again
+    assert said("group_resubscribe", None, "twilio") is None
 
 
 def test_the_phase_of_an_attempt_is_in_its_row() -> None:
@@ -156,7 +169,23 @@ def test_what_may_pass_gets_one_late_retry(outcome: Outcome) -> None:
     over = Next(MessageState.UNDELIVERED, None, outcome.code)
     assert after(outcome, failures=2, attempts=2) == over
     assert after(outcome, until=NOW + timedelta(hours=2)) == over
-    assert after(outcome, attempts=RetryPolicy().most) == over
+
+
+def test_what_may_have_arrived_is_not_repeated_without_end() -> None:
+    over = Next(MessageState.UNDELIVERED, None, UNKNOWN_ERROR.code)
+    assert after(UNKNOWN_ERROR, attempts=RetryPolicy().most) == over
+
+
+def test_a_handset_that_is_off_is_tried_ever_more_rarely_where_there_is_no_other_way() -> None:
+    waits = []
+    for failures in (1, 2, 3, 4):
+        again = after_failure(
+            *(HANDSET_OFF, failures, 99, NOW, FAR, RetryPolicy(), Channel.SMS, 0.0),
+            elsewhere=False,
+        )
+        assert again.at is not None
+        waits.append((again.at - NOW) // timedelta(hours=1))
+    assert waits == [4, 8, 12, 12]
 
 
 def test_attempts_that_never_left_do_not_use_up_the_late_retry() -> None:
@@ -169,7 +198,7 @@ def test_what_may_have_arrived_is_not_repeated_where_that_is_forbidden() -> None
     assert after(HANDSET_OFF, policy=hold).state is MessageState.RETRYABLE
 
 
-@pytest.mark.parametrize("code", [30005, 30007])
+@pytest.mark.parametrize("code", [21614, 30007])
 def test_the_dead_are_not_tried_again(code: int) -> None:
     outcome = from_twilio_status("failed", code)
     assert after(outcome) == Next(MessageState.UNDELIVERED, None, f"twilio:{code}")

@@ -87,19 +87,37 @@ def test_no_retry_lies_past_the_use_of_the_notice() -> None:
         )
 
 
-def test_after_the_last_attempt_it_is_over() -> None:
-    assert after(TRANSIENT, attempts=11).state is MessageState.RETRYABLE
-    assert after(TRANSIENT, attempts=12) == Next(
-        MessageState.FAILED, None, "twilio:20429: 12 attempts"
-    )
-    assert after(NOT_SENT, attempts=13).state is MessageState.FAILED
+@pytest.mark.parametrize("attempts", [12, 13, 500])
+def test_no_count_ends_what_certainly_was_not_sent(attempts: int) -> None:
+    assert after(TRANSIENT, attempts=attempts).state is MessageState.RETRYABLE
+    assert after(NOT_SENT, attempts=attempts).state is MessageState.RETRYABLE
 
 
-def test_a_row_may_allow_fewer_attempts_but_not_more() -> None:
+def test_a_row_may_bound_the_attempts_where_another_way_takes_over() -> None:
     twice = replace(TRANSIENT, most=2)
-    assert after(twice, attempts=1).state is MessageState.RETRYABLE
-    assert after(twice, attempts=2).state is MessageState.FAILED
-    assert after(replace(TRANSIENT, most=99), attempts=12).state is MessageState.FAILED
+
+    def tried(attempts: int, *, elsewhere: bool) -> Next:
+        return after_attempt(twice, attempts, NOW, LATER, POLICY, 0.0, elsewhere=elsewhere)
+
+    assert tried(1, elsewhere=True).state is MessageState.RETRYABLE
+    assert tried(2, elsewhere=True) == Next(MessageState.FAILED, None, "twilio:20429: 2 attempts")
+    assert tried(2, elsewhere=False).state is MessageState.RETRYABLE
+
+
+@given(st.sampled_from([TRANSIENT, NOT_SENT]), st.floats(0.5, 1), st.integers(60, 10**6))
+def test_there_are_tries_to_the_end_and_none_after_it(
+    outcome: Outcome, jitter: float, seconds: int
+) -> None:
+    now, until, tries = NOW, NOW + timedelta(seconds=seconds), 0
+    while tries < 1_000:
+        tries += 1
+        following = after_attempt(outcome, tries, now, until, POLICY, jitter)
+        if following.at is None:
+            break
+        assert now < following.at < until
+        now = following.at
+    assert until - now <= max(timedelta(seconds=30), timedelta(seconds=seconds) / 6)
+    assert tries < 700
 
 
 def test_a_handset_that_is_off_is_tried_hours_later() -> None:
@@ -127,10 +145,9 @@ def test_a_daily_cap_lasts_until_midnight_in_california(now: str, midnight: str)
 
 def test_a_config_fault_is_held_and_never_counts_as_too_many_attempts() -> None:
     fault = Outcome(OutcomeKind.CONFIG_FAULT, "twilio:20003", alarm=True)
-    for attempts in (1, 12, 500):
-        assert after(fault, attempts) == Next(
-            MessageState.HELD, NOW + timedelta(minutes=15), "twilio:20003"
-        )
+    waits = [after(fault, attempts).at for attempts in (1, 2, 3, 12, 500)]
+    assert [at and (at - NOW).total_seconds() / 60 for at in waits] == [15, 30, 60, 60, 60]
+    assert after(fault, 500).state is MessageState.HELD
 
 
 def test_what_would_be_too_late_is_tried_once_more_in_half_of_the_time_that_is_left() -> None:
@@ -139,7 +156,7 @@ def test_what_would_be_too_late_is_tried_once_more_in_half_of_the_time_that_is_l
     assert held == Next(MessageState.HELD, NOW + timedelta(minutes=5), "twilio:20003")
     assert after(fault, until=NOW + POLICY.quick).state is MessageState.FAILED
     soon = after(TRANSIENT, 9, NOW + timedelta(minutes=2), jitter=1.0)
-    assert soon.at == NOW + timedelta(minutes=1)
+    assert soon.at == NOW + timedelta(seconds=25), "a sixth of what is left, and a little"
 
 
 def test_a_provider_that_wants_to_be_left_alone_is_not_called_sooner() -> None:

@@ -67,7 +67,8 @@ def promise(
     """Account for every reminder that fell due in a period.
 
     A day counts from its beginning (--from) or to its end (--to), in the time zone of the
-    settings. Exit code 1 if anything is missed or unexplained, or cards wait to be checked.
+    settings. Exit code 1 if anything is missed or unexplained, if no way reaches a holder, or if
+    cards wait to be checked.
     """
     if as_csv and (as_json or rows):
         raise click.UsageError("Choose --csv, or --json (with --rows if you like).")
@@ -180,9 +181,10 @@ class _Report:
         if self.broken:
             click.echo()
             print_table(
-                ("reminder", "book", "card", "operator", "deadline", "window", "channel", "cause"),
+                ("reminder", "book", "holder", "card", "operator", "deadline", "window", "channel",
+                 "cause"),
                 [
-                    (one.reminder, one.book, f"{one.card_id} {one.card}", one.operator,
+                    (one.reminder, one.book, one.holder, f"{one.card_id} {one.card}", one.operator,
                      f"{one.deadline} {one.deadline_on}", one.window, one.channel, cause_of(one))
                     for one in self.broken
                 ],
@@ -238,7 +240,12 @@ class _Report:
             "missed": [_missed(line) for line in self.broken if line.verdict == Class.MISSED],
             "missed_count": account.by_class[Class.MISSED],
             "missed_causes": reasons.get(Class.MISSED, {}),
-            "unexplained": [_missed(one) for one in self.broken if one.verdict != Class.MISSED],
+            "unreached": [_missed(one) for one in self.broken if one.verdict == Class.UNREACHED],
+            "unreached_count": account.by_class[Class.UNREACHED],
+            "unreached_causes": reasons.get(Class.UNREACHED, {}),
+            "unexplained": [
+                _missed(one) for one in self.broken if one.verdict == Class.UNEXPLAINED
+            ],
             "unexplained_count": account.by_class[Class.UNEXPLAINED],
             "checks_overdue": self.overdue,
             "deleted_before": self.deleted_before,

@@ -66,11 +66,12 @@ def list_(
         print_json(told)
         return
     print_table(
-        ("channel", "address", "about", "cards", "why", "said by", "since", "lifted"),
+        ("channel", "address", "about", "cards", "why", "said by", "since", "until", "lifted"),
         [
             (t["channel"], t["address"], t["card"] or "everything",
              " ".join(map(str, t["cards"][:8])) or None, t["reason"], t["source"],
-             f"{t['since']:%Y-%m-%d %H:%MZ}", t["lifted_reason"])
+             f"{t['since']:%Y-%m-%d %H:%MZ}", t["until"] and f"{t['until']:%Y-%m-%d}",
+             t["lifted_reason"])
             for t in told
         ],
     )  # fmt: skip
@@ -145,6 +146,7 @@ def _told(row: Row[Any], serves: Mapping[tuple[str, str], list[int]], full: bool
         "reason": row.reason,
         "source": row.source,
         "since": row.created_at,
+        "until": row.expires_at,
         "lifted_at": row.lifted_at,
         "lifted_reason": row.lifted_reason,
     }

@@ -4,10 +4,10 @@ and pauses of breakers."""
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import StrEnum
 
 from worker.core.cards import Channel
 from worker.core.hours import Hours
+from worker.core.outcomes import ALONE, Scope, scope_of
 
 # The reason of what waits behind a breaker is this and the provider's code.
 PREFIX = "breaker:"
@@ -20,27 +20,6 @@ _ANY = "*"
 _DOWN = ":down"
 
 
-class Scope(StrEnum):
-    """Whom a fault concerns."""
-
-    ACCOUNT = "account"
-    COUNTRY = "country"
-    SENDER = "sender"
-    ROUTE = "route"  # one sender's messages to one country
-
-
-# Twilio's error dictionary: a permission is given by country, a number or service has its own
-# faults; every other fault of configuration concerns all that the account sends.
-_SCOPES = {
-    "twilio:21408": Scope.COUNTRY,
-    "twilio:21212": Scope.SENDER,
-    "twilio:21601": Scope.SENDER,
-    "twilio:21606": Scope.SENDER,
-    "twilio:21703": Scope.SENDER,
-    "twilio:30032": Scope.SENDER,
-    "twilio:30034": Scope.SENDER,
-    "twilio:30007": Scope.ROUTE,
-}
 # One text that a carrier filters has met its fate; where the rate rises, the route is blocked.
 FILTERED = "twilio:30007"
 
@@ -69,7 +48,7 @@ class Lane:
         """The breaker that a fault ``code`` on the way to ``country`` opens."""
         if is_down(code):
             return self._down
-        scope = _SCOPES.get(code, Scope.ACCOUNT)
+        scope = Scope.ROUTE if code == FILTERED else scope_of(code)
         return self._key(
             country if scope in (Scope.COUNTRY, Scope.ROUTE) else _ANY,
             self.masked if scope in (Scope.SENDER, Scope.ROUTE) else _ANY,
@@ -121,10 +100,21 @@ class BreakerPolicy:
         doubled: timedelta = self.probe * 2 ** min(failures - 1, 20)
         return max(self.probe, min(doubled, self.longest))
 
+    def sooner(self, probe_at: datetime, failures: int) -> datetime:
+        """When one may be tried that the fault has not met yet, where the others are tried again
+        at ``probe_at``: what refuses one need not refuse the next, so that one waits for no
+        doubled pause."""
+        return probe_at - self.pause(failures) + self.probe
+
     def filters(self, codes: Sequence[str]) -> bool:
         """Do the ``codes`` of the last texts of a route show a filter, and not single fates?"""
         enough = len(codes) >= self.filtered_of
         return enough and codes.count(FILTERED) > self.filtered_share * len(codes)
+
+
+def rests_alone(code: str) -> bool:
+    """Does this fault concern one message or recipient only? Then no breaker opens."""
+    return not is_down(code) and scope_of(code) in ALONE
 
 
 def is_down(code: str) -> bool:

@@ -6,13 +6,15 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from worker.core.outcomes import is_opt_out
 from worker.core.reminders import ReminderState
 
 
 class Class(StrEnum):
     """Where a reminder stands. ``WAITING`` is not late yet; ``OVERDUE`` waits past its tolerance
-    and is still useful, or ends with the next look at a message that carries others;
-    ``UNEXPLAINED`` is what must never be: no end in time, no reason, no proof."""
+    and is still useful, or ends with the next look at a message that carries others; ``UNREACHED``:
+    no way reaches the holder, by the providers' word; ``UNEXPLAINED`` is what must never be: no end
+    in time, no reason, no proof."""
 
     ON_TIME = "on_time"
     LATE = "late"
@@ -21,13 +23,14 @@ class Class(StrEnum):
     SUPPRESSED = "suppressed"
     SUPERSEDED = "superseded"
     MISSED = "missed"
+    UNREACHED = "unreached"
     UNEXPLAINED = "unexplained"
 
 
 # What was owed to somebody and could have been on time: the base of the share.
 _JUDGED = (Class.ON_TIME, Class.LATE, Class.OVERDUE, Class.MISSED, Class.UNEXPLAINED)
 # What breaks the promise.
-BROKEN = (Class.MISSED, Class.UNEXPLAINED)
+BROKEN = (Class.MISSED, Class.UNREACHED, Class.UNEXPLAINED)
 
 _TOLD = (ReminderState.SENT, ReminderState.DELIVERED)
 _REASONED = {
@@ -40,7 +43,8 @@ _REASONED = {
 @dataclass(frozen=True, slots=True)
 class Owed:
     """What the account needs of one reminder. ``accepted_at``: when a provider took it;
-    ``ends_by``: when a waiting one ends at the latest, since its message is looked at."""
+    ``ends_by``: when a waiting one ends at the latest, since its message is looked at;
+    ``reached``: was the holder told another way, or may still be?"""
 
     state: ReminderState
     reason: str | None
@@ -49,6 +53,7 @@ class Owed:
     accepted_at: datetime | None
     tolerance: timedelta
     ends_by: datetime | None = None
+    reached: bool = True
 
     @property
     def late_seconds(self) -> float | None:
@@ -69,6 +74,8 @@ def classify(owed: Owed, now: datetime) -> Class:
         if now >= (owed.ends_by or owed.useful_until):
             return Class.UNEXPLAINED
         return Class.WAITING if now <= owed.owed_at + owed.tolerance else Class.OVERDUE
+    if owed.state is ReminderState.SUPPRESSED and not owed.reached:
+        return Class.UNREACHED
     return _REASONED[owed.state] if owed.reason else Class.UNEXPLAINED
 
 
@@ -131,6 +138,13 @@ _OURS = frozenset(
     }
 )
 _PREFIXES = ("twilio", "sendgrid", "smtp")
+
+
+def is_providers_word(reason: str | None) -> bool:
+    """Is ``reason`` what a provider says of an address or a message, and not that a person wants
+    silence?"""
+    prefix = (reason or "").partition(":")[0]
+    return prefix in _PREFIXES and not is_opt_out(str(reason))
 
 
 def reason_class(reason: str | None) -> str:

@@ -8,11 +8,13 @@ from uuid import UUID
 from worker.core.cards import Channel
 from worker.core.outcomes import (
     DELIVERED,
+    OPT_INS,
     OPT_OUTS,
     PROGRESS,
     SENDGRID_EVENTS,
     Outcome,
     OutcomeKind,
+    drop_opts_out,
     from_sendgrid_event,
     from_twilio_status,
 )
@@ -65,11 +67,12 @@ _ORDER = {
 @dataclass(frozen=True, slots=True)
 class News:
     """What a report says: the ``phase`` it proves, with the ``outcome`` of a failure; ``opt_out``
-    is set when the reader asks for silence."""
+    is set when the reader asks for silence, ``opt_in`` when for messages again."""
 
     phase: Phase
     outcome: Outcome | None = None
     opt_out: str | None = None
+    opt_in: str | None = None
 
 
 def news(report: Report) -> News | None:
@@ -80,6 +83,8 @@ def news(report: Report) -> News | None:
         return News(Phase.FAILED, from_twilio_status(status, code))
     if status in OPT_OUTS:
         return News(Phase.TAKEN, opt_out=f"{report.provider}:{status}")
+    if status in OPT_INS and report.provider != "twilio":
+        return News(Phase.TAKEN, opt_in=f"{report.provider}:{status}")
     if status in DELIVERED:
         return News(Phase.DELIVERED)
     if status in PROGRESS:
@@ -90,7 +95,9 @@ def news(report: Report) -> News | None:
     event = "blocked" if blocked else status
     if event not in SENDGRID_EVENTS:
         return None
-    return News(Phase.FAILED, from_sendgrid_event(report.provider, event, report.code))
+    outcome = from_sendgrid_event(report.provider, event, report.code)
+    silenced = outcome.code if drop_opts_out(event, report.code) else None
+    return News(Phase.FAILED, outcome, opt_out=silenced)
 
 
 def phase(outcome: str | None, code: str | None, provider_id: str | None) -> Phase:
@@ -117,23 +124,28 @@ def after_failure(
     policy: RetryPolicy,
     channel: Channel,
     jitter: float,
+    *,
+    elsewhere: bool = True,
 ) -> Next:
     """What becomes of a message that the provider took and that failed behind it.
 
     ``failures``: how many of its ``attempts`` ended so. What may pass (a handset that is off, a
-    carrier's unknown error, a mail server that refuses for now) gets one late retry, if the notice
-    is useful by then; an end that may hide a delivery only where ``policy`` resends at all.
+    mail server that refuses for now) gets one late retry if the notice can go ``elsewhere`` then,
+    and else late retries while it is useful. An end that may hide a delivery (a carrier's unknown
+    error) gets one, and only where ``policy`` resends at all.
     """
     over = Next(MessageState.UNDELIVERED, None, outcome.code)
     match outcome.kind:
         case OutcomeKind.CONFIG_FAULT:
-            following = after_attempt(outcome, attempts, now, useful_until, policy, jitter)
+            following = after_attempt(outcome, failures, now, useful_until, policy, jitter)
         case OutcomeKind.TRANSIENT | OutcomeKind.AMBIGUOUS:
             hidden = outcome.kind is OutcomeKind.AMBIGUOUS
-            if attempts >= policy.most or (hidden and channel not in policy.resend):
+            if hidden and (attempts >= policy.most or channel not in policy.resend):
                 return over
             again = replace(outcome, kind=OutcomeKind.TRANSIENT)
-            following = after_attempt(again, failures, now, useful_until, policy, jitter)
+            following = after_attempt(
+                again, failures, now, useful_until, policy, jitter, elsewhere=elsewhere or hidden
+            )
         case _:
             return over
     return following if following.state is not MessageState.FAILED else over

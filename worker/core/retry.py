@@ -8,10 +8,16 @@ from worker.core.cards import Channel
 from worker.core.outcomes import Outcome, OutcomeKind, Wait
 from worker.core.reminders import MessageState
 
+# A pause is at most this part of the time that is left.
+_TRIES_LEFT = 6
+# How long a handset that is off is left alone at first.
+_OFF = timedelta(hours=4)
+
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """``base`` doubles with each attempt up to ``longest``; after ``most`` attempts it is over.
+    """``base`` doubles with each attempt up to ``longest``; after ``most`` attempts of which nobody
+    knows whether they arrived it is over. What certainly was not sent is not counted.
 
     ``quick``: the first pause after a call that certainly never left. ``park``: how long an
     unknown rests before the provider is asked. ``hold``: the pause while the provider's
@@ -46,10 +52,15 @@ def after_attempt(
     useful_until: datetime,
     policy: RetryPolicy,
     jitter: float,
+    *,
+    elsewhere: bool = False,
 ) -> Next:
-    """What becomes of a message after attempt number ``attempts`` (from 1) ended in ``outcome``.
+    """What becomes of a message after attempt number ``attempts`` (from 1, in a row that was not
+    sent) ended in ``outcome``.
 
-    ``jitter`` is a random number from 0 to 1. A retry never lies past ``useful_until``.
+    ``jitter`` is a random number from 0 to 1. What certainly was not sent is tried while it is
+    useful, ever more rarely, and never past ``useful_until``; only where the code bounds the
+    attempts and the notice can go ``elsewhere`` is it over before.
     """
     match outcome.kind:
         case OutcomeKind.ACCEPTED:
@@ -59,28 +70,47 @@ def after_attempt(
         case OutcomeKind.RECIPIENT_DEAD | OutcomeKind.MESSAGE_DEAD:
             return Next(MessageState.FAILED, None, outcome.code)
         case OutcomeKind.CONFIG_FAULT | OutcomeKind.DOWN:
-            return _again(MessageState.HELD, now, policy.hold, policy.quick, useful_until, outcome)
+            held = _doubled(policy.hold, attempts, max(policy.hold, policy.longest))
+            held *= 1 + jitter / 4 if attempts > 1 else 1
+            return _again(MessageState.HELD, now, held, policy.quick, useful_until, outcome)
         case OutcomeKind.NOT_SENT | OutcomeKind.TRANSIENT:
-            if attempts >= min(policy.most, outcome.most or policy.most):
+            if elsewhere and outcome.most and attempts >= outcome.most:
                 return Next(MessageState.FAILED, None, f"{outcome.code}: {attempts} attempts")
-            least = asked_for(outcome, now, policy) + policy.quick
-            wait = pause(outcome, attempts, now, policy, jitter)
+            least = asked_for(outcome, now, policy, attempts) + policy.quick
+            wait = pause(outcome, attempts, now, policy, jitter, useful_until - now)
             return _again(MessageState.RETRYABLE, now, wait, least, useful_until, outcome)
 
 
 def pause(
-    outcome: Outcome, attempts: int, now: datetime, policy: RetryPolicy, jitter: float
+    outcome: Outcome,
+    attempts: int,
+    now: datetime,
+    policy: RetryPolicy,
+    jitter: float,
+    left: timedelta | None = None,
 ) -> timedelta:
-    """How long to wait: backoff with full jitter, on top of what the provider asked for."""
+    """How long to wait: backoff with full jitter, on top of what the provider asked for.
+
+    ``left``: how long the notice is useful, if that matters. The pauses double with the attempts
+    and shrink with what is left, so that there are several tries before the end.
+    """
     base = policy.quick if outcome.kind is OutcomeKind.NOT_SENT else policy.base
+    longest = policy.longest
+    if left is not None:
+        longest = max(policy.quick, min(longest, left / _TRIES_LEFT))
+    backoff = _doubled(base, attempts, longest)
+    return asked_for(outcome, now, policy, attempts) + policy.quick + backoff * jitter
+
+
+def _doubled(base: timedelta, attempts: int, longest: timedelta) -> timedelta:
     # 2 ** 20 is past any `longest`; the cap keeps the product inside what timedelta can hold.
-    doubled: timedelta = base * 2 ** min(attempts - 1, 20)
-    backoff = min(doubled, policy.longest)
-    return asked_for(outcome, now, policy) + policy.quick + backoff * jitter
+    doubled: timedelta = base * 2 ** min(max(attempts, 1) - 1, 20)
+    return min(doubled, longest)
 
 
-def asked_for(outcome: Outcome, now: datetime, policy: RetryPolicy) -> timedelta:
-    """How long the provider wants to be left alone, by its header or by the meaning of its code.
+def asked_for(outcome: Outcome, now: datetime, policy: RetryPolicy, attempts: int = 1) -> timedelta:
+    """How long the provider wants to be left alone, by its header or by the meaning of its code;
+    a handset that stays off is tried ever more rarely.
 
     A header counts up to ``policy.longest``: a wrong one must not silence a notice.
     """
@@ -88,7 +118,7 @@ def asked_for(outcome: Outcome, now: datetime, policy: RetryPolicy) -> timedelta
     asked = timedelta(seconds=min(outcome.retry_after or 0, policy.longest.total_seconds()))
     match outcome.wait:
         case Wait.HOURS:
-            return max(asked, timedelta(hours=4))
+            return max(asked, _OFF * min(max(attempts, 1), 3))
         case Wait.UNTIL_PACIFIC_MIDNIGHT:
             return max(asked, _pacific_midnight(now) - now)
         case None:

@@ -9,15 +9,16 @@ from datetime import datetime, timedelta
 import structlog
 from sqlalchemy import Connection, Engine
 
-from worker.core.breaker import PREFIX, BreakerPolicy, is_down, rest
+from worker.core.breaker import PREFIX, BreakerPolicy, is_down, rest, rests_alone
 from worker.core.hours import Hours
-from worker.core.outcomes import Outcome, OutcomeKind
+from worker.core.outcomes import Outcome, OutcomeKind, Scope, scope_of
+from worker.delivery.following import Ended
 from worker.delivery.limits import country_of
 from worker.delivery.prepare import Ready
-from worker.delivery.record import Ended
 from worker.errors import UnreachableError
 from worker.store import attempts as attempt_store
 from worker.store import breakers as breaker_store
+from worker.store import lately
 from worker.store.breakers import Breaker
 from worker.store.engine import writing
 
@@ -36,12 +37,21 @@ class Tripped:
     """The faults that one batch has met: what stands behind them is not even tried."""
 
     _codes: dict[str, str] = field(default_factory=dict)
+    _seen: set[str] = field(default_factory=set)
 
     def note(self, one: Ready, outcome: Outcome, *, down: bool = False) -> None:
-        """Remember a fault, or that the provider is down."""
-        if one.lane and (down or outcome.kind is OutcomeKind.CONFIG_FAULT):
-            code = one.lane.down if down else outcome.code
-            self._codes.setdefault(one.lane.key(code, country_of(one.out.to) or "*"), code)
+        """Remember a fault, or that the provider is down. What concerns one recipient stands in
+        nobody's way, and who has met the fault before may be the only one that meets it."""
+        if one.lane is None or not (down or outcome.kind is OutcomeKind.CONFIG_FAULT):
+            return
+        code = one.lane.down if down else outcome.code
+        if rests_alone(code):
+            return
+        key = one.lane.key(code, country_of(one.out.to) or "*")
+        if _waited_for(one, code) and not one.probe and key not in self._seen:
+            self._seen.add(key)
+            return
+        self._codes.setdefault(key, code)
 
     def answer(self, one: Ready) -> Outcome | None:
         """The end of an attempt that the same fault would meet, without a call."""
@@ -57,10 +67,12 @@ class Tripped:
 @dataclass(frozen=True, slots=True)
 class Settled:
     """``until``: when each held message is looked at again; ``told``: those whose alarm another
-    has raised; ``closed``: breakers that are no more."""
+    has raised; ``alone``: those that a fault keeps back which keeps nobody else back; ``closed``:
+    breakers that are no more."""
 
     until: dict[int, datetime] = field(default_factory=dict)
     told: set[int] = field(default_factory=set)
+    alone: set[int] = field(default_factory=set)
     closed: list[Breaker] = field(default_factory=list)
 
 
@@ -75,6 +87,10 @@ def settle(
     # Messages before breakers, as everybody does.
     attempt_store.lock_messages(conn, {e.ready.parcel.id for e in ended})
     found = Settled()
+    alone = [e for e in faults if rests_alone(_code(e)) or _is_the_only_one(conn, e)]
+    found.alone.update(e.ready.parcel.id for e in alone)
+    found.told.update(_known(alone))
+    faults = [e for e in faults if e.ready.parcel.id not in found.alone]
     groups: dict[str, list[Ended]] = defaultdict(list)
     for one in faults:
         if one.ready.lane:
@@ -111,10 +127,16 @@ def _trip(
     if news and is_down(code):
         log.error("alarm", cause="provider_down", code=code, probe_at=probe_at.isoformat())
     held = (one for one in ended if one.outcome.kind in _FAULTS)
-    urgent = sorted(held, key=lambda one: one.ready.parcel.useful_until)
+    # Who has met the fault is not the next to try it while others wait.
+    urgent = sorted(held, key=lambda one: (_was_called(one), one.ready.parcel.useful_until))
     if not urgent:  # these are unknown now: of those that wait one must look again
         breaker_store.release(conn, Breaker(key, code, at, probe_at, 1), probe_at, 1)
     looks = [probe_at]
+    if news and urgent and _was_called(urgent[0]) and not is_down(code):
+        breaker = Breaker(key, code, at, probe_at, 1)
+        soon = at + policy.probe
+        if breaker_store.release(conn, breaker, soon, 1, unmet=True, besides=ids):
+            looks = [at + policy.longest, probe_at]
     for one in urgent:
         parcel = one.ready.parcel
         if one.ready.spare:  # another provider is there to take it over
@@ -126,6 +148,41 @@ def _trip(
         found.until[parcel.id] = again or one.at + _AT_ONCE
         looks = [at + policy.longest, probe_at] if again else looks
     found.told.update(ids[1:] if news else ids)
+
+
+def _was_called(one: Ended) -> bool:
+    return not one.outcome.code.startswith(PREFIX)
+
+
+def _waited_for(one: Ready, code: str) -> bool:
+    """Has it met this fault before, and waited?"""
+    return one.parcel.reason in (code, PREFIX + code)
+
+
+def _is_the_only_one(conn: Connection, one: Ended) -> bool:
+    """Does this fault meet one message alone? It has met it before, and since then others were
+    taken the same way."""
+    ready, code = one.ready, _code(one)
+    if is_down(code) or ready.lane is None or ready.probe or not _waited_for(ready, code):
+        return False
+    since = attempt_store.met(conn, [ready.parcel.id], code).get(ready.parcel.id)
+    if since is None:
+        return False
+    taken = lately.taken_since(conn, ready.lane.provider, ready.lane.sender, since)
+    if scope_of(code) in (Scope.COUNTRY, Scope.ROUTE):
+        country = country_of(ready.out.to)
+        taken = {address for address in taken if country_of(address) == country}
+    return bool(taken - {ready.out.to})
+
+
+def _known(alone: Sequence[Ended]) -> set[int]:
+    """Those whose fault was told of: it has been met before, or another of this group tells."""
+    told, codes = set(), set()
+    for one in alone:
+        if _waited_for(one.ready, one.outcome.code) or one.outcome.code in codes:
+            told.add(one.ready.parcel.id)
+        codes.add(one.outcome.code)
+    return told
 
 
 def _code(one: Ended) -> str:

@@ -18,8 +18,10 @@ from worker.core.outcomes import Outcome, OutcomeKind
 from worker.core.retry import RetryPolicy
 from worker.core.segments import measure
 from worker.delivery.breaking import Tripped, refused, release, settle
+from worker.delivery.elsewhere import Elsewhere
+from worker.delivery.following import LATE, Ended, storable
 from worker.delivery.prepare import Preparation, Ready
-from worker.delivery.record import LATE, Ended, record
+from worker.delivery.record import record
 from worker.delivery.recorder import Recorder
 from worker.delivery.slots import Slots
 from worker.providers.base import Provider, SmsOut
@@ -81,7 +83,12 @@ class Delivery:
         except Exception:  # what was claimed before goes out all the same
             await asyncio.gather(*sends, return_exceptions=True)
             raise
-        return Counter(await asyncio.gather(*sends))
+        # All come to their end before one that failed is told of: none is left amid its call.
+        ended = await asyncio.gather(*sends, return_exceptions=True)
+        for one in ended:
+            if isinstance(one, BaseException):
+                raise one
+        return Counter(one for one in ended if isinstance(one, str))
 
     async def _prepare(
         self, channel: Channel, ids: Sequence[int], now: datetime
@@ -147,10 +154,12 @@ class Delivery:
 
     def _write(self, group: Sequence[Ended]) -> list[str]:
         own = self.preparation
+        group = [storable(one) for one in group]
         with writing(self.engine) as conn:
             by_index(conn)
             found = settle(conn, group, own.limits.breaker, own.rules.hours)
-            nexts = record(conn, group, self.retry, found.until, found.told)
+            ways = Elsewhere(own.rules.hours, own.lanes.keys())
+            nexts = record(conn, group, self.retry, found.until, found.told, found.alone, ways)
             uses = [one.ready.use for one in refused(group)]
             usage.add(conn, [use.back() for use in uses if use])
         for one, following in zip(group, nexts, strict=True):

@@ -1,13 +1,15 @@
 """A notice that cannot go the way it was meant to go: the other channel, or another holder."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+import structlog
 from sqlalchemy import Connection
 
 from worker.core.cards import Channel
+from worker.core.promise import is_providers_word
 from worker.core.recheck import Item
 from worker.core.reminders import Planned
 from worker.core.windows import address_of
@@ -17,14 +19,23 @@ from worker.store import reminders as ledger
 from worker.store.messages import NewMessage
 from worker.store.parcels import Parcel
 
+log = structlog.get_logger(__name__)
+
 # These messages get no hint: the sweep finds them at the next tick.
 _AT_ONCE = timedelta()
 
 
-def fall_back(conn: Connection, parcel: Parcel, items: Sequence[Item], now: datetime) -> list[Item]:
+def fall_back(
+    conn: Connection,
+    parcel: Parcel,
+    items: Sequence[Item],
+    now: datetime,
+    *,
+    alarm: bool = True,
+) -> list[Item]:
     """Owe the notices of ``items`` on the other channel, unless they are owed there already or no
     longer useful; tell the guardian of those that have come to nothing on both. Returns those that
-    nobody will be told of."""
+    nobody will be told of. ``alarm``: is it one if no way is left to the holder?"""
     other = parcel.channel.other
     useful = [item for item in items if item.useful_until > now]
     there = [item for item in useful if address_of(item.card, parcel.holder, other)]
@@ -35,11 +46,20 @@ def fall_back(conn: Connection, parcel: Parcel, items: Sequence[Item], now: date
         for item in items
         if (item.card.id, replace(item.key, channel=Channel.GUARDIAN)) in dead
     ]
+    if alarm:
+        _tell_unreached(parcel, dead.values())
     told = [item for item in lost if item in useful and item.card.guardian_email]
     if told:
         guardian = books.guardian_of(conn, parcel.book_id, now)
         _owe(conn, parcel, guardian, Channel.GUARDIAN, told, now)
     return [item for item in lost if item not in told]
+
+
+def _tell_unreached(parcel: Parcel, reasons: Iterable[Collection[str]]) -> None:
+    """No way is left to a holder, by the word of providers and not by the holder's own."""
+    words = sorted({word for several in reasons for word in several if is_providers_word(word)})
+    if words:
+        log.error("alarm", cause="holder_unreached", reason=words[0], message=parcel.id)
 
 
 def _owe(

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from worker.core.breaker import Lane, rest
+from worker.core.breaker import Lane, is_down, rest
 from worker.core.cards import Channel
 from worker.core.hours import Hours
 from worker.core.recheck import Item
@@ -16,6 +16,7 @@ from worker.core.windows import address_of
 from worker.delivery.freeing import free
 from worker.delivery.limits import Limits, country_of
 from worker.delivery.writes import Writes
+from worker.store import attempts as attempt_store
 from worker.store import breakers as breaker_store
 from worker.store.breakers import Breaker
 from worker.store.parcels import Parcel
@@ -51,9 +52,17 @@ class Gate:
         return [self._open[key] for key in sorted(keys) if key in self._open]
 
     def try_probe(self, parcel: Parcel, stopped: Sequence[Breaker]) -> bool:
-        """Is it time to try, and may this message be the one?"""
-        if any(one.probe_at > self.now for one in stopped):
+        """Is it time to try, and may this message be the one? One that has met the fault itself
+        comes after those that have not."""
+        stopped = [self._open.get(one.key, one) for one in stopped]
+        if any(self._soonest(one) > self.now for one in stopped):
             return False
+        for one in stopped:
+            if not is_down(one.code) and self._has_met(parcel, one):
+                if one.probe_at > self.now or self._wake_another(parcel, one):
+                    return False
+            elif one.probe_at > self.now and is_down(one.code):
+                return False
         taken: list[Breaker] = []
         for one in stopped:
             if not breaker_store.take_probe(self.conn, one, parcel.id, self.until):
@@ -61,8 +70,22 @@ class Gate:
                 return False
             taken.append(one)
         for one in taken:
-            self._move(one, self.until)
+            self._open[one.key] = replace(one, probe_at=self.until, probe=parcel.id)
         return True
+
+    def _soonest(self, one: Breaker) -> datetime:
+        """When anything may be tried: what has not met the fault waits for no doubled pause, unless
+        another is being tried."""
+        if is_down(one.code) or one.probe is not None:
+            return one.probe_at
+        return self.limits.breaker.sooner(one.probe_at, one.failures)
+
+    def _has_met(self, parcel: Parcel, one: Breaker) -> bool:
+        return parcel.id in attempt_store.met(self.conn, [parcel.id], one.code)
+
+    def _wake_another(self, parcel: Parcel, one: Breaker) -> bool:
+        woken = breaker_store.release(self.conn, one, self.now, 1, unmet=True, besides=[parcel.id])
+        return woken > 0
 
     def give_back(self, parcel: Parcel, stopped: Sequence[Breaker]) -> None:
         """The message is not sent now after all: let another try."""
@@ -81,7 +104,10 @@ class Gate:
         stopped = [self._open[one.key] for one in stopped]
         breaker = max(stopped, key=lambda one: one.probe_at)
         # Somebody took the probe this moment: its lease is when to look again.
-        probe_at = breaker.probe_at if breaker.probe_at > self.now else self.until
+        soonest = self._soonest(breaker)
+        if soonest < breaker.probe_at and self._has_met(parcel, breaker):
+            soonest = breaker.probe_at
+        probe_at = soonest if soonest > self.now else self.until
         later = self.now + self.limits.breaker.longest
         looks = [probe_at] if breaker.key not in self._first else [later, probe_at]
         late, found = [], []
@@ -109,6 +135,3 @@ class Gate:
         if not address_of(item.card, parcel.holder, other):
             return False
         return any(self._open.keys().isdisjoint(lane.keys(None)) for lane in ways.lanes)
-
-    def _move(self, one: Breaker, probe_at: datetime) -> None:
-        self._open[one.key] = replace(one, probe_at=probe_at)

@@ -23,7 +23,7 @@ from worker.delivery.gate import Gate
 from worker.delivery.limits import Limits
 from worker.delivery.look import Look, Wanted
 from worker.delivery.mailing import Mailing
-from worker.delivery.rendering import contents, digest_of, render
+from worker.delivery.rendering import check_storable, contents, digest_of, render
 from worker.delivery.writes import Writes
 from worker.errors import ConfigError
 from worker.providers.base import EmailOut, SmsOut
@@ -155,12 +155,15 @@ class _Batch:
                 one.lane.sender,
                 own.mailing,
             )
-        except ConfigError as error:
+            kept = contents(parcel, text.out)
+            check_storable(kept, text.out)
+        except Exception as error:
             # Ours to mend, so it waits for that; the next look ends what became useless meanwhile.
-            log.exception("alarm", cause="template_failed", message=parcel.id, hint=error.hint)
+            # Whatever it is: its neighbours have nothing to do with it.
+            hint = error.hint if isinstance(error, ConfigError) else type(error).__name__
+            log.exception("alarm", cause="template_failed", message=parcel.id, hint=hint)
             writes.settle(parcel, MessageState.HELD, "template_failed", self._now + own.hold)
             return None
-        kept = contents(parcel, text.out)
         segments = kept["segments"] or 0
         if met := self._capping.use(parcel, one.address, segments):
             self._capping.hold(parcel, one.items, met, writes)

@@ -1,42 +1,27 @@
 """After the call: what each outcome means for its message, its reminders and its address."""
 
-import random
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 import structlog
 from sqlalchemy import Connection
 
-from worker.core.breaker import PREFIX
 from worker.core.cards import Channel
-from worker.core.outcomes import Outcome, OutcomeKind
+from worker.core.outcomes import OutcomeKind, is_opt_out
 from worker.core.recheck import Item
 from worker.core.reminders import MessageState, ReminderState
-from worker.core.retry import Next, RetryPolicy, after_attempt
+from worker.core.retry import Next, RetryPolicy
+from worker.delivery.elsewhere import Elsewhere
 from worker.delivery.fallback import fall_back
-from worker.delivery.prepare import Ready
+from worker.delivery.following import NOT_TAKEN, Ended, plan, tries
 from worker.store import attempts as attempt_store
 from worker.store import message_states, suppressions
 from worker.store import reminders as ledger
 from worker.store.parcels import Parcel
 
 log = structlog.get_logger(__name__)
-
-# Its batch was too slow for its lease: it goes back as it came.
-LATE = Outcome(OutcomeKind.NOT_SENT, "lease_over_before_the_call")
-
-
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """An attempt that is over, and how; ``down``: it shows that its provider answers nobody."""
-
-    ready: Ready
-    outcome: Outcome
-    at: datetime
-    down: bool = False
 
 
 def record(
@@ -45,18 +30,23 @@ def record(
     policy: RetryPolicy,
     held: Mapping[int, datetime] | None = None,
     told: Collection[int] = (),
+    alone: Collection[int] = (),
+    elsewhere: Elsewhere | None = None,
 ) -> list[Next]:
     """Write a group of outcomes; returns what becomes of each message, in order.
 
-    ``held``: until when messages wait behind a breaker; ``told``: those whose fault is known.
+    ``held``: until when messages wait behind a breaker; ``told``: those whose fault is known;
+    ``alone``: those that a fault concerns which concerns nobody else.
     """
-    nexts = [_next(one, policy, held or {}) for one in ended]
+    plans = [plan(conn, one, policy, held or {}, alone, elsewhere) for one in ended]
+    nexts = [planned.following for planned in plans]
     # Messages before attempts: whoever applies a receipt locks them in this order too.
     counts = {one.ready.parcel.id: one.ready.parcel.attempts + 1 for one in ended}
     ours = message_states.still_sending(conn, counts)
     # A receipt may have overtaken the answer, and whose lease ran out was settled by others: then
     # only that it was sent is still news.
     taken, over = attempt_store.settled(conn, [one.ready.out.attempt for one in ended])
+    _give_up_overtaken(conn, ended, ours)
     attempt_store.end(conn, [_attempt_row(one) for one in ended if _is_news(one, taken, over)])
     waiting: list[dict[str, Any]] = []
     news = [
@@ -65,7 +55,8 @@ def record(
         if following.state is MessageState.SENT and _is_news(one, taken, over)
     ]
     _all_sent(conn, [one for one in news if one.ready.parcel.id in ours], ours, policy)
-    for one, following in zip(ended, nexts, strict=True):
+    for one, planned in zip(ended, plans, strict=True):
+        following = planned.following
         if one.outcome.alarm and one.ready.parcel.id not in told:
             log.error(
                 "alarm", cause=one.outcome.kind, code=one.outcome.code, message=one.ready.parcel.id
@@ -84,14 +75,49 @@ def record(
                 "state": following.state,
                 "reason": following.reason,
                 "next_attempt_at": following.at,
+                "tries": tries(one),
             }
         )
         if following.state is MessageState.FAILED:
-            _failed(conn, one, following)
+            _failed(conn, one, following, goes_over=bool(planned.over))
+        elif planned.over:
+            held_back(conn, one.ready.parcel, planned.over, str(following.reason), one.at)
     message_states.set_states(conn, waiting)
-    spoiled = [one.ready.parcel.id for one in ended if _is_held(one) or one.outcome == LATE]
+    spoiled = [one.ready.parcel.id for one in ended if _costs_nothing(one)]
     message_states.not_counted(conn, ours.keys() & set(spoiled))
+    _tell_of_long_waits(ended)
     return nexts
+
+
+# After so many tries, some ten minutes, somebody should know.
+_LONG = 6
+
+
+def _give_up_overtaken(
+    conn: Connection, ended: Sequence[Ended], ours: dict[int, str | None]
+) -> None:
+    """What certainly was not sent is not counted, so a later attempt may have the same number: of
+    an answer that comes so late the message is not ours any more."""
+    doubtful = {one.ready.parcel.id: one for one in ended if one.outcome.kind in NOT_TAKEN}
+    asked = ours.keys() & doubtful.keys()
+    if not asked:
+        return
+    newest = attempt_store.newest(conn, asked)
+    for message in asked:
+        if doubtful[message].ready.out.attempt not in newest:
+            del ours[message]
+
+
+def _tell_of_long_waits(ended: Sequence[Ended]) -> None:
+    long = [
+        one
+        for one in ended
+        if one.outcome.kind in (OutcomeKind.NOT_SENT, OutcomeKind.TRANSIENT)
+        and one.ready.parcel.tries + 1 == _LONG
+    ]
+    for code in sorted({one.outcome.code for one in long}):
+        same = [one.ready.parcel.id for one in long if one.outcome.code == code]
+        log.error("alarm", cause="not_taken_yet", code=code, messages=len(same), message=same[0])
 
 
 def _all_sent(
@@ -150,49 +176,49 @@ def sent(
         log.error("alarm", cause="sent_twice", message=message_id, channel=channel)
 
 
-def _next(one: Ended, policy: RetryPolicy, held: Mapping[int, datetime]) -> Next:
-    parcel = one.ready.parcel
-    jitter = random.random()  # noqa: S311 - spreads retries, keeps no secret
-    following = after_attempt(
-        one.outcome, parcel.attempts + 1, one.at, parcel.useful_until, policy, jitter
-    )
-    if one.outcome == LATE:
-        return Next(MessageState.RETRYABLE, one.at + policy.quick, LATE.code)
-    if not _is_held(one):
-        return following
-    reason = PREFIX + one.outcome.code.removeprefix(PREFIX)
-    if until := held.get(parcel.id):
-        return Next(MessageState.HELD, until, reason)
-    return replace(following, reason=reason)
+def _costs_nothing(one: Ended) -> bool:
+    """Was it certainly not taken, and is it tried again?"""
+    return one.outcome.kind in NOT_TAKEN
 
 
-def _is_held(one: Ended) -> bool:
-    return one.outcome.kind in (OutcomeKind.CONFIG_FAULT, OutcomeKind.DOWN)
-
-
-def _failed(conn: Connection, one: Ended, following: Next) -> None:
+def _failed(conn: Connection, one: Ended, following: Next, *, goes_over: bool) -> None:
     """It was never taken, and is not tried again."""
     if one.outcome.kind is OutcomeKind.RECIPIENT_DEAD:
         suppress(conn, one.ready.parcel.channel, one.ready.out.to, one.outcome.code, one.at)
         held_back(conn, one.ready.parcel, one.ready.items, one.outcome.code, one.at)
+    elif goes_over:
+        held_back(conn, one.ready.parcel, one.ready.items, str(following.reason), one.at)
     else:
         missed(conn, one.ready.parcel, one.ready.items, str(following.reason), one.at)
 
 
+# How long a provider's word that an address is dead holds. Numbers are given to others, mailboxes
+# are opened again, and providers err: after that it is tried once more.
+_DEAD_FOR = timedelta(days=90)
+
+
 def suppress(conn: Connection, channel: Channel, address: str, reason: str, now: datetime) -> None:
-    """The provider says that an address is dead: it is not used any more."""
+    """The provider says that an address is dead, or that its holder has opted out: it is not used
+    any more. A dead one is tried again after a time."""
     by_email = Channel.EMAIL if channel is Channel.GUARDIAN else channel
-    suppressions.add(conn, by_email, {address: reason}, now)
+    until = None if is_opt_out(reason) else now + _DEAD_FOR
+    suppressions.add(conn, by_email, {address: reason}, now, expires_at=until)
 
 
 def held_back(
-    conn: Connection, parcel: Parcel, items: Sequence[Item], reason: str, now: datetime
+    conn: Connection,
+    parcel: Parcel,
+    items: Sequence[Item],
+    reason: str,
+    now: datetime,
+    *,
+    alarm: bool = True,
 ) -> list[Item]:
     """These cannot be told on their channel, so the other takes over; returns those that nobody
-    will be told of."""
+    will be told of. ``alarm``: is it one if no way is left to the holder?"""
     ledger.end(conn, [item.id for item in items], ReminderState.SUPPRESSED, reason, now)
     if parcel.channel is not Channel.GUARDIAN:
-        return fall_back(conn, parcel, items, now)
+        return fall_back(conn, parcel, items, now, alarm=alarm)
     log.error("alarm", cause="guardian_unreachable", reason=reason, message=parcel.id)
     return []
 
@@ -205,7 +231,7 @@ def missed(
     log.error("alarm", cause="reminder_missed", reason=reason, message=parcel.id)
     ledger.end(conn, [item.id for item in items], ReminderState.MISSED, reason, now)
     if parcel.channel is not Channel.GUARDIAN:
-        fall_back(conn, parcel, items, now)
+        fall_back(conn, parcel, items, now, alarm=False)
 
 
 def _attempt_row(one: Ended) -> dict[str, Any]:

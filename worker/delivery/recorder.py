@@ -12,7 +12,9 @@ from datetime import timedelta
 
 import structlog
 
-from worker.delivery.record import Ended
+from worker.core.outcomes import OutcomeKind
+from worker.core.reminders import MessageState
+from worker.delivery.following import Ended, renamed
 from worker.errors import UnreachableError
 
 log = structlog.get_logger(__name__)
@@ -52,14 +54,33 @@ class Recorder:
             group, self._waiting = self._waiting[:_GROUP], self._waiting[_GROUP:]
             try:
                 states = await self._patiently([ended for ended, _ in group])
-            except Exception as error:
+            except UnreachableError as error:
                 for _, future in group:
                     if not future.done():
                         future.set_exception(error)
                 continue
+            except Exception:  # one of them is odd: it must not undo what the others are
+                states = [await self._singly(ended) for ended, _ in group]
             for (_, future), state in zip(group, states, strict=True):
                 if not future.done():
                     future.set_result(state)
+
+    async def _singly(self, ended: Ended) -> str:
+        """Write one outcome by itself: under a name of our own if the provider's is taken already,
+        for what was taken must not be sent again. What cannot be written at all is unknown once
+        its lease is over, and settled with the provider."""
+        for one in (ended, renamed(ended)):
+            if one.outcome.kind is not OutcomeKind.ACCEPTED and one is not ended:
+                break
+            try:
+                [state] = await self._patiently([one])
+            except UnreachableError:
+                break
+            except Exception:
+                log.exception("alarm", cause="outcome_not_recorded", message=one.ready.parcel.id)
+            else:
+                return state
+        return MessageState.UNKNOWN
 
     async def _patiently(self, group: Sequence[Ended]) -> list[str]:
         """What the provider took must not be forgotten because the database restarts."""

@@ -128,6 +128,18 @@ def digest_of(out: SmsOut | EmailOut) -> str:
     return "" if registered else digest(out.text)
 
 
+def check_storable(kept: dict[str, Any], out: SmsOut | EmailOut) -> None:
+    """Raise ``ValueError`` for a text that cannot be kept or sent: half of a character, or NUL.
+    Names in card books may hold anything."""
+    texts = [kept["subject"] or "", kept["body"]]
+    if isinstance(out, EmailOut):
+        texts += [out.html, out.sender_name, *out.headers.values()]
+    for text in texts:
+        if "\0" in text:
+            raise ValueError("a text with the character NUL")
+        text.encode()
+
+
 def contents(parcel: Parcel, out: SmsOut | EmailOut) -> dict[str, Any]:
     """What is kept of a message for people to look at, with its count of attempts."""
     email = isinstance(out, EmailOut)

@@ -31,6 +31,9 @@ from worker.providers.transport import Reply, Transport, TransportError
 # `deferred` has one named "attempt".
 ATTEMPT_ARG: Final = "vigencia_attempt"
 
+# Fields of a mail that are the same in all of them: a fault there is one of our configuration.
+_OURS: Final = ("from", "reply_to", "mail_settings", "tracking_settings", "asm")
+
 
 @dataclass(frozen=True, slots=True)
 class SendGridSettings:
@@ -76,9 +79,15 @@ class SendGridProvider:
             return accepted(reply.headers.get("x-message-id") or f"attempt-{out.attempt}")
         if 200 <= reply.status < 300:
             return from_fault(Fault.BROKEN_REPLY)
-        outcome = from_sendgrid(reply.status, _retry_after(reply, self._now()))
-        if outcome.kind is OutcomeKind.MESSAGE_DEAD and _address_refused(reply):
+        wait, own = _retry_after(reply, self._now()), _is_sendgrids(reply)
+        outcome = from_sendgrid(reply.status, wait, own=own)
+        if outcome.kind is not OutcomeKind.MESSAGE_DEAD:
+            return outcome
+        fields = _fields(reply)
+        if any(field.startswith("personalizations") and ".to" in field for field in fields):
             return Outcome(OutcomeKind.RECIPIENT_DEAD, "sendgrid:bad_address")
+        if any(field.startswith(_OURS) for field in fields):
+            return Outcome(OutcomeKind.CONFIG_FAULT, "sendgrid:bad_sender", alarm=True)
         return outcome
 
     def _mail(self, out: EmailOut) -> dict[str, object]:
@@ -113,16 +122,23 @@ def _attachment(one: Attached) -> Attachment:
 def _retry_after(reply: Reply, now: datetime) -> float | None:
     """Seconds to wait: ``X-RateLimit-Reset`` is the UNIX time at which the window opens again."""
     reset = reply.headers.get("x-ratelimit-reset", "")
-    if reset.isdigit():
-        return max(0.0, int(reset) - now.timestamp())
+    if reset.isascii() and reset.isdigit():
+        return max(0.0, int(reset[:12]) - now.timestamp())
     return reply.retry_after
 
 
-def _address_refused(reply: Reply) -> bool:
-    """Does a 400 complain of the recipient's address (``personalizations.0.to.0.email``)?"""
+def _is_sendgrids(reply: Reply) -> bool:
+    """Is the body one of SendGrid's (``{"errors": [...]}``), and not the page of a box between?"""
+    try:
+        return "errors" in json.loads(reply.body)
+    except (ValueError, TypeError, RecursionError):
+        return False
+
+
+def _fields(reply: Reply) -> list[str]:
+    """What a 400 complains of: ``personalizations.0.to.0.email`` is the recipient's address."""
     try:
         errors = json.loads(reply.body)["errors"]
-        fields = [str(error.get("field") or "") for error in errors]
+        return [str(error.get("field") or "") for error in errors]
     except (ValueError, KeyError, TypeError, AttributeError):
-        return False
-    return any(field.startswith("personalizations") and ".to" in field for field in fields)
+        return []

@@ -9,6 +9,8 @@ import asyncio
 import ssl
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import aiohttp
@@ -37,14 +39,22 @@ class Reply:
 
     @property
     def retry_after(self) -> float | None:
-        """Seconds the provider asks us to wait, from ``Retry-After`` if it is a number."""
-        value = self.headers.get("retry-after", "")
-        return float(value) if value.isdigit() else None
+        """Seconds the provider asks us to wait, from ``Retry-After`` (RFC 9110): a number of them,
+        or a date, which is counted from that of the answer itself and not by our clock."""
+        value = self.headers.get("retry-after", "").strip()
+        if value.isascii() and value.isdigit():
+            return float(value[:9])
+        until, sent = _date(value), _date(self.headers.get("date", ""))
+        return max(0.0, (until - sent).total_seconds()) if until and sent else None
 
 
 @dataclass(slots=True)
 class Transport:
-    """A connection pool; opened on first use, inside the event loop that uses it. Seconds."""
+    """A connection pool; opened on first use, inside the event loop that uses it. Seconds.
+
+    A call ends after the time to connect and three times that to read, however steadily an answer
+    trickles in.
+    """
 
     connect_timeout: float = 3.0
     read_timeout: float = 10.0
@@ -55,7 +65,7 @@ class Transport:
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None:
             timeout = aiohttp.ClientTimeout(
-                total=None,
+                total=self.connect_timeout + 3 * self.read_timeout,
                 connect=None,
                 sock_connect=self.connect_timeout,
                 sock_read=self.read_timeout,
@@ -104,6 +114,15 @@ class Transport:
         if self._session is not None:
             await self._session.close()
             self._session = None
+
+
+def _date(text: str) -> datetime | None:
+    """An HTTP date with its zone, ``None`` for what is none."""
+    try:
+        found = parsedate_to_datetime(text)
+    except (TypeError, ValueError, IndexError):
+        return None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 async def _whole(response: aiohttp.ClientResponse) -> bytes:

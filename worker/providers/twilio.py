@@ -20,6 +20,8 @@ from worker.providers.transport import Reply, Transport, TransportError
 _quiet = logging.getLogger("vigencia.twilio")
 # Twilio queues a message for at most 10 hours (ValidityPeriod, in seconds).
 _LONGEST_VALIDITY = 36_000
+# Twilio's codes have up to six digits.
+_CODES_END = 1_000_000
 # What the SDK raises for a 2xx that is no JSON, or JSON of another shape.
 _NOT_AS_PROMISED = (TwilioException, ValueError, KeyError, TypeError, AttributeError)
 
@@ -145,7 +147,7 @@ def _sighting(message: Any) -> Sighting:
         provider_id=str(message.sid),
         text=message.body or "",
         created_at=message.date_created or datetime.now(UTC),
-        status=str(message.status),
+        status=str(message.status)[:30],
         error_code=message.error_code,
     )
 
@@ -168,6 +170,9 @@ def _error_code(body: bytes) -> int | None:
     """Twilio's own code in an error body, ``None`` where there is none (an HTML page, say)."""
     try:
         code = json.loads(body).get("code")
-    except (ValueError, AttributeError):
+    except (ValueError, AttributeError, RecursionError):
         return None
-    return code if isinstance(code, int) else None
+    if isinstance(code, str) and code.isascii() and code.isdigit():
+        code = int(code[:10])
+    whole = isinstance(code, int) and not isinstance(code, bool)
+    return code if whole and 0 < code < _CODES_END else None

@@ -18,6 +18,7 @@ from worker.receipts.effects import apply
 from worker.receipts.faults import proven
 from worker.store import attempts as attempt_store
 from worker.store import receipts as receipt_store
+from worker.store import suppressions
 from worker.store.engine import writing
 
 log = structlog.get_logger(__name__)
@@ -57,6 +58,11 @@ class Receipts:
         except UnreachableError:
             # Of two that waited for each other the database ends one, and that one may go again.
             return self._take_once(group, now)
+        except Exception:  # one of them is odd: its neighbours are applied all the same
+            if len(group) == 1:
+                log.exception("alarm", cause="report_not_applied", provider=group[0].provider)
+                return Counter(ignored=1)
+            return sum((self._take([one], now) for one in group), Counter())
 
     def _take_once(self, group: Sequence[Report], now: datetime) -> Counter[str]:
         with writing(self.engine) as conn:
@@ -72,11 +78,13 @@ class Receipts:
         return Counter({what: count for what, count in counts.items() if count})
 
     def apply_parked(self, now: datetime) -> int:
-        """Apply parked reports whose attempt has appeared; returns how many.
+        """Apply parked reports whose attempt has appeared; returns how many. Addresses that a
+        provider called dead long ago may be tried again from now on.
 
         What nobody claimed for three days is given up, with an alarm.
         """
         with writing(self.engine) as conn:
+            suppressions.lift_expired(conn, now)
             applied = self._apply(conn, receipt_store.claimable(conn, _LOOK), now)
             lost = receipt_store.unclaimed(conn, now - _PARKED_FOR, _LOOK)
             receipt_store.mark_applied(conn, lost, now)

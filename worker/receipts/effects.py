@@ -1,20 +1,24 @@
 """What a report changes: its attempt, its message, the reminders in it, and its address."""
 
 import random
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import datetime, time, timedelta
 
 import structlog
 from sqlalchemy import Connection
 
-from worker.core.breaker import PREFIX, BreakerPolicy
+from worker.core.breaker import PREFIX, BreakerPolicy, rests_alone
 from worker.core.cards import Channel
+from worker.core.hours import Hours
 from worker.core.life import LifeNotice
-from worker.core.outcomes import Outcome, OutcomeKind
+from worker.core.outcomes import Outcome, OutcomeKind, is_doubtful
 from worker.core.reminders import MessageState, ReminderState
 from worker.core.reports import News, Phase, Report, advances, after_failure
 from worker.core.retry import Next, RetryPolicy
+from worker.delivery.elsewhere import Elsewhere
 from worker.delivery.record import held_back, missed, sent, suppress
 from worker.receipts.faults import shown
+from worker.receipts.proof import is_proven
 from worker.store import attempts as attempt_store
 from worker.store import message_states, suppressions
 from worker.store import parcels as parcel_store
@@ -25,6 +29,10 @@ from worker.store.parcels import Parcel
 log = structlog.get_logger(__name__)
 
 _AT_ONCE = timedelta(seconds=1)
+# Reports look at no hour: what goes over to the other channel waits there for the day.
+_ALWAYS = Elsewhere(Hours(time.min, time.max), tuple(Channel))
+# A refusal that is one recipient's is tried so often before another way takes over.
+_ALONE = 3
 # After one of these an older notice of an event is no longer true, or no longer news.
 _NEWER = ("renewed", "confirmed", "renewal_not_effective", "renewal_unanswered",
           "renewal_failed", "suspended", "recycled", "reassigned", "paused", "closed",
@@ -48,8 +56,11 @@ def apply(
     at = min(report.occurred_at or now, now)
     if told.opt_out:
         _opt_out(conn, one, told.opt_out, now)
+    if told.opt_in:
+        _opt_in(conn, one, told.opt_in, now)
     outcome = told.outcome
-    if outcome and outcome.kind is OutcomeKind.RECIPIENT_DEAD and one.address:
+    dead = outcome is not None and outcome.kind is OutcomeKind.RECIPIENT_DEAD
+    if outcome and dead and one.address and not told.opt_out:
         # Of a dead address nothing more is to be expected, whatever arrived there before.
         suppress(conn, one.channel, one.address, outcome.code, now)
     if one.phase is Phase.OPEN:
@@ -60,6 +71,7 @@ def apply(
         attempt_store.confirm(conn, one.id)
         message_states.set_delivered(conn, one.message_id, str(one.provider_id), at)
         ledger.delivered(conn, one.message_id, at, one.started_at)
+        _works_after_all(conn, one, now)
     elif outcome is not None:
         _failed(conn, one, outcome, policy, breaker, now)
 
@@ -69,6 +81,20 @@ def _opt_out(conn: Connection, one: Tried, reason: str, now: datetime) -> None:
     address = one.address or _address_now(conn, one, by_email)
     if address:
         suppressions.add(conn, by_email, {address: reason}, now, source="optout")
+
+
+def _opt_in(conn: Connection, one: Tried, reason: str, now: datetime) -> None:
+    by_email = Channel.EMAIL if one.channel is Channel.GUARDIAN else one.channel
+    address = one.address or _address_now(conn, one, by_email)
+    if address:
+        suppressions.lift(conn, by_email, address, now, reason, own_only=True)
+
+
+def _works_after_all(conn: Connection, one: Tried, now: datetime) -> None:
+    """An SMS that arrives shows that its number lives, whatever was said of it before. Of an email
+    ``delivered`` is only the word of the first mail server."""
+    if one.channel is Channel.SMS and one.address:
+        suppressions.revive(conn, Channel.SMS, one.address, now, "delivered")
 
 
 def _address_now(conn: Connection, one: Tried, channel: Channel) -> str | None:
@@ -112,6 +138,10 @@ def _failed(
         "ended_at": now,
     }
     attempt_store.end(conn, [row])
+    if is_doubtful(outcome.code) and one.address and is_proven(conn, one, now):
+        outcome = replace(outcome, kind=OutcomeKind.RECIPIENT_DEAD)
+        suppress(conn, one.channel, one.address, outcome.code, now)
+        log.info("address_dead", code=outcome.code, message=one.message_id)
     stopped = shown(conn, one, outcome, breaker, now)
     is_ours = outcome.kind is OutcomeKind.CONFIG_FAULT
     if outcome.alarm and not (is_ours and stopped):  # a breaker raises its own
@@ -139,7 +169,9 @@ def _undelivered(
     ledger.reopen(conn, one.message_id)
     _end_overtaken(conn, one.message_id, now)
     [parcel] = parcel_store.load(conn, [one.message_id])
-    following = _next(conn, parcel, outcome, policy, now)
+    helped = _ALWAYS.helped(conn, parcel, parcel.items)
+    elsewhere = bool(parcel.items) and len(helped) == len(parcel.items)
+    following = _next(conn, parcel, outcome, policy, now, elsewhere=elsewhere)
     if stopped and following.at is not None:
         following = Next(MessageState.HELD, now + _AT_ONCE, PREFIX + outcome.code)
     if not parcel.items:
@@ -150,27 +182,40 @@ def _undelivered(
     log.info("undelivered", channel=parcel.channel, code=outcome.code, state=following.state)
     if following.at is not None or not parcel.items:
         return
-    if outcome.kind in (OutcomeKind.MESSAGE_DEAD, OutcomeKind.CONFIG_FAULT):
+    is_ours = outcome.kind is OutcomeKind.CONFIG_FAULT and not elsewhere
+    if outcome.kind is OutcomeKind.MESSAGE_DEAD or is_ours:
         missed(conn, parcel, parcel.items, outcome.code, now)
         return
-    lost = held_back(conn, parcel, parcel.items, outcome.code, now)
-    if lost and outcome.kind is not OutcomeKind.RECIPIENT_DEAD:
+    dead = outcome.kind is OutcomeKind.RECIPIENT_DEAD
+    lost = held_back(conn, parcel, parcel.items, outcome.code, now, alarm=dead)
+    if lost and not dead:
         log.error("alarm", cause="reminder_missed", reason=outcome.code, message=parcel.id)
         ledger.miss(conn, [item.id for item in lost])
 
 
 def _next(
-    conn: Connection, parcel: Parcel, outcome: Outcome, policy: RetryPolicy, now: datetime
+    conn: Connection,
+    parcel: Parcel,
+    outcome: Outcome,
+    policy: RetryPolicy,
+    now: datetime,
+    *,
+    elsewhere: bool,
 ) -> Next:
+    failures = attempt_store.failed_behind(conn, parcel.id)
+    is_ours = outcome.kind is OutcomeKind.CONFIG_FAULT
+    if is_ours and elsewhere and rests_alone(outcome.code) and failures >= _ALONE:
+        return Next(MessageState.UNDELIVERED, None, outcome.code)
     return after_failure(
         outcome,
-        attempt_store.failed_behind(conn, parcel.id),
+        failures,
         parcel.attempts,
         now,
         parcel.useful_until,
         policy,
         parcel.channel,
         random.random(),  # noqa: S311 - spreads retries, keeps no secret
+        elsewhere=elsewhere,
     )
 
 

@@ -7,11 +7,12 @@ from itertools import islice
 import structlog
 from sqlalchemy import Connection
 
-from worker.core.breaker import FILTERED, BreakerPolicy, Lane
+from worker.core.breaker import FILTERED, BreakerPolicy, Lane, rests_alone
 from worker.core.cards import Channel
 from worker.core.outcomes import Outcome, OutcomeKind
 from worker.delivery.freeing import free
 from worker.delivery.limits import calling_code, country_of
+from worker.store import attempts as attempt_store
 from worker.store import breakers as breaker_store
 from worker.store import lately
 from worker.store.attempts import Tried
@@ -36,7 +37,7 @@ def shown(
     if code == FILTERED:
         if not _is_rule(conn, one, key, policy, now):
             return False
-    elif outcome.kind is not OutcomeKind.CONFIG_FAULT:
+    elif not _stops_others(conn, one, outcome):
         return False
     ids = [one.message_id]
     _, news = breaker_store.trip(conn, key, code, ids, now, policy, behind=True)
@@ -45,6 +46,24 @@ def shown(
     elif news:
         log.error("alarm", cause=outcome.kind, code=code, key=key, message=one.message_id)
     return True
+
+
+def _stops_others(conn: Connection, one: Tried, outcome: Outcome) -> bool:
+    if outcome.kind is not OutcomeKind.CONFIG_FAULT or rests_alone(outcome.code):
+        return False
+    return not _is_the_only_one(conn, one, outcome.code)
+
+
+def _is_the_only_one(conn: Connection, one: Tried, code: str) -> bool:
+    """Has this message met the fault before, and have others of its kind arrived since then?"""
+    if one.provider is None or one.sender is None:
+        return False
+    earlier = attempt_store.met(conn, [one.message_id], code, before=one.started_at)
+    if (since := earlier.get(one.message_id)) is None:
+        return False
+    arrived = lately.taken_since(conn, one.provider, one.sender, since, arrived=True)
+    country = country_of(one.address)
+    return any(address != one.address and country_of(address) == country for address in arrived)
 
 
 def proven(conn: Connection, delivered: Collection[int], now: datetime) -> None:

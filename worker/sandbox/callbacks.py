@@ -17,7 +17,7 @@ from uuid import uuid4
 
 from worker.sandbox.clock import Clock
 from worker.sandbox.credentials import ACCOUNT_SID, SENDER
-from worker.sandbox.lifecycle import EMAIL
+from worker.sandbox.lifecycle import events_of
 from worker.sandbox.messages import Email, Sms
 from worker.sandbox.posting import Post, Poster
 from worker.sandbox.signing import event_headers, twilio_headers
@@ -82,7 +82,7 @@ class Callbacks:
         """Report every event of ``email``, if anybody wants to know."""
         if self.webhooks.events_url is None:
             return
-        steps = EMAIL[email.ending]
+        steps = events_of(email.ending, email.why)
         events = [
             {
                 **email.custom_args,

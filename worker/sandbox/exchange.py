@@ -5,10 +5,12 @@ strike after. A call that is refused for its content never meets a fault that st
 """
 
 import asyncio
+import json
 import socket
 import struct
+import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from aiohttp import web
@@ -20,6 +22,8 @@ from worker.sandbox.state import SANDBOX
 # SO_LINGER with zero seconds makes close() send RST, as a crashed peer or a firewall does.
 _LINGER_RESET = struct.pack("ii", 1, 0)
 _MISSING_BYTES = 512
+# The pause between two bytes of an answer that trickles.
+_DRIP_S = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +42,7 @@ async def exchange(
     """Answer ``call``; ``handle`` applies the provider's rules and keeps what it accepts."""
     sandbox = request.app[SANDBOX]
     sandbox.counters.calls += 1
+    call = replace(call, at=sandbox.clock.now())
     if sandbox.latency_ms:
         await asyncio.sleep(sandbox.latency_ms / 1000)
     if not dialect.authorized(request):
@@ -75,6 +80,10 @@ async def _strike(
             return html_page(rule.status)
         case "truncated":
             return await _truncated(request, answer)
+        case "trickle":
+            return await _trickle(request, answer, rule.hold_s)
+        case "renamed":
+            return _renamed(answer, rule.id)
         case "timeout":
             await asyncio.sleep(rule.hold_s)
             return _hang_up(request, reset=False)
@@ -98,6 +107,30 @@ async def _truncated(request: web.Request, answer: web.Response) -> web.StreamRe
     await cut.write(body[: len(body) // 2])
     _hang_up(request, reset=False)
     return cut
+
+
+async def _trickle(
+    request: web.Request, answer: web.Response, seconds: float
+) -> web.StreamResponse:
+    """A byte now and then: no pause is long enough for a read to time out, and there is no end."""
+    slow = web.StreamResponse(status=answer.status, headers=answer.headers)
+    slow.content_length = 1_000_000
+    await slow.prepare(request)
+    give_up = time.monotonic() + seconds
+    while time.monotonic() < give_up and request.transport is not None:
+        await slow.write(b" ")
+        await asyncio.sleep(_DRIP_S)
+    _hang_up(request, reset=False)
+    return slow
+
+
+def _renamed(answer: web.Response, name: str) -> web.Response:
+    """The message is taken, and named otherwise than it is."""
+    if "X-Message-Id" in answer.headers:
+        answer.headers["X-Message-Id"] = name
+        return answer
+    resource = json.loads(answer.body if isinstance(answer.body, bytes) else b"{}")
+    return web.json_response({**resource, "sid": name}, status=answer.status)
 
 
 def _hang_up(request: web.Request, *, reset: bool) -> web.Response:

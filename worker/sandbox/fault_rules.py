@@ -1,13 +1,17 @@
 """What a fault rule may say, and how it is read from JSON.
 
 A rule is an object with ``channel``, ``kind``, at least one of ``rate`` (0..1), ``times`` (how
-often it may fire) and ``to`` (an address), and the options of its kind; all that it names must
-hold. ``on`` is ``create`` (the default), ``fetch`` or ``list``. The kinds of ``LATER`` strike a
-message that was accepted: they show in its status and its events.
+often it may fire), ``to`` and ``until``, and the options of its kind; all that it names must hold.
+``to`` is an address, or the beginning of some and a star (``+51*``), or a star and their end
+(``*@example.com``). ``since`` and ``until`` are instants on the sandbox's clock with their UTC
+offset: an outage lasts from the one to the other, a refusal until it is mended. ``on`` is
+``create`` (the default), ``fetch`` or ``list``. The kinds of ``LATER`` strike a message that was
+accepted: they show in its status and its events.
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from typing import Any, Final, Literal
 
 Channel = Literal["sms", "email"]
@@ -26,25 +30,33 @@ KINDS: Final[Mapping[str, Mapping[str, float | str]]] = {
     "truncated_after": {},
     "html_before": {"status": 502},
     "html_after": {"status": 502},
+    "trickle_after": {"hold_s": 30},
+    "renamed_after": {"id": ""},
     "code": {"code": 0, "status": 400, "message": "Refused by a fault rule"},
     "slow": {"extra_ms": 1000},
     "undelivered": {"code": 30003},
     "failed": {"code": 30008},
-    "bounce": {},
-    "blocked": {},
-    "dropped": {},
+    "delivered_late": {"code": 30005},
+    "bounce": {"why": ""},
+    "blocked": {"why": ""},
+    "dropped": {"why": ""},
     "deferred": {},
     "spamreport": {},
     "unsubscribe": {},
     "group_unsubscribe": {},
+    "group_resubscribe": {},
 }
 # What can befall an accepted message, and on which channel.
 LATER: Final[Mapping[str, Channel]] = {
-    **dict.fromkeys(("undelivered", "failed"), "sms"),
+    **dict.fromkeys(("undelivered", "failed", "delivered_late"), "sms"),
     **dict.fromkeys(("bounce", "blocked", "dropped", "deferred"), "email"),
-    **dict.fromkeys(("spamreport", "unsubscribe", "group_unsubscribe"), "email"),
+    **dict.fromkeys(("spamreport", "unsubscribe"), "email"),
+    **dict.fromkeys(("group_unsubscribe", "group_resubscribe"), "email"),
 }
-_COMMON: Final = ("channel", "kind", "on", "rate", "times", "to")
+# What a box in between may answer beside errors: a captive portal or a login form looks like
+# success, or sends elsewhere.
+_PAGES: Final = (200, 301, 302, 303, 307, 308)
+_COMMON: Final = ("channel", "kind", "on", "rate", "times", "to", "since", "until")
 
 
 class FaultRuleError(ValueError):
@@ -53,7 +65,8 @@ class FaultRuleError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One fault. ``hold_s`` and ``retry_after`` are seconds, ``extra_ms`` milliseconds."""
+    """One fault. ``hold_s`` and ``retry_after`` are seconds, ``extra_ms`` milliseconds; ``id`` is
+    what an accepted message is named in the answer, ``why`` the class or reason of an event."""
 
     channel: Channel
     kind: str
@@ -61,12 +74,16 @@ class Rule:
     rate: float | None = None
     times: int | None = None
     to: str | None = None
+    since: str | None = None
+    until: str | None = None
     status: int = 503
     code: int = 0
     message: str = ""
     hold_s: float = 30
     retry_after: int = 1
     extra_ms: float = 1000
+    id: str = ""
+    why: str = ""
 
     @property
     def phase(self) -> Phase:
@@ -76,13 +93,25 @@ class Rule:
             return "later"
         return "after" if self.kind.endswith("_after") else "before"
 
+    def names(self, address: str) -> bool:
+        """Is ``address`` one of those that the rule is about?"""
+        own, given = (self.to or "*").lower(), address.lower()
+        if own.endswith("*"):
+            return given.startswith(own[:-1])
+        return given.endswith(own[1:]) if own.startswith("*") else given == own
+
+    def holds(self, now: datetime) -> bool:
+        """Is it the rule's time?"""
+        begun = self.since is None or datetime.fromisoformat(self.since) <= now
+        return begun and (self.until is None or now < datetime.fromisoformat(self.until))
+
     def as_json(self) -> dict[str, object]:
         """The rule as it can be given again, with every default spelled out."""
         words = {*_COMMON, *KINDS[self.kind]} - ({"code"} if self.channel == "email" else set())
         return {
             name: value
             for name, value in asdict(self).items()
-            if name in words and value is not None
+            if name in words and value not in (None, "")
         }
 
 
@@ -103,6 +132,13 @@ def _text(value: object) -> bool:
     return isinstance(value, str) and bool(value)
 
 
+def _instant(value: object) -> bool:
+    try:
+        return isinstance(value, str) and datetime.fromisoformat(value).tzinfo is not None
+    except ValueError:
+        return False
+
+
 # What each value must be: the test, and the words for a person.
 _CHECKS: Final[Mapping[str, tuple[Callable[[object], bool], str]]] = {
     "channel": (lambda value: value in ("sms", "email"), '"sms" or "email"'),
@@ -110,9 +146,13 @@ _CHECKS: Final[Mapping[str, tuple[Callable[[object], bool], str]]] = {
     "on": (lambda value: value in ("create", "fetch", "list"), '"create", "fetch" or "list"'),
     "rate": (_number(0, 1), "a number from 0 to 1"),
     "times": (_whole(1, 1_000_000), "a whole number from 1"),
-    "to": (_text, "an address"),
+    "to": (_text, "an address, or its beginning or end with a star"),
+    "since": (_instant, "an instant with its UTC offset"),
+    "until": (_instant, "an instant with its UTC offset"),
     "status": (_whole(400, 599), "an HTTP status from 400 to 599"),
-    "code": (_whole(10_000, 99_999), "a Twilio error code of five digits"),
+    "id": (_text, "a text"),
+    "why": (_text, "a text"),
+    "code": (_whole(10_000, 999_999), "a Twilio error code of five or six digits"),
     "message": (_text, "a text"),
     "hold_s": (_number(0, 600), "seconds, from 0 to 600"),
     "retry_after": (_whole(0, 86_400), "whole seconds, from 0 to 86400"),
@@ -147,8 +187,8 @@ def _problems(item: dict[str, Any]) -> list[str]:
         for name in item
         if name not in _COMMON and name not in options
     ]
-    if not item.keys() & {"rate", "times", "to"}:
-        found.append('one of "rate", "times" and "to" must say when it strikes')
+    if not item.keys() & {"rate", "times", "to", "until"}:
+        found.append('one of "rate", "times", "to" and "until" must say when it strikes')
     if LATER.get(kind, channel) != channel:
         found.append(f"{kind} is not something that happens on {channel}")
     if kind in LATER and item.get("on", "create") != "create":
@@ -157,8 +197,9 @@ def _problems(item: dict[str, Any]) -> list[str]:
         found.append('"code" is missing: the Twilio error to answer with')
     if channel == "email" and item.get("on", "create") != "create":
         found.append('"on" can only be "create" for email')
-    if kind.startswith("html") and item.get("status") == 200:
-        # The one page that looks like success: a captive portal or a proxy's login form.
+    if kind == "renamed_after" and "id" not in item:
+        found.append('"id" is missing: what the message is named in the answer')
+    if kind.startswith("html") and item.get("status") in _PAGES:
         return found + _bad_values({k: v for k, v in item.items() if k != "status"})
     return found + _bad_values(item)
 

@@ -4,17 +4,22 @@ import random
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from worker.sandbox.fault_rules import Channel, Operation, Phase, Rule
+
+_NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """What a rule is held against: an email may name several addresses."""
+    """What a rule is held against: an email may name several addresses; ``at`` is when it comes
+    by the sandbox's clock."""
 
     channel: Channel
     on: Operation
     addresses: tuple[str, ...]
+    at: datetime = _NEVER
 
 
 class FaultPlan:
@@ -42,7 +47,9 @@ class FaultPlan:
     def _strikes(self, number: int, rule: Rule, call: Call) -> bool:
         if (rule.channel, rule.on) != (call.channel, call.on):
             return False
-        if rule.to is not None and rule.to.lower() not in map(str.lower, call.addresses):
+        if rule.to is not None and not any(map(rule.names, call.addresses)):
+            return False
+        if not rule.holds(call.at):
             return False
         if rule.times is not None and self.fired[number] >= rule.times:
             return False

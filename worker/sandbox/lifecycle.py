@@ -25,20 +25,40 @@ EMAIL: Final[Mapping[str, tuple[Event, ...]]] = {
     "spamreport": (_PROCESSED, _DELIVERED, ("spamreport", {})),
     "unsubscribe": (_PROCESSED, _DELIVERED, ("unsubscribe", {})),
     "group_unsubscribe": (_PROCESSED, _DELIVERED, ("group_unsubscribe", {})),
+    "group_resubscribe": (
+        _PROCESSED,
+        _DELIVERED,
+        ("group_unsubscribe", {}),
+        ("group_resubscribe", {}),
+    ),
 }
+
+
+def events_of(ending: str, why: str) -> tuple[Event, ...]:
+    """What follows an email with this ending; ``why``, if any, takes the place of the usual class
+    of a bounce or reason of a drop."""
+    if not why:
+        return EMAIL[ending]
+    own = {"reason": why} if ending == "dropped" else {"status": why}
+    *before, (name, fields) = EMAIL[ending]
+    return (*before, (name, {**fields, **own}))
 
 
 @dataclass(frozen=True, slots=True)
 class Ending:
     """How an SMS ends: ``delivered``, ``undelivered`` or ``failed``, the last two with Twilio's
-    code. A failed one never left."""
+    code. A failed one never left. ``late``: it is reported as undelivered, and arrives after all.
+    """
 
     status: str = "delivered"
     code: int | None = None
+    late: bool = False
 
     @property
     def statuses(self) -> tuple[str, ...]:
         """Twilio's words from ``queued`` to the end."""
+        if self.late:
+            return ("queued", "sent", self.status, "delivered")
         return ("queued", *(() if self.status == "failed" else ("sent",)), self.status)
 
 

@@ -63,6 +63,7 @@ class Email:
     sender_name: str = ""
     reply_to: str | None = None
     attachments: Sequence[Mapping[str, str]] = ()
+    why: str = ""
 
     @property
     def attempt(self) -> str | None:

@@ -93,6 +93,7 @@ def _accept(sandbox: Sandbox, mail: Any) -> web.Response:
                 headers=merged(mail, block, "headers"),
                 created=now,
                 ending=rule.kind if rule else "delivered",
+                why=rule.why if rule else "",
             )
             sandbox.accept_email(email)
     return web.Response(status=202, headers={"X-Message-Id": message_id})

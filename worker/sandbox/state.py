@@ -59,7 +59,8 @@ class Sandbox:
 
     def later_fault(self, channel: Channel, address: str) -> Rule | None:
         """What befalls a message after it was accepted, if anything."""
-        rule = self.plan.pick(Call(channel, "create", (address,)), "later")
+        call = Call(channel, "create", (address,), self.clock.now())
+        rule = self.plan.pick(call, "later")
         if rule is not None:
             self.counters.faults[rule.kind] += 1
         return rule

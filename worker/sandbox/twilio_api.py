@@ -13,6 +13,7 @@ from aiohttp import web
 from worker.core.segments import measure
 from worker.sandbox.credentials import ACCOUNT_SID, AUTH_TOKEN
 from worker.sandbox.exchange import Dialect, exchange
+from worker.sandbox.fault_rules import Rule
 from worker.sandbox.faults import Call
 from worker.sandbox.lifecycle import DELIVERED, Ending
 from worker.sandbox.messages import Sms
@@ -113,10 +114,15 @@ def _accept(sandbox: Sandbox, form: Mapping[str, str], media: int) -> web.Respon
         status_callback=form.get("StatusCallback") or None,
         validity_s=int(form.get("ValidityPeriod") or VALIDITY_MAX_S),
         created=now,
-        ending=Ending(rule.kind, rule.code) if rule else DELIVERED,
+        ending=_ending(rule) if rule else DELIVERED,
     )
     sandbox.accept_sms(sms)
     return web.json_response(resource(sms, now), status=201)
+
+
+def _ending(rule: Rule) -> Ending:
+    late = rule.kind == "delivered_late"
+    return Ending("undelivered" if late else rule.kind, rule.code, late)
 
 
 def _authorized(request: web.Request) -> bool:

@@ -182,3 +182,27 @@ def codes(conn: Connection, message_id: int) -> Counter[str | None]:
     """How often the attempts of a message ended with each code."""
     found = conn.execute(select(attempts.c.code).where(attempts.c.message_id == message_id))
     return Counter(found.scalars())
+
+
+def met(
+    conn: Connection, message_ids: Collection[int], code: str, *, before: datetime | None = None
+) -> dict[int, datetime]:
+    """Those of the messages of which an attempt (begun ``before`` then) ended with ``code``, and
+    when the last such one was begun."""
+    earlier = [attempts.c.started_at < before] if before else []
+    rows = conn.execute(
+        select(attempts.c.message_id, func.max(attempts.c.started_at).label("at"))
+        .where(attempts.c.message_id.in_(message_ids), attempts.c.code == code, *earlier)
+        .group_by(attempts.c.message_id)
+    )
+    return {row.message_id: row.at for row in rows}
+
+
+def newest(conn: Connection, message_ids: Collection[int]) -> set[UUID]:
+    """The last attempt of each message: only how that one ended says what becomes of it."""
+    rows = conn.execute(
+        select(attempts.c.message_id, attempts.c.id)
+        .where(attempts.c.message_id.in_(message_ids))
+        .order_by(attempts.c.started_at, attempts.c.ended_at.is_(None))
+    )
+    return set({row.message_id: row.id for row in rows}.values())

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, delete, func, select, update
+from sqlalchemy import ColumnElement, Connection, Row, delete, exists, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from worker.core.breaker import PREFIX, BreakerPolicy
 from worker.core.cards import Channel
 from worker.core.reminders import MessageState
-from worker.store.tables import breakers, messages
+from worker.store.tables import attempts, breakers, messages
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,10 +170,22 @@ def unanswered(conn: Connection, probes: Sequence[int], again: datetime) -> None
         )
 
 
-def release(conn: Connection, closed: Breaker, at: datetime, limit: int) -> int:
+def release(
+    conn: Connection,
+    closed: Breaker,
+    at: datetime,
+    limit: int,
+    *,
+    unmet: bool = False,
+    besides: Collection[int] = (),
+) -> int:
     """Make up to ``limit`` messages that wait for a breaker due ``at``, the most urgent first;
-    returns how many there were."""
+    returns how many there were. ``unmet``: of those that have not met its fault themselves, who
+    waits longest first, and not ``besides``."""
     channels = [c for c in Channel if _lane_channel(c) == closed.channel]
+    told = exists().where(attempts.c.message_id == messages.c.id, attempts.c.code == closed.code)
+    others = [~told, messages.c.id.not_in(besides)] if unmet else []
+    order = (messages.c.wake_at,) if unmet else ()
     waiting = (
         select(messages.c.id)
         .where(
@@ -181,8 +193,9 @@ def release(conn: Connection, closed: Breaker, at: datetime, limit: int) -> int:
             messages.c.state == MessageState.HELD,
             messages.c.reason == closed.reason,
             messages.c.channel.in_(channels),
+            *others,
         )
-        .order_by(messages.c.useful_until, messages.c.id)
+        .order_by(*order, messages.c.useful_until, messages.c.id)
         .limit(limit)
         .with_for_update(skip_locked=True)
     )

@@ -49,6 +49,52 @@ def _latest_ends(like: Tried, start: str, quiet: datetime) -> Select[Any]:
     )
 
 
+def taken_since(
+    conn: Connection, provider: str, sender: str, since: datetime, *, arrived: bool = False
+) -> set[str]:
+    """Where texts or emails from ``sender`` went that were begun after ``since`` and taken, or
+    ``arrived``; of the latest ones."""
+    latest = (
+        select(attempts)
+        .where(
+            attempts.c.address != literal("", literal_execute=True), attempts.c.started_at > since
+        )
+        .order_by(attempts.c.started_at.desc())
+        .limit(_LATEST)
+        .subquery()
+    )
+    well = [latest.c.outcome == OutcomeKind.ACCEPTED]
+    if arrived:
+        well.append(latest.c.code == CONFIRMED)
+    rows = conn.execute(
+        select(latest.c.address).where(
+            latest.c.provider == provider, latest.c.sender == sender, *well
+        )
+    )
+    return set(rows.scalars())
+
+
+def ends_at(
+    conn: Connection, channels: Collection[Channel], address: str, since: datetime
+) -> Sequence[Row[Any]]:
+    """``code`` and ``started_at`` of what was sent to ``address`` after ``since`` and of which
+    something final is known, latest first."""
+    final = or_(attempts.c.code == CONFIRMED, attempts.c.outcome != OutcomeKind.ACCEPTED)
+    found: Select[Any] = (
+        select(attempts.c.code, attempts.c.started_at)
+        .join(messages, messages.c.id == attempts.c.message_id)
+        .where(
+            attempts.c.address == address,
+            attempts.c.started_at > since,
+            messages.c.channel.in_(channels),
+            final,
+        )
+        .order_by(attempts.c.started_at.desc())
+        .limit(_ENOUGH)
+    )
+    return conn.execute(found).all()
+
+
 def started_since(
     conn: Connection, addresses: Collection[str], since: datetime
 ) -> dict[str, list[datetime]]:

@@ -21,7 +21,8 @@ from worker.store.tables import books, holders, messages, reminders
 @dataclass(frozen=True, slots=True)
 class Parcel:
     """A claimed message with all that a send needs; ``items`` are its waiting reminders.
-    ``reason``: what it waited for, if anything."""
+    ``reason``: what it waited for, if anything; ``tries``: how often in a row it was certainly not
+    sent."""
 
     id: int
     book_id: int
@@ -32,6 +33,7 @@ class Parcel:
     signature: str
     items: tuple[Item, ...]
     reason: str | None = None
+    tries: int = 0
 
 
 def claim(conn: Connection, channel: Channel, ids: Sequence[int], now: datetime) -> list[Parcel]:
@@ -83,7 +85,13 @@ def waiting_digests(conn: Connection, guardian: int, besides: Collection[int]) -
 
 _PARCELS = (
     select(*(messages.c[name] for name in ("id", "book_id", "channel", "attempts", "useful_until")))
-    .add_columns(messages.c.reason, messages.c.holder_id, holders.c.name, holders.c.language)
+    .add_columns(
+        messages.c.tries,
+        messages.c.reason,
+        messages.c.holder_id,
+        holders.c.name,
+        holders.c.language,
+    )
     .add_columns(holders.c.time_zone, holders.c.contact_phone, holders.c.email)
     .add_columns(books.c.signature)
     .join(holders, holders.c.id == messages.c.holder_id)
@@ -139,4 +147,5 @@ def _parcel(row: Any, items: tuple[Item, ...]) -> Parcel:
         signature=row.signature,
         items=items,
         reason=row.reason,
+        tries=row.tries,
     )

@@ -1,12 +1,15 @@
 """What the account of the promise asks of the ledger. A page of it costs what is on it."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, Select, and_, func, literal, or_, select, tuple_
 
+from worker.core.cards import Channel
 from worker.core.outcomes import OutcomeKind
+from worker.core.reminders import ReminderState
+from worker.store.bulk import among
 from worker.store.cards import AT_ONCE
 from worker.store.open_messages import MOST, count
 from worker.store.tables import attempts, books, cards, messages, receipts, reminders
@@ -27,6 +30,7 @@ def page(
             *(reminders.c[name] for name in ("id", "card_id", "deadline", "deadline_on", "window")),
             *(reminders.c[name] for name in ("channel", "due_at", "owed_at", "useful_until")),
             *(reminders.c[name] for name in ("state", "reason", "message_id")),
+            cards.c.holder_id,
             cards.c.operator,
             cards.c.msisdn,
             cards.c.iccid,
@@ -53,6 +57,23 @@ def page(
         key = tuple_(reminders.c.due_at, reminders.c.id)
         query = query.where(key > tuple_(literal(at, Instant), literal(number)))
     return conn.execute(query).all()
+
+
+def reached(conn: Connection, rows: Sequence[Row[Any]]) -> set[tuple[int, str, date, str]]:
+    """The notices among ``rows`` (card, deadline, its date, window) that the holder was told over
+    any channel, or may still be. What the guardian was told did not reach the holder."""
+    asked = {(row.card_id, row.deadline, row.deadline_on, row.window) for row in rows}
+    if not asked:
+        return set()
+    columns = (reminders.c.card_id, reminders.c.deadline, reminders.c.deadline_on)
+    found = conn.execute(
+        select(*columns, reminders.c.window).where(
+            among(conn, reminders.c.card_id, {card for card, *_ in asked}),
+            reminders.c.state.not_in((ReminderState.SUPPRESSED, ReminderState.MISSED)),
+            reminders.c.channel != Channel.GUARDIAN,
+        )
+    )
+    return {(row[0], row[1], row[2], row[3]) for row in found} & asked
 
 
 def accepted(conn: Connection, message_ids: Sequence[int]) -> dict[int, Row[Any]]:

@@ -293,22 +293,39 @@ def waiting_of(
     return list(rows.scalars())
 
 
-def without_hope(
+def ended_untold(
     conn: Connection, asked: Sequence[tuple[int, ReminderKey]]
 ) -> set[tuple[int, ReminderKey]]:
+    """Those of ``asked`` (card, key) that have ended, and nobody was told."""
+    rows = conn.execute(
+        select(reminders).where(
+            among(conn, reminders.c.card_id, {card for card, _ in asked}),
+            reminders.c.state.in_((ReminderState.SUPPRESSED, ReminderState.MISSED)),
+        )
+    )
+    return {(row.card_id, key_of(row)) for row in rows} & set(asked)
+
+
+def without_hope(
+    conn: Connection, asked: Sequence[tuple[int, ReminderKey]]
+) -> dict[tuple[int, ReminderKey], frozenset[str]]:
     """Those of ``asked`` (card, key) that reach the holder on no channel: nothing of the same
-    window waits, was sent, or was overtaken. Returned with the guardian's channel in the key."""
+    window waits, was sent, or was overtaken. Returned with the guardian's channel in the key, each
+    with the reasons of its ends."""
     guardian = {(card, replace(key, channel=Channel.GUARDIAN)) for card, key in asked}
     rows = conn.execute(
         select(reminders).where(among(conn, reminders.c.card_id, {card for card, _ in asked}))
     )
     dead = (ReminderState.SUPPRESSED, ReminderState.MISSED)
-    alive = {
-        (row.card_id, replace(key_of(row), channel=Channel.GUARDIAN))
-        for row in rows
-        if row.state not in dead
-    }
-    return guardian - alive
+    alive: set[tuple[int, ReminderKey]] = set()
+    reasons: dict[tuple[int, ReminderKey], set[str]] = defaultdict(set)
+    for row in rows:
+        key = (row.card_id, replace(key_of(row), channel=Channel.GUARDIAN))
+        if row.state not in dead:
+            alive.add(key)
+        else:
+            reasons[key].add(str(row.reason))
+    return {key: frozenset(reasons[key]) for key in guardian - alive}
 
 
 def move(conn: Connection, ids: Iterable[int], message_id: int) -> None:

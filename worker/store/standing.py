@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, Connection, Row, case, delete, func, liter
 from sqlalchemy.dialects import postgresql, sqlite
 
 from worker.core.reminders import MessageState, ReminderState
+from worker.store import suppressions
 from worker.store.open_messages import MOST, count, in_open_messages, open_messages
 from worker.store.tables import attempts, books, cards, digests, reminders
 from worker.store.types import Instant
@@ -16,13 +17,15 @@ from worker.store.types import Instant
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What asks for somebody: counts, none above ``MOST``. ``missed`` is of a span of time."""
+    """What asks for somebody: counts, none above ``MOST``. ``missed`` and ``dead`` (addresses that
+    a provider calls dead) are of a span of time."""
 
     late: int = 0
     held: int = 0
     unknown: int = 0
     missed: int = 0
     checks_overdue: int = 0
+    dead: int = 0
 
 
 def standing(
@@ -63,6 +66,7 @@ def standing(
         checks_overdue=count(
             conn, select(cards.c.id).where(cards.c.check_since <= now - unchecked).limit(MOST)
         ),
+        dead=suppressions.dead(conn, since, MOST),
     )
 
 

@@ -4,10 +4,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, and_, or_, select, update
+from sqlalchemy import Connection, Row, and_, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from worker.core.cards import Channel
+from worker.core.outcomes import OPT_OUTS
 from worker.store.bulk import among
 from worker.store.tables import suppressions
 
@@ -17,7 +18,13 @@ RECYCLED: Final = "recycled"
 HOLDERS: Final = frozenset({"word", "optout", "link", "one_click"})
 
 # Codes by which a provider says that the holder has opted out with it.
-_OPT_OUTS: Final = ("twilio:21610", "opted_out", "sendgrid:unsubscribe")
+_OPT_OUTS: Final = (
+    *("twilio:21610", "opted_out", "sendgrid:opted_out"),
+    *(f"sendgrid:{event}" for event in sorted(OPT_OUTS)),
+)
+# Who says that an address is dead; opt-outs that a provider hands on are the holder's.
+PROVIDER: Final = "provider"
+_EXPIRED: Final = "expired"
 
 # Why an address must not be used for a card, by address and card.
 Reasons = Mapping[tuple[str, int], str]
@@ -55,10 +62,12 @@ def add(
     found: Mapping[str, str],
     now: datetime,
     *,
-    source: str = "provider",
+    source: str = PROVIDER,
     card_id: int = EVERYTHING,
+    expires_at: datetime | None = None,
 ) -> list[str]:
     """Suppress addresses, each with a reason; returns those for which this is news.
+    ``expires_at``: when that holds no more (default: never).
 
     The first reason stays, but the holder's own word takes the place of anybody else's: a number
     that works again must not undo it. One that was lifted is in force again.
@@ -68,7 +77,7 @@ def add(
         suppressions.c.source.not_in(sorted(HOLDERS)), suppressions.c.reason != RECYCLED
     )
     dialect: Any = postgresql if conn.dialect.name == "postgresql" else sqlite
-    again = ("reason", "source", "created_at", "lifted_at", "lifted_reason")
+    again = ("reason", "source", "created_at", "lifted_at", "lifted_reason", "expires_at")
     news = []
     for address, reason in found.items():
         statement = dialect.insert(suppressions).values(
@@ -80,6 +89,7 @@ def add(
             created_at=now,
             lifted_at=None,
             lifted_reason=None,
+            expires_at=expires_at,
         )
         statement = statement.on_conflict_do_update(
             index_elements=["channel", "address", "card_id"],
@@ -122,6 +132,40 @@ def lift(
             .values(lifted_at=now, lifted_reason=reason[:200])
         )
     return rows
+
+
+def revive(conn: Connection, channel: Channel, address: str, now: datetime, reason: str) -> bool:
+    """Lift what a provider said of an address, and only that, since it works after all; whether
+    there was anything to lift."""
+    dead = update(suppressions).where(
+        suppressions.c.channel == channel,
+        suppressions.c.address.in_({address, _key(channel, address)}),
+        suppressions.c.source == PROVIDER,
+        suppressions.c.reason.not_in(_OPT_OUTS),
+        suppressions.c.lifted_at.is_(None),
+    )
+    return conn.execute(dead.values(lifted_at=now, lifted_reason=reason)).rowcount > 0
+
+
+def lift_expired(conn: Connection, now: datetime) -> int:
+    """Let addresses be tried again that a provider called dead long ago; returns how many."""
+    over = update(suppressions).where(
+        suppressions.c.expires_at <= now, suppressions.c.lifted_at.is_(None)
+    )
+    return conn.execute(over.values(lifted_at=now, lifted_reason=_EXPIRED)).rowcount
+
+
+def dead(conn: Connection, since: datetime | None, limit: int) -> int:
+    """How many addresses are not used because a provider calls them dead; only those that are new
+    ``since``, if that is given; at most ``limit``."""
+    found = select(suppressions.c.id).where(
+        suppressions.c.expires_at.is_not(None),
+        suppressions.c.lifted_at.is_(None),
+        *([suppressions.c.created_at > since] if since else []),
+    )
+    return int(
+        conn.execute(select(func.count()).select_from(found.limit(limit).subquery())).scalar_one()
+    )
 
 
 def active(conn: Connection, channel: Channel, address: str) -> Sequence[Row[Any]]:

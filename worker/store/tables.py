@@ -130,6 +130,8 @@ messages = Table(
     Column("wake_at", Instant),
     Column("useful_until", Instant, nullable=False),
     Column("attempts", Integer, nullable=False),
+    # How often in a row it was certainly not sent: what the pause until the next try grows by.
+    Column("tries", Integer, nullable=False, server_default="0"),
     Column("reason", String(100)),
     Column("provider_id", String(100)),
     Column("subject", Text),
@@ -267,7 +269,16 @@ suppressions = Table(
     # Lifted suppressions stay as proof; they hold no message back.
     Column("lifted_at", Instant),
     Column("lifted_reason", String(200)),
+    # When a provider's word about an address counts no more, and it is tried again.
+    Column("expires_at", Instant),
     UniqueConstraint("channel", "address", "card_id"),
+    # For ending those in time, and for telling of those that are new.
+    Index(
+        "ix_suppressions_expires_at",
+        "expires_at",
+        postgresql_where=Column("expires_at").is_not(None) & Column("lifted_at").is_(None),
+        sqlite_where=Column("expires_at").is_not(None) & Column("lifted_at").is_(None),
+    ),
 )
 
 # Open breakers only: a row is there while a configuration fault keeps its messages held.

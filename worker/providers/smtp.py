@@ -26,6 +26,7 @@ from worker.core.outcomes import (
     smtp_lost,
 )
 from worker.providers.base import EmailOut
+from worker.providers.fence import pass_or_raise
 from worker.providers.mime import compose
 from worker.providers.smtp_pool import Session, SmtpPool, SmtpSettings
 from worker.providers.transport import Transport
@@ -80,6 +81,7 @@ class SmtpProvider:
             async with asyncio.timeout(self._patience):
                 session = await self._session()
                 await self._envelope(session.client, out.to)
+            pass_or_raise()
             outcome = await _body(session.client, mail)
             kept = True
         except _Ended as ended:

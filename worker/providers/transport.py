@@ -12,8 +12,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import aiohttp
+from aiohttp.connector import Connection
 
 from worker.core.outcomes import Fault
+from worker.providers.fence import TooLateError, pass_or_raise
 
 # The longest answer worth reading: a page of 50 messages is far below it.
 _MOST_BYTES = 4 * 1024 * 1024
@@ -42,6 +44,19 @@ class Reply:
         return float(value) if value.isdigit() else None
 
 
+class _Connector(aiohttp.TCPConnector):
+    """Has the last word once a connection is there and before a byte of the request goes out."""
+
+    async def connect(self, *args: Any, **kwargs: Any) -> Connection:
+        connection = await super().connect(*args, **kwargs)
+        try:
+            pass_or_raise()
+        except TooLateError:
+            connection.release()
+            raise
+        return connection
+
+
 @dataclass(slots=True)
 class Transport:
     """A connection pool; opened on first use, inside the event loop that uses it. Seconds."""
@@ -61,9 +76,7 @@ class Transport:
                 sock_read=self.read_timeout,
             )
             # One context for all connections: making one costs 11-14 ms.
-            connector = aiohttp.TCPConnector(
-                limit=self.connections, ssl=ssl.create_default_context()
-            )
+            connector = _Connector(limit=self.connections, ssl=ssl.create_default_context())
             self._session = aiohttp.ClientSession(connector=connector, timeout=timeout)
         return self._session
 
@@ -72,8 +85,9 @@ class Transport:
     ) -> Reply:
         """Make one call (``data=`` bytes, ``params=`` query) and read the answer.
 
-        Raises ``TransportError`` when there is none. No redirect is followed: a provider's API
-        has none, and a form would be sent again.
+        Raises ``TransportError`` when there is none, and ``TooLateError`` (see ``fence``) if the
+        right to call was lost before there was a connection. No redirect is followed: a provider's
+        API has none, and a form would be sent again.
         """
         try:
             async with self._open().request(

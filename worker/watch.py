@@ -28,6 +28,8 @@ _SAY: Final[Mapping[str, Callable[[int], None]]] = {
     "unknown": lambda count: log.error("alarm", cause="messages_unknown", count=count),
     "missed": lambda count: log.error("alarm", cause="reminders_missed", count=count),
     "checks_overdue": lambda count: log.error("alarm", cause="checks_overdue", count=count),
+    # Whoever took such a message raised the alarm, with its words; the operator's email is left.
+    "unclear": lambda count: log.info("holders_wrote", count=count),
 }
 
 
@@ -74,8 +76,8 @@ class Watch:
         self._since = now
         said = self._said
         news = {name: count for name, count in found.items() if count > said.get(name, 0)}
-        # Each look counts other missed ones; all else is compared with what it was.
-        self._said = {**found, "missed": 0}
+        # Each look counts other missed and unclear ones; all else is compared with what it was.
+        self._said = {**found, "missed": 0, "unclear": 0}
         for name, count in news.items():
             _SAY[name](count)
         return bool(news)

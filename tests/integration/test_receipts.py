@@ -38,7 +38,7 @@ from worker.core.outcomes import (
     accepted,
 )
 from worker.core.reminders import MessageState, ReminderState
-from worker.core.reports import Report
+from worker.core.reports import OPT_INS, Report
 from worker.core.retry import RetryPolicy
 from worker.providers.base import Sighting
 from worker.providers.transport import Transport
@@ -69,7 +69,7 @@ def report(
 ) -> Report:
     """What Twilio says of an attempt, or SendGrid if its words are used."""
     one, name = (of.id, of.provider_id) if isinstance(of, Row) else (of, None)
-    mail = status in {*SENDGRID_EVENTS, "processed", "deferred", "open", "click"}
+    mail = status in {*SENDGRID_EVENTS, *OPT_INS, "processed", "deferred", "open", "click"}
     values = {
         "provider": "sendgrid" if mail else "twilio",
         "event_id": f"{one}:{status}:{code}",
@@ -183,6 +183,45 @@ def test_whoever_asks_for_silence_was_told_this_time(world: World, event: str) -
     assert (row.channel, row.reason, row.source) == ("email", f"sendgrid:{event}", "optout")
 
 
+def silent(world: World) -> list[str]:
+    return [row.reason for row in world.rows(suppressions) if row.lifted_at is None]
+
+
+@pytest.mark.parametrize("event", ["unsubscribe", "group_unsubscribe"])
+def test_who_subscribes_again_with_sendgrid_is_written_to_again(world: World, event: str) -> None:
+    attempt = sent(world, MAIL)
+    take(world, report(attempt, event, occurred_at=NOW))
+    assert silent(world) == [f"sendgrid:{event}"]
+    take(world, report(attempt, "group_resubscribe", occurred_at=NOW + timedelta(seconds=5)))
+    assert silent(world) == []
+    [row] = world.rows(suppressions)
+    assert row.lifted_reason == "sendgrid:group_resubscribe"
+
+
+@pytest.mark.parametrize("back_last", [True, False])
+def test_of_leaving_and_coming_back_the_later_counts_in_whatever_order_they_arrive(
+    world: World, back_last: bool
+) -> None:
+    attempt = sent(world, MAIL)
+    out = report(attempt, "group_unsubscribe", occurred_at=NOW + timedelta(seconds=1))
+    moment = NOW + timedelta(seconds=2 if back_last else 0)
+    back = report(attempt, "group_resubscribe", occurred_at=moment)
+    for one in (back, out):
+        take(world, one)
+    assert silent(world) == ([] if back_last else ["sendgrid:group_unsubscribe"])
+
+
+@pytest.mark.parametrize("reason", ["spamreport", "bounce"])
+def test_coming_back_lifts_neither_a_complaint_nor_a_dead_address(
+    world: World, reason: str
+) -> None:
+    attempt = sent(world, MAIL)
+    take(world, report(attempt, reason, occurred_at=NOW))
+    before = silent(world)
+    take(world, report(attempt, "group_resubscribe", occurred_at=LATER))
+    assert silent(world) == before == [f"sendgrid:{reason}"]
+
+
 @pytest.mark.parametrize(
     ("why", "state", "suppressed"),
     [
@@ -209,7 +248,7 @@ def test_progress_of_a_sent_text_changes_nothing(world: World, status: str) -> N
     assert world.told() == [("sms", SENT, None)]
 
 
-@pytest.mark.parametrize("status", ["open", "click", "group_resubscribe", "receiving", "nonsense"])
+@pytest.mark.parametrize("status", ["open", "click", "receiving", "nonsense"])
 def test_what_is_nothing_to_us_is_not_even_kept(world: World, status: str) -> None:
     attempt = sent(world, MAIL)
     assert take(world, by_sendgrid(report(attempt, status))) == {"ignored": 1}

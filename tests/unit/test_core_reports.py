@@ -101,7 +101,7 @@ def test_who_asks_for_silence_has_read_it(event: str) -> None:
     assert said(event, None, "sendgrid") == News(Phase.TAKEN, opt_out=f"sendgrid:{event}")
 
 
-@pytest.mark.parametrize("status", ["open", "click", "group_resubscribe", "", "received"])
+@pytest.mark.parametrize("status", ["open", "click", "", "received"])
 @pytest.mark.parametrize("provider", ["twilio", "sendgrid"])
 def test_all_else_is_nothing_to_us(status: str, provider: str) -> None:
     assert said(status, None, provider) is None

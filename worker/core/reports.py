@@ -22,6 +22,9 @@ from worker.core.retry import Next, RetryPolicy, after_attempt
 # What an accepted attempt's code becomes with its receipt.
 CONFIRMED = "delivered"
 
+# The reader wants emails again: it lifts what the reader's own `unsubscribe` had stopped.
+OPT_INS = frozenset({"group_resubscribe"})
+
 _TWILIO_ENDS = frozenset({"failed", "undelivered", "canceled"})
 
 
@@ -65,11 +68,12 @@ _ORDER = {
 @dataclass(frozen=True, slots=True)
 class News:
     """What a report says: the ``phase`` it proves, with the ``outcome`` of a failure; ``opt_out``
-    is set when the reader asks for silence."""
+    is set when the reader asks for silence, ``opt_in`` when the reader takes that back."""
 
     phase: Phase
     outcome: Outcome | None = None
     opt_out: str | None = None
+    opt_in: str | None = None
 
 
 def news(report: Report) -> News | None:
@@ -80,6 +84,8 @@ def news(report: Report) -> News | None:
         return News(Phase.FAILED, from_twilio_status(status, code))
     if status in OPT_OUTS:
         return News(Phase.TAKEN, opt_out=f"{report.provider}:{status}")
+    if status in OPT_INS and report.provider != "twilio":
+        return News(Phase.TAKEN, opt_in=f"{report.provider}:{status}")
     if status in DELIVERED:
         return News(Phase.DELIVERED)
     if status in PROGRESS:

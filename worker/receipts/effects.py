@@ -9,15 +9,16 @@ from sqlalchemy import Connection
 from worker.core.breaker import PREFIX, BreakerPolicy
 from worker.core.cards import Channel
 from worker.core.life import LifeNotice
-from worker.core.outcomes import Outcome, OutcomeKind
+from worker.core.outcomes import OPT_OUTS, Outcome, OutcomeKind
 from worker.core.reminders import MessageState, ReminderState
-from worker.core.reports import News, Phase, Report, advances, after_failure
+from worker.core.reports import OPT_INS, News, Phase, Report, advances, after_failure
 from worker.core.retry import Next, RetryPolicy
 from worker.delivery.record import held_back, missed, sent, suppress
 from worker.receipts.faults import shown
 from worker.store import attempts as attempt_store
 from worker.store import message_states, suppressions
 from worker.store import parcels as parcel_store
+from worker.store import receipts as receipt_store
 from worker.store import reminders as ledger
 from worker.store.attempts import Tried
 from worker.store.parcels import Parcel
@@ -46,7 +47,9 @@ def apply(
     """
     at = min(report.occurred_at or now, now)
     if told.opt_out:
-        _opt_out(conn, one, told.opt_out, now)
+        _opt_out(conn, one, told.opt_out, at, now)
+    if told.opt_in:
+        _opt_in(conn, one, told.opt_in, at, now)
     outcome = told.outcome
     if outcome and outcome.kind is OutcomeKind.RECIPIENT_DEAD and one.address:
         # Of a dead address nothing more is to be expected, whatever arrived there before.
@@ -63,11 +66,25 @@ def apply(
         _failed(conn, one, outcome, policy, breaker, now)
 
 
-def _opt_out(conn: Connection, one: Tried, reason: str, now: datetime) -> None:
+def _opt_out(conn: Connection, one: Tried, reason: str, at: datetime, now: datetime) -> None:
+    """The reader asks for silence, unless that was taken back since: events come in any order."""
+    if receipt_store.reported_since(conn, one.id, OPT_INS, at):
+        return
     by_email = Channel.EMAIL if one.channel is Channel.GUARDIAN else one.channel
     address = one.address or _address_now(conn, one, by_email)
     if address:
         suppressions.add(conn, by_email, {address: reason}, now, source="optout")
+
+
+def _opt_in(conn: Connection, one: Tried, reason: str, at: datetime, now: datetime) -> None:
+    """Lift what the reader had stopped with the provider, and nothing else: neither a dead address
+    nor what was said by our own links."""
+    if receipt_store.reported_since(conn, one.id, OPT_OUTS, at):
+        return
+    by_email = Channel.EMAIL if one.channel is Channel.GUARDIAN else one.channel
+    if address := one.address or _address_now(conn, one, by_email):
+        provider, _, _ = reason.partition(":")
+        suppressions.lift_reported(conn, by_email, address, f"{provider}:", now, reason)
 
 
 def _address_now(conn: Connection, one: Tried, channel: Channel) -> str | None:

@@ -124,6 +124,25 @@ def lift(
     return rows
 
 
+def lift_reported(
+    conn: Connection, channel: Channel, address: str, prefix: str, now: datetime, reason: str
+) -> None:
+    """Lift what the reader of ``address`` has stopped with a provider (reasons that begin with
+    ``prefix``), and the provider has reported; a complaint stays."""
+    conn.execute(
+        update(suppressions)
+        .where(
+            suppressions.c.channel == channel,
+            suppressions.c.address.in_({address, _key(channel, address)}),
+            suppressions.c.source == "optout",
+            suppressions.c.reason.startswith(prefix, autoescape=True),
+            suppressions.c.reason.not_like("%:spamreport"),
+            suppressions.c.lifted_at.is_(None),
+        )
+        .values(lifted_at=now, lifted_reason=reason[:200])
+    )
+
+
 def active(conn: Connection, channel: Channel, address: str) -> Sequence[Row[Any]]:
     """What is in force for one address."""
     return conn.execute(

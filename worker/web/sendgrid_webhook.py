@@ -18,7 +18,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from worker.core.outcomes import SENDGRID_DROPS, SENDGRID_EVENTS
-from worker.core.reports import Report
+from worker.core.reports import OPT_INS, Report
 from worker.providers.sendgrid import ATTEMPT_ARG
 from worker.web.intake import Intake
 from worker.web.listening import EVENTS_PATH
@@ -28,7 +28,7 @@ from worker.web.twilio_webhooks import as_uuid
 
 # 768 KB of the shortest events that SendGrid sends are about 4,000.
 _MOST_EVENTS: Final = 10_000
-_EVENTS: Final = {"processed", "deferred", "delivered", *SENDGRID_EVENTS}
+_EVENTS: Final = {"processed", "deferred", "delivered", *SENDGRID_EVENTS, *OPT_INS}
 _ID: Final = re.compile(r"[\x21-\x7e]{1,100}", re.ASCII)
 # The class of a reason (RFC 3463). The reason in words is not kept: it may hold the address.
 _CLASS: Final = re.compile(r"[245]\.[0-9]{1,3}\.[0-9]{1,3}", re.ASCII)

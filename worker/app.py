@@ -30,9 +30,10 @@ from worker.life import Life
 from worker.pace import open_pace, rates
 from worker.paths import config_dir, templates_dir
 from worker.prices import load_tariff
+from worker.providers.base import Searchable
 from worker.providers.transport import Transport
 from worker.providers.twilio import TwilioProvider
-from worker.receipts import Fetching, Receipts, Reconciliation
+from worker.receipts import Fetching, Listening, Receipts, Reconciliation
 from worker.retention import Periods, Retention
 from worker.rules import load_rules
 from worker.sandbox import credentials as sandbox
@@ -180,7 +181,7 @@ class App:
     @cached_property
     def reconciliation(self) -> Reconciliation:
         """The use case behind ``reconcile``."""
-        return Reconciliation(self.engine, self._searchable, self.retry, self.breaker)
+        return Reconciliation(self.engine, self.searchable, self.retry, self.breaker)
 
     @cached_property
     def receipts(self) -> Receipts:
@@ -190,7 +191,16 @@ class App:
     @cached_property
     def fetching(self) -> Fetching:
         """The use case behind ``fetch``."""
-        return Fetching(self.engine, self._searchable, self.receipts)
+        return Fetching(self.engine, self.searchable, self.receipts)
+
+    def listening(self, sms: Searchable | None) -> Listening | None:
+        """The use case that reads what came in from the list of ``sms``; none where that is not
+        wanted, or where no holder could write: with a sandbox that nobody was told to listen to."""
+        seconds, own = self.settings.receipts.inbound_seconds, self.gateways
+        deaf = own.sandboxed and self.settings.web.public_url is None
+        if not seconds or own.twilio is None or deaf:
+            return None
+        return Listening(self.engine, sms, self.consent, timedelta(seconds=seconds))
 
     @cached_property
     def retention(self) -> Retention:
@@ -200,7 +210,7 @@ class App:
         return Retention(self.engine, Periods(*(timedelta(days=number) for number in days)))
 
     @property
-    def _searchable(self) -> TwilioProvider | None:
+    def searchable(self) -> TwilioProvider | None:
         """Who can be asked what became of a text."""
         sms = self.delivery.providers.get(Channel.SMS)
         return sms if isinstance(sms, TwilioProvider) else None

@@ -55,18 +55,18 @@ class Consent:
         source = "optout" if opt_out_type else "word"
         unclear = masked(text) if meaning is Said.UNCLEAR else None
         word = meaning.value if meaning else IGNORED
+        at = min(said_at or now, now)
         with writing(self.engine) as conn:
             if message is not None:
-                at = min(said_at or now, now)
                 heard = Heard(_PROVIDER, message, sender, word, at, unclear)
                 if not inbound_store.keep(conn, heard, now):
                     return SEEN
-                if meaning in (Said.OUT, Said.IN) and inbound_store.said_later(conn, heard):
+                if meaning in (Said.OUT, Said.IN) and _overtaken(conn, heard):
                     return OVERTAKEN
             if meaning is Said.OUT:
-                self._opt_out(conn, Channel.SMS, sender, now, source, OPTED_OUT, EVERYTHING)
+                self._opt_out(conn, Channel.SMS, sender, at, source, OPTED_OUT, EVERYTHING)
             elif meaning is Said.IN:
-                self._opt_in(conn, Channel.SMS, sender, now, source, None)
+                self._opt_in(conn, Channel.SMS, sender, at, source, None, said_at)
             concerned = self._to_read(conn, sender, now) if unclear else ()
         if unclear:
             log.error(
@@ -137,9 +137,14 @@ class Consent:
         now: datetime,
         source: str,
         card_id: int | None,
+        said_at: datetime | None = None,
     ) -> bool:
+        """``said_at``: what was stopped after that, by a link perhaps, stays."""
         lifted = suppressions.lift(
-            conn, channel, address, now, f"holder: {source}", card_id=card_id, own_only=True
+            *(conn, channel, address, now, f"holder: {source}"),
+            card_id=card_id,
+            own_only=True,
+            until=said_at,
         )
         for row in lifted:
             self._trail(conn, channel, address, OPTED_IN, source, row.card_id, now)
@@ -176,3 +181,11 @@ class Consent:
         concerned = at if card_id == EVERYTHING else [card_id]
         detail = {"channel": channel, "source": source, "all_cards": card_id == EVERYTHING}
         card_store.add_events(conn, reach.trail(concerned, event, detail, now))
+
+
+def _overtaken(conn: Connection, heard: Heard) -> bool:
+    """Has the holder said something else since, by a word or another way?"""
+    if inbound_store.said_later(conn, heard):
+        return True
+    resumed = suppressions.lifted_since(conn, Channel.SMS, heard.address, heard.said_at)
+    return heard.meaning == Said.OUT and resumed

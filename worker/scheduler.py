@@ -16,6 +16,7 @@ from worker.app import App
 from worker.core.cards import Channel
 from worker.errors import UnreachableError
 from worker.heartbeat import Heartbeat
+from worker.listener import Listener
 from worker.retention import Hourly
 from worker.store import cards as card_store
 from worker.store import messages as message_store
@@ -153,6 +154,7 @@ def run(app: App, hints: Hinting, stopping: threading.Event, ticks: int | None =
     """
     pause = app.settings.scheduler.tick_seconds
     heartbeat, watch = Heartbeat(app.settings.heartbeat_url), Watch(app)
+    listener = Listener(app)
     erasing = Hourly(app.retention if app.settings.retention.automatic else None)
     total = Tick()
     log.info("scheduler_started", tick_seconds=pause)
@@ -168,6 +170,7 @@ def run(app: App, hints: Hinting, stopping: threading.Event, ticks: int | None =
             metrics.tick(time.monotonic() - began, time.time())
             heartbeat.beat()
             watch.look(app.now())
+            listener.look(app.now())
             erasing.go_on(app.now())
         except UnreachableError as error:
             log.error("alarm", cause="database_unreachable", reason=error.message)

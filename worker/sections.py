@@ -86,9 +86,10 @@ class UnknownSettings(Section):
 
 
 class ReceiptSettings(Section):
-    """What is done where no receipt comes."""
+    """What is done where no receipt comes, and no message of a holder."""
 
     fetch_after_seconds: int = Field(3600, ge=0, le=86_400)
+    inbound_seconds: int = Field(900, ge=0, le=86_400)
 
     @property
     def fetch_after(self) -> timedelta | None:

@@ -9,6 +9,8 @@ import asyncio
 import ssl
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import aiohttp
@@ -42,6 +44,15 @@ class Reply:
         """Seconds the provider asks us to wait, from ``Retry-After`` if it is a number."""
         value = self.headers.get("retry-after", "")
         return float(value) if value.isdigit() else None
+
+    @property
+    def date(self) -> datetime | None:
+        """When it was answered, by the provider's clock (RFC 9110, ``Date``)."""
+        try:
+            found = parsedate_to_datetime(self.headers.get("date", ""))
+        except (TypeError, ValueError):
+            return None
+        return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 class _Connector(aiohttp.TCPConnector):

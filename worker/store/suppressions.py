@@ -100,9 +100,11 @@ def lift(
     *,
     card_id: int | None = None,
     own_only: bool = False,
+    until: datetime | None = None,
 ) -> Sequence[Row[Any]]:
     """Let an address be used again; returns what was lifted. ``own_only``: only what the holder
-    (or the provider's own opt-out list, in the holder's name) has set, no dead number."""
+    (or the provider's own opt-out list, in the holder's name) has set, no dead number; ``until``:
+    only what was set by then."""
     active = [
         suppressions.c.channel == channel,
         suppressions.c.address.in_({address, _key(channel, address)}),
@@ -110,6 +112,8 @@ def lift(
     ]
     if card_id is not None:
         active.append(suppressions.c.card_id == card_id)
+    if until is not None:
+        active.append(suppressions.c.created_at <= until)
     if own_only:
         own = suppressions.c.source.in_(sorted(HOLDERS))
         active.append(or_(own, suppressions.c.reason.in_(_OPT_OUTS)))
@@ -141,6 +145,19 @@ def lift_reported(
         )
         .values(lifted_at=now, lifted_reason=reason[:200])
     )
+
+
+def lifted_since(conn: Connection, channel: Channel, address: str, at: datetime) -> bool:
+    """Was an address silent for everything, and let speak again after ``at``?"""
+    found = conn.execute(
+        select(suppressions.c.id).where(
+            suppressions.c.channel == channel,
+            suppressions.c.address.in_({address, _key(channel, address)}),
+            suppressions.c.card_id == EVERYTHING,
+            suppressions.c.lifted_at > at,
+        )
+    )
+    return found.first() is not None
 
 
 def active(conn: Connection, channel: Channel, address: str) -> Sequence[Row[Any]]:

@@ -1,10 +1,12 @@
 """Composition: everything a process needs, made once from the settings."""
 
 import asyncio
+import sys
 import urllib.request
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property
+from pathlib import Path
 from urllib.error import URLError
 
 from sqlalchemy import Engine
@@ -40,6 +42,7 @@ from worker.sandbox import credentials as sandbox
 from worker.settings import Settings, keys_in, load
 from worker.store.engine import open_engine
 from worker.store.migrate import require_current
+from worker.store.postgresql import Bounds
 
 # How long what a guardian is told waits for more, so that all of a morning is one digest.
 _GATHER = timedelta(minutes=10)
@@ -221,23 +224,29 @@ class App:
         await asyncio.to_thread(self.engine.dispose)
 
 
-def build(settings: Settings | None = None) -> App:
-    """Read settings and rules and open the database. Raises ``ConfigError``."""
+def build(settings: Settings | None = None, *, serves: bool = False) -> App:
+    """Read settings and rules and open the database. ``serves``: the process runs on, so no
+    statement may keep it for ever. Raises ``ConfigError``."""
     settings = settings or load()
+    own = settings.database
+    bounds = Bounds(own.statement_seconds, own.lock_seconds, own.idle_seconds) if serves else None
     clock = file_clock(settings.clock_file) if settings.clock_file else system_clock
     return App(
         settings=settings,
         rules=load_rules(config_dir()),
         gateways=choose(settings),
-        engine=open_engine(settings.database_url.get_secret_value()),
+        engine=open_engine(settings.database_url.get_secret_value(), bounds=bounds),
         now=clock,
     )
 
 
-def build_ready(settings: Settings | None = None) -> App:
-    """An app whose database has this version's tables."""
-    app = build(settings)
-    require_current(app.engine)
+def build_ready(settings: Settings | None = None, *, serves: bool = False) -> App:
+    """An app whose database has this version's tables; see ``build``. That a database was made
+    because there was none is told: in another directory there may be the one that was meant."""
+    app = build(settings, serves=serves)
+    if require_current(app.engine):
+        where = Path(app.engine.url.database or "").resolve()
+        sys.stderr.write(f"A new, empty database was made: {where}\n")
     return app
 
 

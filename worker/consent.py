@@ -56,7 +56,7 @@ class Consent:
         unclear = masked(text) if meaning is Said.UNCLEAR else None
         word = meaning.value if meaning else IGNORED
         at = min(said_at or now, now)
-        with writing(self.engine) as conn:
+        with writing(self.engine, durable=True) as conn:
             if message is not None:
                 heard = Heard(_PROVIDER, message, sender, word, at, unclear)
                 if not inbound_store.keep(conn, heard, now):
@@ -97,7 +97,7 @@ class Consent:
     ) -> bool:
         """Write nothing more to ``address`` over ``channel``, about one card or at all; whether
         that is news. The audit trail of every card concerned tells it, without the address."""
-        with writing(self.engine) as conn:
+        with writing(self.engine, durable=True) as conn:
             return self._opt_out(conn, channel, address, now, source, reason, card_id)
 
     def _opt_out(
@@ -126,7 +126,7 @@ class Consent:
         card_id: int | None = None,
     ) -> bool:
         """The holder wants messages again: lifts what the holder said, never a dead number."""
-        with writing(self.engine) as conn:
+        with writing(self.engine, durable=True) as conn:
             return self._opt_in(conn, channel, address, now, source, card_id)
 
     def _opt_in(
@@ -160,7 +160,7 @@ class Consent:
         card_id: int | None = None,
     ) -> list[str]:
         """A person lets an address be used again, with a reason; returns who had silenced it."""
-        with writing(self.engine) as conn:
+        with writing(self.engine, durable=True) as conn:
             lifted = suppressions.lift(conn, channel, address, now, reason, card_id=card_id)
             for row in lifted:
                 self._trail(conn, channel, address, OPTED_IN, "guardian", row.card_id, now)

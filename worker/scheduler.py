@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 from worker import metrics
 from worker.app import App
 from worker.core.cards import Channel
-from worker.errors import UnreachableError
+from worker.errors import VigenciaError
 from worker.heartbeat import Heartbeat
 from worker.listener import Listener
 from worker.retention import Hourly
@@ -172,8 +172,10 @@ def run(app: App, hints: Hinting, stopping: threading.Event, ticks: int | None =
             watch.look(app.now())
             listener.look(app.now())
             erasing.go_on(app.now())
-        except UnreachableError as error:
-            log.error("alarm", cause="database_unreachable", reason=error.message)
+        except VigenciaError as error:
+            log.error("alarm", cause="database_unreachable", reason=error.message, hint=error.hint)
+        except Exception:  # a bug must not stop the clock: the next look may do better
+            log.exception("alarm", cause="tick_failed")
         if _rest(app, hints, stopping, wait - (time.monotonic() - began), erasing):
             break
     return total
@@ -194,8 +196,8 @@ def _rest(
                 wake(app, app.now(), hints)
             if erasing.under_way:
                 erasing.go_on(app.now())
-        except UnreachableError:
-            break  # the tick waits for the database, and tells of it
+        except Exception:
+            break  # the tick meets it too, and tells of it
     return stopping.wait(max(0.0, end - time.monotonic()))
 
 

@@ -52,6 +52,14 @@ class SchedulerSettings(Section):
     hint_seconds: int = Field(60, ge=5)
 
 
+class DatabaseSettings(Section):
+    """How long PostgreSQL may keep a process that serves waiting, in seconds."""
+
+    statement_seconds: int = Field(60, ge=1, le=3600)
+    lock_seconds: int = Field(30, ge=1, le=3600)
+    idle_seconds: int = Field(600, ge=10, le=86_400)
+
+
 class DeliverySettings(Section):
     """How calls are made. Seconds."""
 

@@ -40,6 +40,10 @@ _SILENT = (OutcomeKind.NOT_SENT, OutcomeKind.AMBIGUOUS)
 # for other workers, and unhurt if this one dies, until the calls come to them.
 _PART = 150
 
+# How long an outcome waits for a database that is away or takes no changes. While it does, nobody
+# else can settle the message; once it is back, an unknown rests before anything is sent again.
+_PATIENCE = timedelta(hours=1)
+
 # What was looked at so long ago is looked at again before its call. Most calls begin at once.
 _FRESH = timedelta(seconds=5)
 
@@ -81,7 +85,7 @@ class Delivery:
 
     def __post_init__(self) -> None:
         self._slots = Slots(self.in_flight)
-        self._recorder = Recorder(self._write, self.preparation.lease)
+        self._recorder = Recorder(self._write, max(self.preparation.lease, _PATIENCE))
 
     async def run(self, channel: Channel, ids: Sequence[int], now: datetime) -> Counter[str]:
         """Send the due ones of ``ids``; returns how many messages ended in which state."""

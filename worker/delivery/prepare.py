@@ -84,7 +84,7 @@ class Preparation:
         lane = self.lanes.get(channel) or Ways((Lane(channel, "", ""),))
         budget = self.limits.budget(lane, channel, len(ids))
         try:
-            with writing(self.engine) as conn:
+            with writing(self.engine, durable=True) as conn:
                 by_index(conn)
                 ready = _Batch(self, conn, channel, budget, now).run(ids)
         except BaseException:

@@ -59,7 +59,7 @@ class Receipts:
             return self._take_once(group, now)
 
     def _take_once(self, group: Sequence[Report], now: datetime) -> Counter[str]:
-        with writing(self.engine) as conn:
+        with writing(self.engine, durable=True) as conn:
             kept = receipt_store.keep(conn, group, now)
             applied = self._apply(conn, kept, now)
         for report in kept.values():

@@ -24,7 +24,7 @@ from worker.core.retry import RetryPolicy
 from worker.core.rules import Rules
 from worker.core.tokens import Links, Signer
 from worker.delivery import Delivery
-from worker.delivery.limits import Limits, lanes_of
+from worker.delivery.limits import Limits, lanes_of, load_countries
 from worker.delivery.prepare import Preparation
 from worker.errors import UnreachableError
 from worker.gateways import Gateways, choose
@@ -32,7 +32,7 @@ from worker.life import Life
 from worker.pace import open_pace, rates
 from worker.paths import config_dir, templates_dir
 from worker.prices import load_tariff
-from worker.providers.base import Searchable
+from worker.providers.base import Hearing
 from worker.providers.transport import Transport
 from worker.providers.twilio import TwilioProvider
 from worker.receipts import Fetching, Listening, Receipts, Reconciliation
@@ -196,7 +196,7 @@ class App:
         """The use case behind ``fetch``."""
         return Fetching(self.engine, self.searchable, self.receipts)
 
-    def listening(self, sms: Searchable | None) -> Listening | None:
+    def listening(self, sms: Hearing | None) -> Listening | None:
         """The use case that reads what came in from the list of ``sms``; none where that is not
         wanted, or where no holder could write: with a sandbox that nobody was told to listen to."""
         seconds, own = self.settings.receipts.inbound_seconds, self.gateways
@@ -230,6 +230,8 @@ def build(settings: Settings | None = None, *, serves: bool = False) -> App:
     settings = settings or load()
     own = settings.database
     bounds = Bounds(own.statement_seconds, own.lock_seconds, own.idle_seconds) if serves else None
+    if serves:
+        load_countries()
     clock = file_clock(settings.clock_file) if settings.clock_file else system_clock
     return App(
         settings=settings,

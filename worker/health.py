@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Literal
 
+from worker import clocks
 from worker.app import App, build, require_sandbox
 from worker.broker import require_queue
 from worker.content.render import Content
@@ -147,6 +148,19 @@ def _limits(app: App) -> Iterator[Finding]:
         yield Finding("breaker", "warning", message, hint)
 
 
+def _clocks(app: App) -> Iterator[Finding]:
+    """Leases, the hours of holders and what is looked up in a provider's list go by the clock."""
+    found = dict(clocks.differences(app))
+    for name, ahead in found.items():
+        if abs(ahead) > clocks.TOLERATED:
+            message = f"the clock of {name} is {clocks.in_words(ahead)} this machine's"
+            hint = "which of them is wrong? Let each machine follow a time server (timedatectl)"
+            yield Finding("clocks", "warning", message, hint)
+    if all(abs(ahead) <= clocks.TOLERATED for ahead in found.values()):
+        others = f", as it is at {' and '.join(found)}" if found else ""
+        yield Finding("clocks", "ok", f"it is {clocks.now_in_words(app.now())}{others}")
+
+
 def _pack(pack: OperatorPack, today: date) -> Iterator[Finding]:
     facts = list(pack.facts())
     stale = [fact for fact in facts if today - fact.checked_on > _STALE]
@@ -165,6 +179,7 @@ def _pack(pack: OperatorPack, today: date) -> Iterator[Finding]:
 
 _LOOKS: dict[str, Callable[[App], Iterator[Finding]]] = {
     "database": _database,
+    "clocks": _clocks,
     "queue": _queue,
     "providers": _providers,
     "webhooks": _webhooks,

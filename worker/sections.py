@@ -17,6 +17,7 @@ from pydantic import (
 )
 
 from worker.core.cards import Channel, Language
+from worker.core.signing_off import signature as one_line
 from worker.core.tokens import LIFETIMES
 from worker.providers.mime import answerable
 
@@ -33,6 +34,11 @@ class BookDefaults(Section):
     signature: str = Field("Vigencia", min_length=1, max_length=30)
     language: Language = Language.ES_PE
     time_zone: str = "America/Lima"
+
+    @field_validator("signature")
+    @classmethod
+    def _one_line(cls, value: str) -> str:
+        return one_line(value)
 
     @field_validator("time_zone")
     @classmethod

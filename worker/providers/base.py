@@ -102,6 +102,10 @@ class Searchable(Protocol):
         """One message by the provider's id; ``None`` if it cannot tell now, or has none."""
         ...
 
+
+class Hearing(Protocol):
+    """A provider that can be asked what people wrote to our sender."""
+
     async def written_to_us(self, since: datetime) -> list[Written] | None:
         """What people wrote to our sender from ``since`` on, oldest first; ``None`` if it cannot
         tell now."""

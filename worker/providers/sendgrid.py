@@ -25,6 +25,7 @@ from sendgrid.helpers.mail import (
 
 from worker.core.outcomes import Fault, Outcome, OutcomeKind, accepted, from_fault, from_sendgrid
 from worker.providers.base import AUTOMATIC, Attached, EmailOut
+from worker.providers.mime import on_the_wire
 from worker.providers.transport import Reply, Transport, TransportError
 
 # The custom argument that comes back in every event as a field beside SendGrid's own, of which
@@ -84,7 +85,7 @@ class SendGridProvider:
     def _mail(self, out: EmailOut) -> dict[str, object]:
         mail = Mail(
             from_email=From(self._settings.sender, out.sender_name),
-            to_emails=To(out.to),
+            to_emails=To(on_the_wire(out.to)),
             subject=out.subject,
         )
         mail.content = [Content("text/plain", out.text), Content("text/html", out.html)]
@@ -113,7 +114,7 @@ def _attachment(one: Attached) -> Attachment:
 def _retry_after(reply: Reply, now: datetime) -> float | None:
     """Seconds to wait: ``X-RateLimit-Reset`` is the UNIX time at which the window opens again."""
     reset = reply.headers.get("x-ratelimit-reset", "")
-    if reset.isdigit():
+    if reset.isascii() and reset.isdigit():
         return max(0.0, int(reset) - now.timestamp())
     return reply.retry_after
 

@@ -27,7 +27,7 @@ from worker.core.outcomes import (
 )
 from worker.providers.base import EmailOut
 from worker.providers.fence import pass_or_raise
-from worker.providers.mime import compose
+from worker.providers.mime import compose, on_the_wire
 from worker.providers.smtp_pool import Session, SmtpPool, SmtpSettings
 from worker.providers.transport import Transport
 
@@ -80,7 +80,7 @@ class SmtpProvider:
         try:
             async with asyncio.timeout(self._patience):
                 session = await self._session()
-                await self._envelope(session.client, out.to)
+                await self._envelope(session.client, on_the_wire(out.to))
             pass_or_raise()
             outcome = await _body(session.client, mail)
             kept = True

@@ -43,7 +43,7 @@ class Reply:
     def retry_after(self) -> float | None:
         """Seconds the provider asks us to wait, from ``Retry-After`` if it is a number."""
         value = self.headers.get("retry-after", "")
-        return float(value) if value.isdigit() else None
+        return float(value) if value.isascii() and value.isdigit() else None
 
     @property
     def date(self) -> datetime | None:

@@ -11,7 +11,7 @@ from typing import Final
 from sqlalchemy import Engine
 
 from worker.consent import Consent
-from worker.providers.base import Searchable, Written
+from worker.providers.base import Hearing, Written
 from worker.store import inbound
 from worker.store.engine import reading, writing
 
@@ -28,7 +28,7 @@ class Listening:
     tell), ``every`` the pause between two looks."""
 
     engine: Engine
-    sms: Searchable | None
+    sms: Hearing | None
     consent: Consent
     every: timedelta
 

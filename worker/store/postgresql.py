@@ -114,4 +114,4 @@ def watch_over(engine: Engine, bounds: Bounds | None) -> None:
         finally:
             connection.patience = own
 
-    engine.dialect.do_ping = _ping  # type: ignore[method-assign]
+    engine.dialect.do_ping = _ping  # type: ignore[assignment, method-assign]

@@ -36,6 +36,7 @@ from worker.providers.base import Hearing
 from worker.providers.transport import Transport
 from worker.providers.twilio import TwilioProvider
 from worker.receipts import Fetching, Listening, Receipts, Reconciliation
+from worker.receipts.restored import Release
 from worker.retention import Periods, Retention
 from worker.rules import load_rules
 from worker.sandbox import credentials as sandbox
@@ -204,6 +205,11 @@ class App:
         if not seconds or own.twilio is None or deaf:
             return None
         return Listening(self.engine, sms, self.consent, timedelta(seconds=seconds))
+
+    @property
+    def release(self) -> Release:
+        """The use case behind `vigencia db release`."""
+        return Release(self.engine, self.rules, self.searchable, self.consent, self.retry)
 
     @cached_property
     def retention(self) -> Retention:

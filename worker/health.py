@@ -16,7 +16,7 @@ from worker.errors import VigenciaError
 from worker.gateways import Mode
 from worker.paths import config_dir, templates_dir
 from worker.rules import load_vocabulary
-from worker.store import breakers
+from worker.store import breakers, quarantine
 from worker.store.engine import reading
 from worker.store.migrate import head, revision
 from worker.web.signatures import sendgrid_key
@@ -56,11 +56,21 @@ def _database(app: App) -> Iterator[Finding]:
         found = revision(conn)
     if found == head():
         yield Finding("database", "ok", f"{where}, revision {found}")
+        yield from _quarantine(app)
     elif found is None and app.engine.dialect.name == "sqlite":
         yield Finding("database", "ok", f"{where}, empty: prepared on first use")
     else:
         message = f"{where} answers, but its tables are not this version's (found {found})"
         yield Finding("database", "error", message, "vigencia db upgrade")
+
+
+def _quarantine(app: App) -> Iterator[Finding]:
+    with reading(app.engine) as conn:
+        held = quarantine.current(conn)
+    if held is not None:
+        message = f"in quarantine since {held.begun_at:%Y-%m-%d %H:%M} UTC: nothing is sent"
+        hint = "vigencia db release asks Twilio what was sent since the backup, and ends it"
+        yield Finding("database", "warning", message, hint)
 
 
 def _queue(app: App) -> Iterator[Finding]:

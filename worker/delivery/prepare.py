@@ -29,7 +29,7 @@ from worker.errors import ConfigError
 from worker.providers.base import EmailOut, SmsOut
 from worker.store import attempts as attempt_store
 from worker.store import parcels as parcel_store
-from worker.store import suppressions
+from worker.store import quarantine, suppressions
 from worker.store.engine import reading, writing
 from worker.store.parcels import Parcel
 from worker.store.plans import by_index
@@ -86,6 +86,8 @@ class Preparation:
         try:
             with writing(self.engine, durable=True) as conn:
                 by_index(conn)
+                if quarantine.current(conn) is not None:  # what was sent already is not known
+                    return []
                 ready = _Batch(self, conn, channel, budget, now).run(ids)
         except BaseException:
             budget.used = budget.queued = 0

@@ -285,6 +285,15 @@ inbound = Table(
     Index("ix_inbound_received_at", "received_at"),
 )
 
+# One row while a restored database waits to learn what was sent since its backup.
+quarantine = Table(
+    "quarantine",
+    metadata,
+    Column("id", RowId, primary_key=True),
+    Column("since", Instant, nullable=False),
+    Column("begun_at", Instant, nullable=False),
+)
+
 # Open breakers only: a row is there while a configuration fault keeps its messages held.
 breakers = Table(
     "breakers",

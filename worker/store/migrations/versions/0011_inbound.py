@@ -1,4 +1,5 @@
-"""What holders wrote: each message once, with what it meant and when it was written."""
+"""What holders wrote: each message once, with what it meant and when it was written; and whether a
+restored database waits to learn what was sent since its backup."""
 
 from collections.abc import Sequence
 
@@ -29,8 +30,15 @@ def upgrade() -> None:
     )
     op.create_index("ix_inbound_address", "inbound", ["address", "said_at"])
     op.create_index("ix_inbound_received_at", "inbound", ["received_at"])
+    op.create_table(
+        "quarantine",
+        sa.Column("id", RowId, primary_key=True),
+        sa.Column("since", Instant, nullable=False),
+        sa.Column("begun_at", Instant, nullable=False),
+    )
 
 
 def downgrade() -> None:
     """Undo."""
+    op.drop_table("quarantine")
     op.drop_table("inbound")

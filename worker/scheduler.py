@@ -29,6 +29,8 @@ log = structlog.get_logger(__name__)
 
 # How often what waits for its sender's pace is looked for: a bucket holds a second's worth.
 PACE_SECONDS = 0.5
+# A clock that goes back by more has been wrong before; less is how clocks are kept right.
+_SET_BACK = timedelta(minutes=5)
 # One claim: large enough to be cheap, small enough to be a short transaction.
 _CLAIM = 5_000
 # The same for messages: to find the most urgent all that are due are read, so a queue that is half
@@ -156,11 +158,12 @@ def run(app: App, hints: Hinting, stopping: threading.Event, ticks: int | None =
     heartbeat, watch = Heartbeat(app.settings.heartbeat_url), Watch(app)
     listener = Listener(app)
     erasing = Hourly(app.retention if app.settings.retention.automatic else None)
-    total = Tick()
+    total, latest = Tick(), app.now()
     log.info("scheduler_started", tick_seconds=pause)
     for _ in itertools.count() if ticks is None else range(ticks):
         began, wait = time.monotonic(), pause
         try:
+            latest = _mend_time(app, latest, app.now())
             found = tick(app, app.now(), hints)
             if found.more:
                 wait = min(pause, PACE_SECONDS)
@@ -179,6 +182,17 @@ def run(app: App, hints: Hinting, stopping: threading.Event, ticks: int | None =
         if _rest(app, hints, stopping, wait - (time.monotonic() - began), erasing):
             break
     return total
+
+
+def _mend_time(app: App, latest: datetime, now: datetime) -> datetime:
+    """If the clock was set back: what was decided meanwhile is decided again. Cards had been put
+    off until after windows that are only now to come. Returns the latest time that was seen."""
+    if now >= latest - _SET_BACK:
+        return max(latest, now)
+    log.error("alarm", cause="clock_set_back", seconds=round((latest - now).total_seconds()))
+    with writing(app.engine) as conn:
+        rechecks.ask(conn, None, now)
+    return now
 
 
 def _rest(

@@ -73,7 +73,7 @@ def zone_with_reason(number: str) -> Zone | None:
         return None
     region = phonenumbers.region_code_for_number(parsed)
     # Of a number in no known range (new ones open, tables follow) the country code still tells.
-    region = region or phonenumbers.region_code_for_country_code(parsed.country_code)
+    region = region or phonenumbers.region_code_for_country_code(parsed.country_code or 0)
     main = main_zone(region)
     zones = [zone for zone in timezone.time_zones_for_number(parsed) if zone != _NOWHERE]
     clocks = {_clock(zone) for zone in zones}

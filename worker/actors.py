@@ -120,7 +120,7 @@ def boot() -> None:
     # Straight to stderr: in a worker process sys.stderr is a pipe to dramatiq's main process, which
     # fills up and stops everything, the end included, once that process cannot write any more.
     configure(settings.log_level, settings.log_format, sys.__stderr__)
-    app = build_ready(settings)
+    app = build_ready(settings, serves=True)
     if settings.redis_url is None:
         raise RuntimeError("REDIS_URL is not set")
     broker = open_broker(settings.redis_url.get_secret_value())

@@ -1,10 +1,12 @@
 """Composition: everything a process needs, made once from the settings."""
 
 import asyncio
+import sys
 import urllib.request
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property
+from pathlib import Path
 from urllib.error import URLError
 
 from sqlalchemy import Engine
@@ -23,7 +25,7 @@ from worker.core.retry import RetryPolicy
 from worker.core.rules import Rules
 from worker.core.tokens import Links, Signer
 from worker.delivery import Delivery
-from worker.delivery.limits import Limits, lanes_of
+from worker.delivery.limits import Limits, lanes_of, load_countries
 from worker.delivery.prepare import Preparation
 from worker.errors import UnreachableError
 from worker.gateways import Gateways, choose
@@ -31,15 +33,18 @@ from worker.life import Life
 from worker.pace import open_pace, rates
 from worker.paths import config_dir, templates_dir
 from worker.prices import load_tariff
+from worker.providers.base import Hearing
 from worker.providers.transport import Transport
 from worker.providers.twilio import TwilioProvider
-from worker.receipts import Fetching, Receipts, Reconciliation
+from worker.receipts import Fetching, Listening, Receipts, Reconciliation
+from worker.receipts.restored import Release
 from worker.retention import Periods, Retention
 from worker.rules import load_rules
 from worker.sandbox import credentials as sandbox
 from worker.settings import Settings, keys_in, load
 from worker.store.engine import open_engine
 from worker.store.migrate import require_current
+from worker.store.postgresql import Bounds
 
 # How long what a guardian is told waits for more, so that all of a morning is one digest.
 _GATHER = timedelta(minutes=10)
@@ -186,7 +191,7 @@ class App:
     @cached_property
     def reconciliation(self) -> Reconciliation:
         """The use case behind ``reconcile``."""
-        return Reconciliation(self.engine, self._searchable, self.retry, self.breaker)
+        return Reconciliation(self.engine, self.searchable, self.retry, self.breaker)
 
     @cached_property
     def receipts(self) -> Receipts:
@@ -196,7 +201,21 @@ class App:
     @cached_property
     def fetching(self) -> Fetching:
         """The use case behind ``fetch``."""
-        return Fetching(self.engine, self._searchable, self.receipts)
+        return Fetching(self.engine, self.searchable, self.receipts)
+
+    def listening(self, sms: Hearing | None) -> Listening | None:
+        """The use case that reads what came in from the list of ``sms``; none where that is not
+        wanted, or where no holder could write: with a sandbox that nobody was told to listen to."""
+        seconds, own = self.settings.receipts.inbound_seconds, self.gateways
+        deaf = own.sandboxed and self.settings.web.public_url is None
+        if not seconds or own.twilio is None or deaf:
+            return None
+        return Listening(self.engine, sms, self.consent, timedelta(seconds=seconds))
+
+    @property
+    def release(self) -> Release:
+        """The use case behind `vigencia db release`."""
+        return Release(self.engine, self.rules, self.searchable, self.consent, self.retry)
 
     @cached_property
     def retention(self) -> Retention:
@@ -206,7 +225,7 @@ class App:
         return Retention(self.engine, Periods(*(timedelta(days=number) for number in days)))
 
     @property
-    def _searchable(self) -> TwilioProvider | None:
+    def searchable(self) -> TwilioProvider | None:
         """Who can be asked what became of a text."""
         sms = self.delivery.providers.get(Channel.SMS)
         return sms if isinstance(sms, TwilioProvider) else None
@@ -217,23 +236,31 @@ class App:
         await asyncio.to_thread(self.engine.dispose)
 
 
-def build(settings: Settings | None = None) -> App:
-    """Read settings and rules and open the database. Raises ``ConfigError``."""
+def build(settings: Settings | None = None, *, serves: bool = False) -> App:
+    """Read settings and rules and open the database. ``serves``: the process runs on, so no
+    statement may keep it for ever. Raises ``ConfigError``."""
     settings = settings or load()
+    own = settings.database
+    bounds = Bounds(own.statement_seconds, own.lock_seconds, own.idle_seconds) if serves else None
+    if serves:
+        load_countries()
     clock = file_clock(settings.clock_file) if settings.clock_file else system_clock
     return App(
         settings=settings,
         rules=load_rules(config_dir()),
         gateways=choose(settings),
-        engine=open_engine(settings.database_url.get_secret_value()),
+        engine=open_engine(settings.database_url.get_secret_value(), bounds=bounds),
         now=clock,
     )
 
 
-def build_ready(settings: Settings | None = None) -> App:
-    """An app whose database has this version's tables."""
-    app = build(settings)
-    require_current(app.engine)
+def build_ready(settings: Settings | None = None, *, serves: bool = False) -> App:
+    """An app whose database has this version's tables; see ``build``. That a database was made
+    because there was none is told: in another directory there may be the one that was meant."""
+    app = build(settings, serves=serves)
+    if require_current(app.engine):
+        where = Path(app.engine.url.database or "").resolve()
+        sys.stderr.write(f"A new, empty database was made: {where}\n")
     return app
 
 

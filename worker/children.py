@@ -34,6 +34,7 @@ def spawn(
         stderr=stderr,
         start_new_session=True,  # Ctrl-C is for us; we stop our children in order
         preexec_fn=_die_with_parent(on_parent_death),
+        umask=0o077,  # what they write holds names, numbers and addresses
     )
 
 

@@ -1,10 +1,15 @@
 """The only places that ask what time it is. Below the entry points ``now`` is an argument."""
 
+import time
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Final
 
 Clock = Callable[[], datetime]
+
+# Goes on while the machine sleeps, which CLOCK_MONOTONIC does not. Not every system has it.
+_BOOT_CLOCK: Final = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 
 def system_clock() -> datetime:
@@ -27,3 +32,20 @@ def set_file_clock(path: Path, now: datetime) -> None:
     fresh = path.with_suffix(".new")
     fresh.write_text(now.astimezone(UTC).isoformat(), encoding="utf-8")
     fresh.replace(path)
+
+
+class Stopwatch:
+    """How much time has passed since it was made. A process may be stopped in between, or its
+    machine put to sleep, and goes on without having noticed."""
+
+    def __init__(self) -> None:
+        self._steady, self._wall = time.clock_gettime(_BOOT_CLOCK), time.time()
+
+    def passed(self) -> timedelta:
+        """By the clock that nobody sets: for instants that are written down."""
+        return timedelta(seconds=time.clock_gettime(_BOOT_CLOCK) - self._steady)
+
+    def longest(self) -> timedelta:
+        """By the clock that says most. A virtual machine that was paused shows it in its time of
+        day only, so this is what a lease is held against."""
+        return max(self.passed(), timedelta(seconds=time.time() - self._wall))

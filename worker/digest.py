@@ -11,10 +11,12 @@ import structlog
 
 from worker.app import App
 from worker.core.cards import Channel
+from worker.core.masking import tail
 from worker.core.outcomes import Outcome, OutcomeKind
 from worker.errors import VigenciaError
 from worker.providers.base import EmailOut
 from worker.providers.transport import Transport
+from worker.store import inbound as inbound_store
 from worker.store import standing as standing_store
 from worker.store.engine import reading, writing
 from worker.store.standing import Standing
@@ -98,10 +100,15 @@ class Digest:
     def _text(self, standing: Standing, since: datetime, now: datetime) -> str:
         with reading(self._app.engine) as conn:
             missed = standing_store.missed_since(conn, since, _SHOWN)
+            unclear = inbound_store.unclear_since(conn, since, _SHOWN)
         lines = [f"As of {now.astimezone(UTC):%Y-%m-%d %H:%M} UTC:", "", *_sums(standing, since)]
         if missed:
             lines += ["", "Missed, by card book and cause:"]
             lines += [f"  {row.book}: {row.reason or 'no reason'}: {row.count}" for row in missed]
+        if unclear:
+            lines += ["", "Holders wrote, and a person has to read whether they want no more SMS:"]
+            lines += [f"  {tail(row.address)}: {row.text}" for row in unclear]
+            lines += ["  If so: vigencia suppressions add --channel sms …"]
         told = f"{since.astimezone(UTC):%Y-%m-%dT%H:%M}Z"
         lines += [
             "",
@@ -121,6 +128,7 @@ def _sums(standing: Standing, since: datetime) -> Iterator[str]:
         "unknown (nobody can tell yet whether they were sent)": standing.unknown,
         "cards that nobody has checked": standing.checks_overdue,
         f"addresses that a provider calls dead {span} (vigencia suppressions list)": standing.dead,
+        f"messages of holders to read {span}": standing.unclear,
     }
     return (f"  {count:>6} {what}" for what, count in told.items() if count)
 

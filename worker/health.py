@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Literal
 
+from worker import clocks
 from worker.app import App, build, require_sandbox
 from worker.broker import require_queue
 from worker.content.render import Content
@@ -15,7 +16,7 @@ from worker.errors import VigenciaError
 from worker.gateways import Mode
 from worker.paths import config_dir, templates_dir
 from worker.rules import load_vocabulary
-from worker.store import breakers, suppressions
+from worker.store import breakers, quarantine, suppressions
 from worker.store.engine import reading
 from worker.store.migrate import head, revision
 from worker.store.open_messages import MOST
@@ -56,11 +57,21 @@ def _database(app: App) -> Iterator[Finding]:
         found = revision(conn)
     if found == head():
         yield Finding("database", "ok", f"{where}, revision {found}")
+        yield from _quarantine(app)
     elif found is None and app.engine.dialect.name == "sqlite":
         yield Finding("database", "ok", f"{where}, empty: prepared on first use")
     else:
         message = f"{where} answers, but its tables are not this version's (found {found})"
         yield Finding("database", "error", message, "vigencia db upgrade")
+
+
+def _quarantine(app: App) -> Iterator[Finding]:
+    with reading(app.engine) as conn:
+        held = quarantine.current(conn)
+    if held is not None:
+        message = f"in quarantine since {held.begun_at:%Y-%m-%d %H:%M} UTC: nothing is sent"
+        hint = "vigencia db release asks Twilio what was sent since the backup, and ends it"
+        yield Finding("database", "warning", message, hint)
 
 
 def _queue(app: App) -> Iterator[Finding]:
@@ -160,6 +171,19 @@ def _addresses(app: App) -> Iterator[Finding]:
         yield Finding("addresses", "warning", message, hint)
 
 
+def _clocks(app: App) -> Iterator[Finding]:
+    """Leases, the hours of holders and what is looked up in a provider's list go by the clock."""
+    found = dict(clocks.differences(app))
+    for name, ahead in found.items():
+        if abs(ahead) > clocks.TOLERATED:
+            message = f"the clock of {name} is {clocks.in_words(ahead)} this machine's"
+            hint = "which of them is wrong? Let each machine follow a time server (timedatectl)"
+            yield Finding("clocks", "warning", message, hint)
+    if all(abs(ahead) <= clocks.TOLERATED for ahead in found.values()):
+        others = f", as it is at {' and '.join(found)}" if found else ""
+        yield Finding("clocks", "ok", f"it is {clocks.now_in_words(app.now())}{others}")
+
+
 def _pack(pack: OperatorPack, today: date) -> Iterator[Finding]:
     facts = list(pack.facts())
     stale = [fact for fact in facts if today - fact.checked_on > _STALE]
@@ -178,6 +202,7 @@ def _pack(pack: OperatorPack, today: date) -> Iterator[Finding]:
 
 _LOOKS: dict[str, Callable[[App], Iterator[Finding]]] = {
     "database": _database,
+    "clocks": _clocks,
     "queue": _queue,
     "providers": _providers,
     "webhooks": _webhooks,

@@ -9,6 +9,7 @@ from typing import Any, TextIO
 import structlog
 
 from worker import metrics
+from worker.queue_faults import QueueFaults
 
 # What the SDKs would tell: Twilio's logs numbers at INFO, SendGrid's the API key at DEBUG.
 _QUIET = ("twilio", "twilio.http_client", "vigencia.twilio", "python_http_client", "aiohttp")
@@ -65,6 +66,7 @@ def configure(level: str = "INFO", style: str = "auto", stream: TextIO | None = 
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
         )
     )
+    handler.addFilter(QueueFaults())
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)

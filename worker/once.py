@@ -88,6 +88,7 @@ async def run_once(app: App, now: datetime | None = None) -> Report:
     clock: Clock = app.now if now is None else lambda: now
     inbox = _Inbox(app, clock)
     try:
+        await _listen(app, clock())  # before anything is sent to who has said stop
         give_up = started + _PATIENCE if now is None else started
         while True:
             while await asyncio.to_thread(tick, app, clock(), inbox):
@@ -114,3 +115,9 @@ async def run_once(app: App, now: datetime | None = None) -> Report:
 def _waits_for_its_pace(app: App, now: datetime) -> bool:
     with reading(app.engine) as conn:
         return message_store.paced_before(conn, now + timedelta(seconds=_PATIENCE))
+
+
+async def _listen(app: App, now: datetime) -> None:
+    listening = app.listening(app.searchable) if app.listening(None) else None
+    if listening is not None and await asyncio.to_thread(listening.is_time, now):
+        await listening.run(now)

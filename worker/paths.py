@@ -33,6 +33,20 @@ def templates_dir(environ: Mapping[str, str] = os.environ) -> Path:
     return Path(chosen) if chosen else shipped("templates")
 
 
+def private_folder(path: Path) -> None:
+    """Make ``path``, and what leads there, for its owner alone; what is there stays as it is."""
+    for folder in (*reversed(path.parents), path):
+        if not folder.exists():
+            folder.mkdir(mode=0o700, exist_ok=True)
+
+
+def private_file(path: Path) -> Path:
+    """Make an empty file for its owner alone, unless it is there already; ``path`` itself."""
+    if not path.exists():
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+    return path
+
+
 def read_toml(path: Path) -> dict[str, Any]:
     """A TOML file as a dict. Raises ``ConfigError`` that names the file, and the line if broken."""
     try:

@@ -14,8 +14,9 @@ from sqlalchemy import Connection
 from worker import metrics
 from worker.app import App
 from worker.core.cards import Channel
-from worker.errors import UnreachableError
+from worker.errors import VigenciaError
 from worker.heartbeat import Heartbeat
+from worker.listener import Listener
 from worker.retention import Hourly
 from worker.store import cards as card_store
 from worker.store import messages as message_store
@@ -28,6 +29,8 @@ log = structlog.get_logger(__name__)
 
 # How often what waits for its sender's pace is looked for: a bucket holds a second's worth.
 PACE_SECONDS = 0.5
+# A clock that goes back by more has been wrong before; less is how clocks are kept right.
+_SET_BACK = timedelta(minutes=5)
 # One claim: large enough to be cheap, small enough to be a short transaction.
 _CLAIM = 5_000
 # The same for messages: to find the most urgent all that are due are read, so a queue that is half
@@ -153,12 +156,14 @@ def run(app: App, hints: Hinting, stopping: threading.Event, ticks: int | None =
     """
     pause = app.settings.scheduler.tick_seconds
     heartbeat, watch = Heartbeat(app.settings.heartbeat_url), Watch(app)
+    listener = Listener(app)
     erasing = Hourly(app.retention if app.settings.retention.automatic else None)
-    total = Tick()
+    total, latest = Tick(), app.now()
     log.info("scheduler_started", tick_seconds=pause)
     for _ in itertools.count() if ticks is None else range(ticks):
         began, wait = time.monotonic(), pause
         try:
+            latest = _mend_time(app, latest, app.now())
             found = tick(app, app.now(), hints)
             if found.more:
                 wait = min(pause, PACE_SECONDS)
@@ -168,12 +173,26 @@ def run(app: App, hints: Hinting, stopping: threading.Event, ticks: int | None =
             metrics.tick(time.monotonic() - began, time.time())
             heartbeat.beat()
             watch.look(app.now())
+            listener.look(app.now())
             erasing.go_on(app.now())
-        except UnreachableError as error:
-            log.error("alarm", cause="database_unreachable", reason=error.message)
+        except VigenciaError as error:
+            log.error("alarm", cause="database_unreachable", reason=error.message, hint=error.hint)
+        except Exception:  # a bug must not stop the clock: the next look may do better
+            log.exception("alarm", cause="tick_failed")
         if _rest(app, hints, stopping, wait - (time.monotonic() - began), erasing):
             break
     return total
+
+
+def _mend_time(app: App, latest: datetime, now: datetime) -> datetime:
+    """If the clock was set back: what was decided meanwhile is decided again. Cards had been put
+    off until after windows that are only now to come. Returns the latest time that was seen."""
+    if now >= latest - _SET_BACK:
+        return max(latest, now)
+    log.error("alarm", cause="clock_set_back", seconds=round((latest - now).total_seconds()))
+    with writing(app.engine) as conn:
+        rechecks.ask(conn, None, now)
+    return now
 
 
 def _rest(
@@ -191,8 +210,8 @@ def _rest(
                 wake(app, app.now(), hints)
             if erasing.under_way:
                 erasing.go_on(app.now())
-        except UnreachableError:
-            break  # the tick waits for the database, and tells of it
+        except Exception:
+            break  # the tick meets it too, and tells of it
     return stopping.wait(max(0.0, end - time.monotonic()))
 
 

@@ -17,6 +17,7 @@ from pydantic import (
 )
 
 from worker.core.cards import Channel, Language
+from worker.core.signing_off import signature as one_line
 from worker.core.tokens import LIFETIMES
 from worker.providers.mime import answerable
 
@@ -34,6 +35,11 @@ class BookDefaults(Section):
     language: Language = Language.ES_PE
     time_zone: str = "America/Lima"
 
+    @field_validator("signature")
+    @classmethod
+    def _one_line(cls, value: str) -> str:
+        return one_line(value)
+
     @field_validator("time_zone")
     @classmethod
     def _known_zone(cls, value: str) -> str:
@@ -50,6 +56,14 @@ class SchedulerSettings(Section):
     send_batch: int = Field(250, ge=1, le=1000)
     check_lease_seconds: int = Field(120, ge=10)
     hint_seconds: int = Field(60, ge=5)
+
+
+class DatabaseSettings(Section):
+    """How long PostgreSQL may keep a process that serves waiting, in seconds."""
+
+    statement_seconds: int = Field(60, ge=1, le=3600)
+    lock_seconds: int = Field(30, ge=1, le=3600)
+    idle_seconds: int = Field(600, ge=10, le=86_400)
 
 
 class DeliverySettings(Section):
@@ -86,9 +100,10 @@ class UnknownSettings(Section):
 
 
 class ReceiptSettings(Section):
-    """What is done where no receipt comes."""
+    """What is done where no receipt comes, and no message of a holder."""
 
     fetch_after_seconds: int = Field(3600, ge=0, le=86_400)
+    inbound_seconds: int = Field(900, ge=0, le=86_400)
 
     @property
     def fetch_after(self) -> timedelta | None:

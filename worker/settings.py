@@ -27,6 +27,7 @@ from worker.sections import (
     BookDefaults,
     BreakerSettings,
     CapSettings,
+    DatabaseSettings,
     DeliverySettings,
     EmailSettings,
     GuardianSettings,
@@ -89,6 +90,7 @@ class Settings(BaseSettings):
     clock_file: Path | None = None
     book: BookDefaults = BookDefaults()  # type: ignore[call-arg]
     scheduler: SchedulerSettings = SchedulerSettings()  # type: ignore[call-arg]
+    database: DatabaseSettings = DatabaseSettings()  # type: ignore[call-arg]
     delivery: DeliverySettings = DeliverySettings()  # type: ignore[call-arg]
     retry: RetrySettings = RetrySettings()  # type: ignore[call-arg]
     unknown: UnknownSettings = UnknownSettings()

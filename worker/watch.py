@@ -29,6 +29,8 @@ _SAY: Final[Mapping[str, Callable[[int], None]]] = {
     "missed": lambda count: log.error("alarm", cause="reminders_missed", count=count),
     "dead": lambda count: log.error("alarm", cause="addresses_dead", count=count),
     "checks_overdue": lambda count: log.error("alarm", cause="checks_overdue", count=count),
+    # Whoever took such a message raised the alarm, with its words; the operator's email is left.
+    "unclear": lambda count: log.info("holders_wrote", count=count),
 }
 
 
@@ -75,8 +77,8 @@ class Watch:
         self._since = now
         said = self._said
         news = {name: count for name, count in found.items() if count > said.get(name, 0)}
-        # Each look counts other missed and dead ones; all else is compared with what it was.
-        self._said = {**found, "missed": 0, "dead": 0}
+        # Each look counts other missed, dead and unclear ones; all else is compared with before.
+        self._said = {**found, "missed": 0, "dead": 0, "unclear": 0}
         for name, count in news.items():
             _SAY[name](count)
         return bool(news)

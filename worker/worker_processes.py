@@ -98,7 +98,7 @@ def _remove_left_behind() -> None:
             ours = folder.stat().st_uid == os.getuid()
         except OSError:  # somebody else removed it just now
             continue
-        if ours and pid.isdigit() and not _runs(int(pid)):
+        if ours and pid.isascii() and pid.isdigit() and not _runs(int(pid)):
             shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -241,7 +241,7 @@ class World:
         async def run() -> Counter[str]:
             transport = self._transport()
             try:
-                asked = sms or self._twilio(transport)
+                asked = sms or self._twilio(transport, now)
                 return await Reconciliation(self.engine, asked, self.retry).run(self._ids(ids), now)
             finally:
                 await transport.close()
@@ -305,9 +305,11 @@ class World:
     def _transport(self) -> Transport:
         return Transport(connect_timeout=2, read_timeout=self.read_timeout)
 
-    def _twilio(self, transport: Transport, url: str | None = None) -> TwilioProvider:
+    def _twilio(
+        self, transport: Transport, now: datetime, url: str | None = None
+    ) -> TwilioProvider:
         settings = TwilioSettings(ACCOUNT_SID, AUTH_TOKEN, SENDER, url or self.sandbox)
-        return TwilioProvider(settings, transport)
+        return TwilioProvider(settings, transport, lambda: now)
 
     def _providers(
         self, transport: Transport, now: datetime, url: str | None
@@ -315,7 +317,7 @@ class World:
         mail = SendGridSettings(API_KEY, SENDER_ADDRESS, url or self.sandbox)
         email = SendGridProvider(mail, transport, lambda: now)
         return {
-            Channel.SMS: self._twilio(transport, url),
+            Channel.SMS: self._twilio(transport, now, url),
             Channel.EMAIL: email,
             Channel.GUARDIAN: email,
         }

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 from sqlalchemy import text
+from structlog.testing import capture_logs
 
 from tests.integration.helpers import (
     EMAIL,
@@ -28,7 +29,7 @@ from worker.core.reminders import ReminderState
 from worker.store import reach
 from worker.store import suppressions as store
 from worker.store.engine import reading, writing
-from worker.store.tables import books, card_events, messages, reminders, suppressions
+from worker.store.tables import books, card_events, inbound, messages, reminders, suppressions
 
 SMS, MAIL = Channel.SMS, Channel.EMAIL
 LATER = NOW + timedelta(minutes=5)
@@ -93,6 +94,131 @@ def test_of_many_who_hear_it_at_once_one_writes_it(world: World) -> None:
     for thread in threads:
         thread.join()
     assert len(world.rows(suppressions)) == len(world.rows(card_events)) == 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(
+            "BAJA.",
+            "¡BAJA!",
+            "Baja, gracias",
+            "STOP.",
+            "stop please",
+            "STOPALL",
+            "REVOKE",
+            "OPTOUT",
+        ),
+        *("退订。", "TD。", "回TD"),
+    ],
+)
+def test_a_word_with_marks_and_courtesy_around_it_is_heard(world: World, text: str) -> None:
+    world.card()
+    world.check()
+    assert say(world, text) == "opted_out"
+    world.send()
+    assert recipients(world) == [EMAIL]
+
+
+@pytest.mark.parametrize("text", ["START", "YES", "UNSTOP", "Alta.", "恢复", "恢復!"])
+def test_the_words_back_let_sms_go_out_again(world: World, text: str) -> None:
+    world.card()
+    world.check()
+    assert say(world, "BAJA") == "opted_out"
+    assert say(world, text) == "opted_in"
+    world.send(channel=SMS)
+    assert recipients(world) == [PHONE]
+
+
+def test_a_sentence_with_a_word_in_it_stops_nothing_and_is_for_a_person_to_read(
+    world: World,
+) -> None:
+    card = world.card()
+    world.check()
+    told = "Quiero dar de baja mi línea 987 654 321, escriba a rosa@example.com"
+    with capture_logs() as logs:
+        assert Consent(world.engine).inbound(PHONE, told, None, NOW, message="SM1") == "unclear"
+    [alarm] = [one for one in logs if one["event"] == "alarm"]
+    assert alarm["cause"] == "opt_out_unclear"
+    assert alarm["text"] == "Quiero dar de baja mi línea ***, escriba a ***"
+    assert (alarm["number"], alarm["cards"]) == ("***4321", [card])
+    assert world.events() == [(card, "holder_wrote")]
+    assert [row.text for row in world.rows(inbound)] == [alarm["text"]]
+    world.send()
+    assert recipients(world) == sorted([EMAIL, PHONE])
+
+
+def test_the_same_message_brought_again_says_nothing_new(world: World) -> None:
+    world.card()
+    own = consent(world)
+    assert own.inbound(PHONE, "START", None, NOW, message="SM1") == "opted_in"
+    assert own.inbound(PHONE, "STOP", None, LATER, message="SM2") == "opted_out"
+    assert own.inbound(PHONE, "START", None, LATER + timedelta(days=300), message="SM1") == "seen"
+    assert [row[3] for row in in_force(world)] == ["opted_out"]
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "end"), [("STOP", "ALTA", []), ("ALTA", "STOP", ["opted_out"])]
+)
+def test_of_two_words_the_one_said_later_counts_though_it_is_read_first(
+    world: World, first: str, second: str, end: list[str]
+) -> None:
+    own, late = consent(world), LATER + timedelta(hours=1)
+    own.inbound(PHONE, second, None, late, message="SM2", said_at=LATER)
+    assert own.inbound(PHONE, first, None, late, message="SM1", said_at=NOW) == "overtaken"
+    assert [row[3] for row in in_force(world)] == end
+
+
+def test_of_many_who_bring_one_message_at_once_one_takes_it(world: World) -> None:
+    heard: list[str] = []
+
+    def bring() -> None:
+        heard.append(consent(world).inbound(PHONE, "STOP", None, NOW, message="SM1"))
+
+    threads = [threading.Thread(target=bring) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(heard) == ["opted_out", *["seen"] * 7]
+
+
+FAR = TODAY + timedelta(days=20)  # plan_end-30d, which its policy sends by email alone
+
+
+@pytest.mark.parametrize("reason", ["opted_out", "sendgrid:group_unsubscribe"])
+def test_who_unsubscribes_from_emails_gets_no_sms_of_what_is_sent_by_email_alone(
+    world: World, reason: str
+) -> None:
+    world.card(plan_days=90, plan_end=FAR)
+    world.check()
+    world.suppress(MAIL, EMAIL, reason)
+    for now in (NOW, LATER):
+        world.send(now)
+    assert recipients(world) == []
+    assert world.told() == [("email", ReminderState.SUPPRESSED, reason)]
+
+
+def test_a_dead_mailbox_still_sends_by_sms_what_goes_by_email_alone(world: World) -> None:
+    world.card(plan_days=90, plan_end=FAR)
+    world.check()
+    world.suppress(MAIL, EMAIL, "sendgrid:bounce")
+    for now in (NOW, LATER):
+        world.send(now)
+    assert recipients(world) == [PHONE]
+
+
+def test_the_guardian_hears_of_who_declines_emails_and_has_no_phone(world: World) -> None:
+    world.change(books, world.book(), guardian_email="shop@example.com")
+    world.card(world.holder(contact_phone=None), msisdn=None, plan_days=90, plan_end=FAR)
+    world.check()
+    world.suppress(MAIL, EMAIL, "opted_out")
+    for now in (NOW, LATER):
+        world.send(now)
+    assert world.told() == [
+        ("email", ReminderState.SUPPRESSED, "opted_out"),
+        ("guardian", ReminderState.SENT, None),
+    ]
 
 
 @pytest.mark.parametrize("text", ["NO", "SI", "gracias", "N", ""])

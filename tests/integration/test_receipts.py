@@ -189,6 +189,45 @@ def test_whoever_asks_for_silence_was_told_this_time(world: World, event: str) -
     assert (row.channel, row.reason, row.source) == ("email", f"sendgrid:{event}", "optout")
 
 
+def silent(world: World) -> list[str]:
+    return [row.reason for row in world.rows(suppressions) if row.lifted_at is None]
+
+
+@pytest.mark.parametrize("event", ["unsubscribe", "group_unsubscribe"])
+def test_who_subscribes_again_with_sendgrid_is_written_to_again(world: World, event: str) -> None:
+    attempt = sent(world, MAIL)
+    take(world, report(attempt, event, occurred_at=NOW))
+    assert silent(world) == [f"sendgrid:{event}"]
+    take(world, report(attempt, "group_resubscribe", occurred_at=NOW + timedelta(seconds=5)))
+    assert silent(world) == []
+    [row] = world.rows(suppressions)
+    assert row.lifted_reason == "sendgrid:group_resubscribe"
+
+
+@pytest.mark.parametrize("back_last", [True, False])
+def test_of_leaving_and_coming_back_the_later_counts_in_whatever_order_they_arrive(
+    world: World, back_last: bool
+) -> None:
+    attempt = sent(world, MAIL)
+    out = report(attempt, "group_unsubscribe", occurred_at=NOW + timedelta(seconds=1))
+    moment = NOW + timedelta(seconds=2 if back_last else 0)
+    back = report(attempt, "group_resubscribe", occurred_at=moment)
+    for one in (back, out):
+        take(world, one)
+    assert silent(world) == ([] if back_last else ["sendgrid:group_unsubscribe"])
+
+
+@pytest.mark.parametrize("reason", ["spamreport", "bounce"])
+def test_coming_back_lifts_neither_a_complaint_nor_a_dead_address(
+    world: World, reason: str
+) -> None:
+    attempt = sent(world, MAIL)
+    take(world, report(attempt, reason, occurred_at=NOW))
+    before = silent(world)
+    take(world, report(attempt, "group_resubscribe", occurred_at=LATER))
+    assert silent(world) == before == [f"sendgrid:{reason}"]
+
+
 @pytest.mark.parametrize(
     ("why", "state", "suppressed"),
     [

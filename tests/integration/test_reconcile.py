@@ -1,6 +1,7 @@
 """The unknown: what the provider took is found and kept, what it did not take is sent once."""
 
 import asyncio
+import json
 import os
 import signal
 import subprocess
@@ -26,7 +27,7 @@ from tests.integration.helpers import (
     causes,
     until,
 )
-from tests.integration.sandbox_helpers import set_faults
+from tests.integration.sandbox_helpers import call, set_faults
 from worker.clock import set_file_clock
 from worker.core.cards import Channel
 from worker.core.outcomes import Outcome, OutcomeKind, accepted
@@ -216,6 +217,94 @@ def test_a_providers_clock_may_be_some_seconds_behind(world: World) -> None:
     assert world.reconcile(LATER, sms=Listing([seen])) == {MessageState.SENT: 1}
 
 
+ACCOUNTS: list[dict[str, Any]] = [
+    {"trial": True},
+    {"smart_encoding": True},
+    {"redact": True},
+    {"trial": True, "smart_encoding": True, "redact": True},
+    *({"clock_offset_s": seconds} for seconds in (-10, -20, 20, -3600, 86_400)),
+    {"clock_offset_s": -90, "redact": True},
+]
+
+
+@pytest.mark.parametrize("holds", [False, True], ids=["resend_once", "hold"])
+@pytest.mark.parametrize("account", ACCOUNTS, ids=str)
+def test_what_the_provider_took_is_known_again_however_its_list_shows_it(
+    world: World, account: dict[str, Any], holds: bool
+) -> None:
+    if holds:
+        world.retry = RetryPolicy(resend=frozenset())
+    body = json.dumps(account)
+    assert call(world.sandbox, "POST", "/sandbox/account", body).status == 200
+    unknown(world, kind="error_after")
+    for minutes in (3, 10, 60):
+        at = NOW + timedelta(minutes=minutes)
+        world.reconcile(at)
+        world.send(at, SMS)
+    assert len(world.accepted(SMS)) == 1
+    assert world.message(SMS).state == MessageState.DELIVERED
+
+
+def test_a_worker_whose_clock_is_ahead_finds_its_text_all_the_same(world: World) -> None:
+    """The attempt carries the time of the machine that made it, which may be any."""
+    unknown(world, kind="error_before")
+    body = str(world.message(SMS).body)
+    seen = Sighting("SM1", body, NOW - timedelta(seconds=40), "sent", None)
+    assert world.reconcile(LATER, sms=Listing([seen])) == {MessageState.SENT: 1}
+
+
+@pytest.mark.parametrize("resend", [frozenset(), frozenset({SMS})])
+def test_while_a_text_is_there_that_may_be_ours_nothing_is_sent_again(
+    world: World, resend: frozenset[Channel]
+) -> None:
+    world.retry = RetryPolicy(resend=resend)
+    unknown(world, kind="error_before")
+    body = str(world.message(SMS).body)
+    perhaps = Sighting("SM1", body.replace("Claro", "the carrier"), NOW, "sent", None)
+    end = world.message(SMS).useful_until
+    for at in (LATER, NOW + timedelta(hours=2), end - timedelta(seconds=1)):
+        assert world.reconcile(at, sms=Listing([perhaps])) == UNKNOWN
+        assert world.send(at, SMS) == {}
+    with capture_logs() as logs:
+        assert world.reconcile(end, sms=Listing([perhaps])) == {MessageState.FAILED: 1}
+    assert causes(logs) == ["reminder_missed"]
+
+
+def test_of_two_unknowns_and_one_text_that_is_not_shown_none_is_sent_again(world: World) -> None:
+    set_faults(
+        world.sandbox,
+        {"channel": "sms", "kind": "error_before", "times": 1},
+        {"channel": "sms", "kind": "error_after", "times": 1},
+    )
+    assert call(world.sandbox, "POST", "/sandbox/account", '{"redact": true}').status == 200
+    for number in ("+51900001234", "+51900005678"):
+        world.card(world.holder(), msisdn=number, **ENDS_TODAY)
+    world.check()
+    assert world.send() == {MessageState.UNKNOWN: 2}
+    assert world.reconcile(LATER) == {MessageState.UNKNOWN: 2}, "which of them was it?"
+    assert len(world.accepted()) == 1
+
+
+def test_another_message_that_is_much_alike_holds_nothing_up_for_long(world: World) -> None:
+    """Two notices to one phone: the one that was taken takes its own text out of the list."""
+    set_faults(
+        world.sandbox,
+        {"channel": "sms", "kind": "error_before", "times": 1},
+        {"channel": "sms", "kind": "error_after", "times": 1},
+    )
+    for number in ("+51900001234", "+51900005678"):
+        world.card(world.holder(), msisdn=number, **ENDS_TODAY)
+    world.check()
+    assert world.send() == {MessageState.UNKNOWN: 2}
+    at = LATER
+    for _ in range(3):
+        world.reconcile(at)
+        world.send(at, SMS)
+        at += timedelta(minutes=3)
+    assert len(world.accepted()) == 2
+    assert len({m["text"] for m in world.accepted()}) == 2
+
+
 LIST_FAULTS: list[dict[str, Any]] = [
     {"kind": "error_before"},
     {"kind": "reset_before"},
@@ -344,9 +433,11 @@ def test_a_text_that_is_missing_in_the_list_again_and_again_is_left_alone(
 def test_a_list_that_was_behind_is_believed_once_it_has_caught_up(world: World) -> None:
     world.retry = RetryPolicy(resend=frozenset())
     unknown(world, kind="error_before")
-    world.reconcile(LATER, sms=Listing([]))
+    assert world.reconcile(LATER, sms=Listing([])) == UNKNOWN, "it may be behind"
+    later = NOW + timedelta(minutes=15)
+    assert world.reconcile(later, sms=Listing([])) == {MessageState.RETRYABLE: 1}
     set_faults(world.sandbox, {"channel": "sms", "kind": "error_after", "times": 1})
-    assert world.send(LATER) == UNKNOWN
+    assert world.send(later) == UNKNOWN
     again = world.message(SMS).wake_at
     assert world.reconcile(again, sms=Listing([])) == UNKNOWN
     assert world.reconcile(world.message(SMS).wake_at) == {MessageState.DELIVERED: 1}

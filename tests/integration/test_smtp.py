@@ -139,6 +139,22 @@ def test_what_breaks_off_is_unknown_only_once_the_message_may_have_left(
     assert (outcome.kind, outcome.code) == (kind, code)
 
 
+@pytest.mark.parametrize("domain", ["müller.example.com", "xn--mller-kva.example.com"])
+def test_a_domain_of_any_script_goes_out_as_name_servers_know_it(
+    started: Started, domain: str
+) -> None:
+    server = started()
+    [outcome] = send(settings(server), replace(email(), to=f"rosa@{domain}"))
+    assert outcome.kind is OutcomeKind.ACCEPTED
+    [mail] = server.taken
+    assert mail.rcpt_tos == ["rosa@xn--mller-kva.example.com"]
+
+
+def test_an_address_that_cannot_be_written_is_still_dead(started: Started) -> None:
+    [outcome] = send(settings(started()), replace(email(), to="rosä@example.com"))
+    assert outcome.code == "smtp:bad_address"
+
+
 def test_a_full_mailbox_is_tried_again_hours_later_and_not_for_ever(started: Started) -> None:
     server = started(replies={"rcpt": "552 5.2.2 full"})
     [outcome] = send(settings(server), email())

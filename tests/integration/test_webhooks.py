@@ -206,6 +206,21 @@ def test_other_inbound_messages_change_nothing(
     assert place.rows(suppressions) == []
 
 
+def test_a_signed_message_that_is_replayed_lifts_no_later_opt_out(web: str, place: World) -> None:
+    start, stop = f"SM{1:032x}", f"SM{2:032x}"
+    for sid, body in ((start, "START"), (stop, "BAJA."), (start, "START")):
+        assert post_inbound(web, MessageSid=sid, Body=body).status == 200
+    [row] = place.rows(suppressions)
+    assert row.lifted_at is None
+
+
+def test_a_message_without_its_id_is_known_again_by_what_was_signed(web: str, place: World) -> None:
+    for body in ("START", "STOP", "START"):
+        assert post_inbound(web, MessageSid="", Body=body).status == 200
+    [row] = place.rows(suppressions)
+    assert row.lifted_at is None
+
+
 # SendGrid's events
 
 

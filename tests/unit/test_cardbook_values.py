@@ -179,6 +179,18 @@ def test_a_contact_phone_that_cannot_be_dialled_is_refused(cell: Cell, code: str
     assert problem.value.code == code
 
 
+@pytest.mark.parametrize("text", ["+52 1 222 122 1234", "+5212221221234", "005212221221234"])
+def test_the_former_mobile_digit_of_mexico_is_dropped(text: str) -> None:
+    assert parse_contact_phone(text) == "+522221221234"
+    assert parse_contact_phone("1 222 122 1234", "MX") == "+522221221234"
+
+
+def test_an_email_domain_stays_in_the_form_that_was_given() -> None:
+    assert parse_email("mei@xn--mller-kva.example.com") == "mei@xn--mller-kva.example.com"
+    assert parse_email("mei@XN--Mller-KVA.example.com") == "mei@xn--mller-kva.example.com"
+    assert parse_email("mei@müller.example.com") == "mei@müller.example.com"
+
+
 def test_an_email_is_one_address() -> None:
     assert parse_email("mei@example.com") == "mei@example.com"
     assert parse_email(" ｍｅｉ＠EXAMPLE.com") == "mei@example.com"

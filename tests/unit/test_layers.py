@@ -19,8 +19,9 @@ _LAYERS = {
     ),
 }
 _ENTRY = 3
-# Words that every layer may use: errors for people, which files belong to the program, and counts.
-_SHARED = {"errors", "metrics", "paths"}
+# Words that every layer may use: errors for people, which files belong to the program, counts, and
+# how time passes.
+_SHARED = {"clock", "errors", "metrics", "paths"}
 _MODULES = sorted(
     path for path in _WORKER.rglob("*.py") if "migrations" not in path.parts and path.stem != "data"
 )

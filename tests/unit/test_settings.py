@@ -8,6 +8,7 @@ import pytest
 from tests.unit.core_helpers import CONFIG
 from worker.core.cards import Language
 from worker.errors import ConfigError
+from worker.sections import BookDefaults
 from worker.settings import Settings, load
 
 SECRET = "s3cret-s3cret"
@@ -275,3 +276,16 @@ def test_a_key_does_not_belong_into_the_file(config: Path) -> None:
         ConfigError, match=r"secret_key: a secret does not belong in vigencia\.toml"
     ):
         load()
+
+
+@pytest.mark.parametrize(
+    "signature", ["Chips\r\nRosa", "Chips\u202eRosa", "\u200bRosa", " ", "A\x00"]
+)
+def test_a_signature_is_one_line_of_characters_that_are_seen(signature: str) -> None:
+    with pytest.raises(ValueError, match="signature"):
+        BookDefaults(signature=signature)
+
+
+def test_a_signature_of_any_script_is_welcome() -> None:
+    for text in ("手机卡", "Chips Ñandú", "Rosa 👩\u200d💻", " Rosa "):
+        assert BookDefaults(signature=text).signature == text.strip()

@@ -15,6 +15,7 @@ from worker.cardbook.existing import Existing, Missing
 from worker.cardbook.holders import Holders, Person
 from worker.cardbook.kept import absent, completed
 from worker.cardbook.rows import CardBook, CardRow
+from worker.cardbook.zones import Why, tally
 from worker.core.rules import Rules
 from worker.store import books as book_store
 from worker.store.books import Own
@@ -47,6 +48,8 @@ class Result:
     told: int
     missing: tuple[Missing, ...]
     refused_file: Path | None = None
+    # Which time zone the holders of the rows get, why, and how many rows.
+    zones: tuple[tuple[str, Why, int], ...] = ()
 
 
 @dataclass(slots=True)
@@ -62,6 +65,7 @@ class _Plan:
         default_factory=list
     )
     told: int = 0
+    zones: tuple[tuple[str, Why, int], ...] = ()
 
 
 def import_book(
@@ -115,7 +119,7 @@ def _compare(conn: Connection, book: CardBook, own: Own, now: datetime, *, lock:
         for row, card in zip(book.rows, matched, strict=True)
     ]
     holders = Holders.of(own, found, rows)
-    plan = _Plan(own, holders, there.missing())
+    plan = _Plan(own, holders, there.missing(), zones=tally(rows, own.time_zone))
     # All are resolved before any is compared: a later row may change a shared holder.
     meant = [
         holders.resolve(person, card.holder_id if card is not None else None)
@@ -196,4 +200,5 @@ def _result(
         told=plan.told,
         missing=tuple(plan.missing),
         refused_file=refused_file,
+        zones=plan.zones,
     )

@@ -1,15 +1,23 @@
-"""`vigencia db`: prepare the database."""
+"""`vigencia db`: prepare the database, and start again from a backup."""
+
+import asyncio
+from datetime import datetime
 
 import click
 
-from worker.app import build
-from worker.cli.output import as_json_option, print_json
+from worker.app import App, build, build_ready
+from worker.cli.output import Instant, as_json_option, print_json
+from worker.store import cards as card_store
+from worker.store import quarantine as quarantine_store
+from worker.store.engine import writing
 from worker.store.migrate import upgrade as migrate
+
+_now_option = click.option("--now", type=Instant(), help="As of this instant (default: now).")
 
 
 @click.group()
 def db() -> None:
-    """Prepare the database."""
+    """Prepare the database, and start again from a backup."""
 
 
 @db.command()
@@ -28,3 +36,60 @@ def upgrade(as_json: bool) -> None:
         click.echo(f"The database is up to date (revision {after}).")
     else:
         click.echo(f"The database is now at revision {after}.")
+
+
+@db.command()
+@click.option("--since", type=Instant(), required=True, help="When the backup was made.")
+@_now_option
+@as_json_option
+def quarantine(since: datetime, now: datetime | None, as_json: bool) -> None:
+    """Send nothing until `vigencia db release`: after a backup was restored, before the start.
+
+    A restored database does not know what was sent since its backup was made, nor who has said
+    STOP since.
+    """
+    app = build_ready()
+    with writing(app.engine) as conn:
+        quarantine_store.begin(conn, since, now or app.now())
+    if as_json:
+        print_json({"since": since})
+    else:
+        click.echo("Nothing is sent from now on. Next: vigencia db release")
+
+
+@db.command()
+@_now_option
+@as_json_option
+def release(now: datetime | None, as_json: bool) -> None:
+    """Ask Twilio what was sent and said since the backup, write it down, and send again.
+
+    SMS that are in Twilio's list count as sent; STOP and START that are in it are heard. Of emails
+    there is no list: with unknown.email = "resend_once" those due since are sent, perhaps a second
+    time; with "hold" they are missed. Exit code 1 if Twilio cannot tell now: then nothing has
+    changed.
+    """
+    app = build_ready()
+    counts = asyncio.run(_release(app, now or app.now()))
+    if as_json:
+        print_json(counts)
+        return
+    told = ", ".join(f"{count} {what}" for what, count in counts.items()) or "nothing waited"
+    click.echo(f"The quarantine is over: {told}.")
+
+
+async def _release(app: App, now: datetime) -> dict[str, int]:
+    await asyncio.to_thread(_check_all, app, now)
+    try:
+        return dict(await app.release.run(now))
+    finally:
+        await app.close()
+
+
+def _check_all(app: App, now: datetime) -> None:
+    """What the backup does not know yet must be owed before it can be found to have been sent."""
+    while True:
+        with writing(app.engine) as conn:
+            due = card_store.claim_due(conn, now, 500, app.unchecked)
+        if not due:
+            return
+        app.checks.run([one.card for one in due], now)

@@ -133,11 +133,20 @@ def _book_values(settings: Settings, options: dict[str, Any]) -> dict[str, Any]:
         "signature": own.signature,
         "language": own.language,
         "time_zone": own.time_zone,
-        "set_signature": options.pop("signature"),
+        "set_signature": _signature(options.pop("signature")),
         "set_language": options.pop("language"),
         "set_time_zone": _zone(options.pop("time_zone")),
         "set_guardian_email": _email(options.pop("guardian_email")),
     }
+
+
+def _signature(text: str | None) -> str | None:
+    from worker.core.signing_off import signature
+
+    try:
+        return signature(text) if text else None
+    except ValueError as problem:
+        raise click.BadParameter(str(problem), param_hint="--signature") from None
 
 
 def _email(address: str | None) -> str | None:

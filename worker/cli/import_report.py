@@ -39,6 +39,10 @@ def as_document(result: Result) -> dict[str, Any]:
             for c in result.changes
         ],
         "told": result.told,
+        "time_zones": [
+            {"zone": zone, "why": why.name.lower(), "rows": count}
+            for zone, why, count in result.zones
+        ],
         "missing": len(result.missing),
         "missing_cards": [
             {"id": m.id, "card": f"{m.operator} {m.number}"} for m in result.missing[:_MOST_MISSING]
@@ -60,6 +64,8 @@ def tell(result: Result, file: Path, book: str, *, wrote: bool, skip_bad: bool) 
     click.echo(_counts(result))
     if not result.applied:
         _changes(result)
+        for zone, why, count in result.zones:
+            click.echo(f"Hours of {zone} for {count} row{'' if count == 1 else 's'}: {why}.")
     if result.told:
         done = "are" if result.applied else "would be"
         click.echo(f"Holders {done} told of renewed cards: {result.told} (renewal_recorded).")

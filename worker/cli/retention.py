@@ -19,6 +19,7 @@ _WHAT: Mapping[str, str] = {
     "unsent": "reminders without a message deleted",
     "receipts": "receipts that nobody claimed deleted",
     "events": "events of cards deleted",
+    "inbound": "messages of holders emptied or deleted",
     "usage": "daily counts of books deleted",
     "digests": "marks of past hours deleted",
 }

@@ -27,7 +27,7 @@ def once(now: datetime | None, as_json: bool) -> None:
     from worker.log import configure
     from worker.once import run_once
 
-    app = build_ready()
+    app = build_ready(serves=True)
     configure(app.settings.log_level, app.settings.log_format)
     require_sandbox(app)
     report = asyncio.run(run_once(app, now))
@@ -57,7 +57,7 @@ def scheduler(ticks: int | None, as_json: bool) -> None:
     from worker.log import configure
     from worker.scheduler import run
 
-    app = build_ready()
+    app = build_ready(serves=True)
     configure(app.settings.log_level, app.settings.log_format)
     queue_url = require_queue(app.settings.redis_url)
     hints = Hints(open_broker(queue_url), app)
@@ -92,7 +92,7 @@ def worker(
     from worker.app import build_ready, require_sandbox
     from worker.broker import require_queue
 
-    app = build_ready()
+    app = build_ready(serves=True)
     require_queue(app.settings.redis_url)
     require_sandbox(app)
     own = app.settings.worker

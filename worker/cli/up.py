@@ -32,7 +32,7 @@ def up(directory: Path, as_json: bool) -> None:
     from worker.log import configure
     from worker.supervise import run_all
 
-    app = build_ready()
+    app = build_ready(serves=True)
     settings = app.settings
     configure(settings.log_level, settings.log_format)
     stopping = stop_on_signals()

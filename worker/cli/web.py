@@ -26,7 +26,7 @@ def web(host: str | None, port: int | None, as_json: bool) -> None:
     from worker.web.listening import address_of, listen
     from worker.web.serve import serve
 
-    app = build_ready()
+    app = build_ready(serves=True)
     own = app.settings
     configure(own.log_level, own.log_format)
     given = (port, own.port, own.web.port)

@@ -68,10 +68,15 @@ class ReminderKey:
     channel: Channel
 
 
+# Why a notice is missed whose window passed while nobody looked.
+UNCHECKED = "not_checked_in_time"
+
+
 @dataclass(frozen=True, slots=True)
 class Known:
     """A reminder the ledger already has. ``mute``: it went through a provider that reports no
-    deliveries, so that not having heard of it means nothing."""
+    deliveries, so that not having heard of it means nothing. ``ended_at`` of one that has ended,
+    where that is known."""
 
     id: int
     key: ReminderKey
@@ -79,6 +84,12 @@ class Known:
     due_at: datetime
     reason: str | None = None
     mute: bool = False
+    ended_at: datetime | None = None
+
+    def foretold(self, now: datetime) -> bool:
+        """Was it called missed by a clock that was ahead of ``now``? Nothing ends in the future."""
+        unchecked = self.state is ReminderState.MISSED and self.reason == UNCHECKED
+        return unchecked and self.ended_at is not None and self.ended_at > now
 
     @property
     def revivable(self) -> bool:

@@ -10,7 +10,7 @@ from worker.core.hours import Hours
 from worker.core.life import LifeNotice
 from worker.core.operators import OperatorPack
 from worker.core.policy import Policy
-from worker.core.reminders import Known
+from worker.core.reminders import Known, ReminderKey
 from worker.core.renewal import Question, before_renewal, question
 from worker.core.routes import Routes
 from worker.core.spans import Span, Timetable, spans
@@ -42,6 +42,14 @@ class Rules:
     def pack(self, operator: str) -> OperatorPack:
         """The operator's pack; of an operator without one nothing is known but its name."""
         return self.packs.get(operator) or OperatorPack(operator, operator.title(), {}, {})
+
+    def channels(self, card: Card, key: ReminderKey) -> Collection[Channel]:
+        """Over which channels the policy wants the notice ``key`` of ``card`` to be told; none of
+        a window that is no longer in it."""
+        if isinstance(key.deadline, LifeNotice):
+            return self.events.get(key.deadline, ())
+        windows = self.policies[card.kind].windows
+        return next((one.channels for one in windows if one.name == key.window), ())
 
     def ladder(self, card: Card) -> Ladder:
         """All known deadlines of ``card``."""

@@ -9,7 +9,7 @@ from worker.core.deadlines import DeadlineKind, Ladder, ladder
 from worker.core.hours import local_day
 from worker.core.operators import OperatorPack
 from worker.core.policy import Policy
-from worker.core.reminders import Known, Planned, ReminderKey, ReminderState
+from worker.core.reminders import UNCHECKED, Known, Planned, ReminderKey, ReminderState
 from worker.core.renewal import Question, before_renewal, question
 from worker.core.routes import Routes
 from worker.core.spans import Span, Timetable, spans
@@ -104,7 +104,7 @@ def decide(
         return replace(resting, stale=stale) if stale else resting
     if renewal is not None:
         return Decision((), (), now, asks=not renewal.asked, lapsed=renewal.asked)
-    moment, taken = table.at(now), _taken(known)
+    moment, taken = table.at(now), _taken(known, now)
     passed = [span for span in moment.over if _passed(card, span, now)]
     missed = [p for span in passed for p in _missed(span, taken)]
     if _closes(card, moment.closing):
@@ -171,12 +171,12 @@ def _passed(card: Card, span: Span, now: datetime) -> bool:
 def _missed(span: Span, taken: Collection[ReminderKey]) -> Iterator[Planned]:
     for channel in span.window.channels:
         if span.key(channel) not in taken and channel is not Channel.GUARDIAN:
-            yield _planned(span, channel, span.at, ReminderState.MISSED, "not_checked_in_time")
+            yield _planned(span, channel, span.at, ReminderState.MISSED, UNCHECKED)
 
 
-def _taken(known: Collection[Known]) -> set[ReminderKey]:
+def _taken(known: Collection[Known], now: datetime) -> set[ReminderKey]:
     """What is told, ended or on its way; what ended only with its deadline is owed again."""
-    return {k.key for k in known if not k.revivable}
+    return {k.key for k in known if not k.revivable and not k.foretold(now)}
 
 
 def _planned(
@@ -200,7 +200,7 @@ def _plan(
 ) -> tuple[list[Planned], list[datetime]]:
     """Reminders for the open windows, most urgent first, and instants at which to look again."""
     due_at = policy.hours.next_open(now, holder.time_zone)
-    taken = _taken(known)
+    taken = _taken(known, now)
     busy = _sms_days(known, holder.time_zone)
     planned: list[Planned] = []
     again: list[datetime] = []
@@ -239,7 +239,7 @@ def _last_resort(
     planned: Collection[Planned],
 ) -> Iterator[Planned]:
     """For the guardian: a deadline is near, and nothing shows that any notice of it arrived."""
-    taken = _taken(known) | {p.key for p in planned}
+    taken = _taken(known, now) | {p.key for p in planned}
     for span in open_now:
         last_call = (span.window.deadline, span.window.offset) in _LAST_CALLS
         key = span.key(Channel.GUARDIAN)

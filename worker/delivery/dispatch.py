@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -12,6 +12,7 @@ import structlog
 from sqlalchemy import Engine
 
 from worker import metrics
+from worker.clock import Clock, Stopwatch
 from worker.core.breaker import PREFIX
 from worker.core.cards import Channel
 from worker.core.outcomes import Outcome, OutcomeKind
@@ -24,8 +25,10 @@ from worker.delivery.prepare import Preparation, Ready
 from worker.delivery.record import record
 from worker.delivery.recorder import Recorder
 from worker.delivery.slots import Slots
+from worker.errors import UnreachableError
 from worker.providers.base import Provider, SmsOut
 from worker.providers.choice import named
+from worker.providers.fence import TooLateError, only_while
 from worker.store import usage
 from worker.store.bulk import batched
 from worker.store.engine import writing
@@ -39,14 +42,35 @@ _SILENT = (OutcomeKind.NOT_SENT, OutcomeKind.AMBIGUOUS)
 # for other workers, and unhurt if this one dies, until the calls come to them.
 _PART = 150
 
+# How long an outcome waits for a database that is away or takes no changes. While it does, nobody
+# else can settle the message; once it is back, an unknown rests before anything is sent again.
+_PATIENCE = timedelta(hours=1)
+
+# What was looked at so long ago is looked at again before its call. Most calls begin at once.
+_FRESH = timedelta(seconds=5)
+
 
 @dataclass(frozen=True, slots=True)
 class _Call:
-    """A message on its way: ours until ``until``; ``begun`` once it has its slot."""
+    """A message on its way, as it was ``looked`` at; ``begun`` once it has its slot. ``watch`` runs
+    since then: its call begins within half a ``lease`` or not at all, since the other half is for
+    the call itself, for writing how it ended, and for clocks that differ."""
 
     ready: Ready
-    until: datetime
+    looked: datetime
+    lease: timedelta
+    watch: Stopwatch
     begun: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def left(self) -> timedelta:
+        """How long the call may still begin."""
+        return self.lease / 2 - self.watch.longest()
+
+    def may_leave(self) -> bool:
+        """Is it ours for so long that the first byte may still go? A connection may have to be
+        opened between the beginning of a call and that."""
+        return self.watch.longest() < self.lease * 3 / 4
 
 
 @dataclass(slots=True)
@@ -63,14 +87,14 @@ class Delivery:
 
     def __post_init__(self) -> None:
         self._slots = Slots(self.in_flight)
-        self._recorder = Recorder(self._write, self.preparation.lease)
+        self._recorder = Recorder(self._write, max(self.preparation.lease, _PATIENCE))
 
     async def run(self, channel: Channel, ids: Sequence[int], now: datetime) -> Counter[str]:
         """Send the due ones of ``ids``; returns how many messages ended in which state."""
-        started = time.monotonic()
+        watch = Stopwatch()
 
         def clock() -> datetime:
-            return now + timedelta(seconds=time.monotonic() - started)
+            return now + watch.passed()
 
         tripped = Tripped()
         sends: list[asyncio.Task[str]] = []
@@ -93,29 +117,45 @@ class Delivery:
     async def _prepare(
         self, channel: Channel, ids: Sequence[int], now: datetime
     ) -> Sequence[_Call]:
+        watch = Stopwatch()
         ready = await asyncio.to_thread(self.preparation.run, channel, ids, now)
-        return [_Call(one, now + self.preparation.lease) for one in ready]
+        return [_Call(one, now, self.preparation.lease, watch) for one in ready]
 
-    async def _send(self, call: _Call, clock: Callable[[], datetime], tripped: Tripped) -> str:
+    async def _send(self, call: _Call, clock: Clock, tripped: Tripped) -> str:
         one = call.ready
         channel, down = one.parcel.channel, False
-        # The other half of the lease is for the call itself, and for writing how it ended.
-        left = call.until - self.preparation.lease / 2 - clock()
-        acquired = await self._slots.take(channel, left.total_seconds())
+        acquired = await self._slots.take(channel, call.left.total_seconds())
         call.begun.set()
         if not acquired:
             return await self._recorder.record(Ended(one, LATE, clock()))
         try:
             outcome = tripped.answer(one) or self._known_down(one, clock())
+            if outcome is None and not await self._stands(call):
+                outcome = LATE
             if outcome is None:
-                outcome = await self._call(one, clock)
-                down = self._is_down(one, outcome, clock())
+                outcome = await self._call(call, clock)
+                down = outcome != LATE and self._is_down(one, outcome, clock())
                 tripped.note(one, outcome, down=down)
                 if down and one.lane and outcome.kind is OutcomeKind.NOT_SENT:
                     outcome = Outcome(OutcomeKind.DOWN, one.lane.down)
         finally:
             self._slots.give(channel)
         return await self._recorder.record(Ended(one, outcome, clock(), down))
+
+    async def _stands(self, call: _Call) -> bool:
+        """May the call begin? Time has passed since the look, in a line for a place or because the
+        process stood still: what is no longer fresh is looked at once more. What may not go is
+        handed back, and the next look says why."""
+        now, holder = call.looked + call.watch.longest(), call.ready.parcel.holder
+        if call.left <= timedelta(0):
+            return False
+        if call.watch.longest() <= _FRESH:
+            return self.preparation.rules.hours.next_open(now, holder.time_zone) <= now
+        try:
+            stands = await asyncio.to_thread(self.preparation.stands, call.ready, now)
+        except UnreachableError:
+            return False
+        return stands and call.left > timedelta(0)
 
     def _known_down(self, one: Ready, now: datetime) -> Outcome | None:
         if one.lane is None or one.probe:
@@ -129,9 +169,13 @@ class Delivery:
         down = self.preparation.erring.down(one.lane.provider, outcome, at)
         return down or (one.tries_down and outcome.kind in _SILENT)
 
-    async def _call(self, one: Ready, clock: Callable[[], datetime]) -> Outcome:
+    async def _call(self, call: _Call, clock: Clock) -> Outcome:
+        one = call.ready
         try:
-            outcome = await self._measured(one)
+            with only_while(call.may_leave):
+                outcome = await self._measured(one)
+        except TooLateError:
+            return LATE
         except Exception:  # a bug: without an outcome the batch would wait for ever
             log.exception("alarm", cause="provider_failed", message=one.parcel.id)
             return Outcome(OutcomeKind.AMBIGUOUS, "provider_failed")

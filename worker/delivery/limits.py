@@ -54,6 +54,13 @@ def lanes_of(providers: Mapping[Channel, Provider[Any]]) -> dict[Channel, Ways]:
     return found
 
 
+def load_countries() -> None:
+    """Load what is known of every country's numbers now. Later each would be loaded on its first
+    use, under a lock that the library does not give back if that fails (no file can be opened, no
+    memory is left): whoever asks next waits for ever, perhaps with a transaction open."""
+    phonenumbers.PhoneMetadata.load_all()
+
+
 def calling_code(address: str) -> str:
     """How all E.164 numbers of the country begin (``+51``)."""
     try:

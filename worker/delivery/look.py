@@ -11,7 +11,7 @@ from worker.core.breaker import PREFIX, Lane
 from worker.core.caps import Cap
 from worker.core.cards import Channel
 from worker.core.pace import PACE
-from worker.core.recheck import Item, recheck
+from worker.core.recheck import Item, goes_over, recheck
 from worker.core.reminders import MessageState, ReminderState
 from worker.core.rules import Rules
 from worker.core.ways import Ways
@@ -97,7 +97,8 @@ class Look:
             missed = end.state is ReminderState.MISSED
             waited = missed and (parcel.reason or "").startswith(_WAITED_FOR)
             writes.end(end.item, end.state, str(parcel.reason) if waited else end.reason)
-        writes.go_over(parcel, [end.item for end in verdict.ended if end.fall_back])
+        over = [goes_over(end, parcel.holder, self._wanted_channels) for end in verdict.ended]
+        writes.go_over(parcel, [item for item in over if item])
         writes.reroute(parcel, verdict.rerouted)
         if not verdict.keep or verdict.address is None:
             reason = verdict.ended[0].reason if verdict.ended else "nothing_left_to_say"
@@ -107,6 +108,9 @@ class Look:
             writes.settle(parcel, MessageState.PENDING, "quiet_hours", verdict.postpone)
             return None
         return self._on_its_way(parcel, verdict.keep, verdict.address, order)
+
+    def _wanted_channels(self, item: Item) -> Collection[Channel]:
+        return self.rules.channels(item.card, item.key)
 
     def _on_its_way(
         self, parcel: Parcel, keep: tuple[Item, ...], address: str, order: Sequence[Lane]

@@ -12,7 +12,7 @@ from worker.content.render import Content
 from worker.core.breaker import Lane, is_down
 from worker.core.cards import Channel
 from worker.core.pace import PACE, Budget, last_chance
-from worker.core.recheck import Item
+from worker.core.recheck import Item, recheck
 from worker.core.reminders import MessageState
 from worker.core.rules import Rules
 from worker.core.tokens import Links
@@ -29,7 +29,8 @@ from worker.errors import ConfigError
 from worker.providers.base import EmailOut, SmsOut
 from worker.store import attempts as attempt_store
 from worker.store import parcels as parcel_store
-from worker.store.engine import writing
+from worker.store import quarantine, suppressions
+from worker.store.engine import reading, writing
 from worker.store.parcels import Parcel
 from worker.store.plans import by_index
 from worker.store.usage import Use
@@ -83,8 +84,10 @@ class Preparation:
         lane = self.lanes.get(channel) or Ways((Lane(channel, "", ""),))
         budget = self.limits.budget(lane, channel, len(ids))
         try:
-            with writing(self.engine) as conn:
+            with writing(self.engine, durable=True) as conn:
                 by_index(conn)
+                if quarantine.current(conn) is not None:  # what was sent already is not known
+                    return []
                 ready = _Batch(self, conn, channel, budget, now).run(ids)
         except BaseException:
             budget.used = budget.queued = 0
@@ -92,6 +95,23 @@ class Preparation:
         finally:
             self.limits.settle(lane, budget)
         return ready
+
+    def stands(self, ready: Ready, now: datetime) -> bool:
+        """Would the last look let the message go at ``now`` just as it is? Changes nothing.
+        Raises ``UnreachableError``."""
+        parcel, lane, rules = ready.parcel, self.lanes.get(ready.parcel.channel), self.rules
+        with reading(self.engine) as conn:
+            loaded = parcel_store.load(conn, [parcel.id])
+            own = lane.channel if lane else parcel.channel
+            dead = suppressions.why(suppressions.reasons(conn, own, {ready.out.to}))
+        for found in loaded:
+            verdict = recheck(
+                found.items, found.holder, parcel.channel, now, rules.hours, rules.ladder, dead
+            )
+            kept = {item.id for item in verdict.keep}
+            same = kept == {item.id for item in ready.items} and verdict.address == ready.out.to
+            return same and verdict.postpone is None and found.attempts == parcel.attempts + 1
+        return False
 
 
 class _Batch:

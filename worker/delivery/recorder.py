@@ -30,8 +30,9 @@ Write = Callable[[Sequence[Ended]], list[str]]
 
 @dataclass(slots=True)
 class Recorder:
-    """Writes with ``write``, and for ``patience`` if the database is away: after that others have
-    settled the message. Lives in whichever loop uses it, and has no task while nothing waits."""
+    """Writes with ``write``, and for ``patience`` if the database is away: what others have settled
+    meanwhile stays as it is, but that something was sent is never too late to be told. Lives in
+    whichever loop uses it, and has no task while nothing waits."""
 
     write: Write
     patience: timedelta

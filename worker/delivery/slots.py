@@ -16,7 +16,10 @@ class Slots:
         self._own = {Channel.SMS: sms, Channel.EMAIL: email, Channel.GUARDIAN: email}
 
     async def take(self, channel: Channel, seconds: float) -> bool:
-        """Wait for a place on ``channel`` up to ``seconds``; whether there was one."""
+        """Wait for a place on ``channel`` up to ``seconds``; whether there was one. With no time
+        left there is none, however many are free."""
+        if seconds <= 0:
+            return False
         own = self._own[channel]
         if not own.locked() and not self._all.locked():  # nearly free of charge, and usual
             return await own.acquire() and await self._all.acquire()

@@ -66,6 +66,16 @@ class Sighting:
     error_code: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A message that somebody wrote to us, as the provider's list shows it. ``sender``: E.164."""
+
+    provider_id: str
+    sender: str
+    text: str
+    written_at: datetime
+
+
 class Provider(Protocol[Out]):
     """Hands one message over; never raises for what a provider or the network can do."""
 
@@ -90,4 +100,13 @@ class Searchable(Protocol):
 
     async def fetch(self, provider_id: str) -> Sighting | None:
         """One message by the provider's id; ``None`` if it cannot tell now, or has none."""
+        ...
+
+
+class Hearing(Protocol):
+    """A provider that can be asked what people wrote to our sender."""
+
+    async def written_to_us(self, since: datetime) -> list[Written] | None:
+        """What people wrote to our sender from ``since`` on, oldest first; ``None`` if it cannot
+        tell now."""
         ...

@@ -41,16 +41,31 @@ def answerable(address: str) -> bool:
     return len(address) <= 254 and usable(address) and bool(_PLAIN.fullmatch(address))
 
 
+def on_the_wire(address: str) -> str:
+    """``address`` with its domain as name servers know it (RFC 5890: ``xn--…``); as it is where
+    that cannot be."""
+    if address.isascii():
+        return address
+    from email_validator import EmailNotValidError, validate_email
+
+    try:
+        found = validate_email(address, check_deliverability=False, test_environment=True)
+    except EmailNotValidError:
+        return address
+    return found.ascii_email or address
+
+
 def compose(out: EmailOut, sender: str, at: datetime) -> bytes:
     """The whole message from ``sender`` with CRLF line ends, text and HTML as alternatives.
 
     Raises ``ValueError`` for an address that cannot be written.
     """
-    if not usable(out.to):
+    to = on_the_wire(out.to)
+    if not usable(to):
         raise ValueError("the address cannot be written in an envelope")
     message = EmailMessage(policy=_POLICY)
     message["From"] = Address(_line(out.sender_name), addr_spec=sender)
-    message["To"] = Address(addr_spec=out.to)
+    message["To"] = Address(addr_spec=to)
     if out.reply_to:
         message["Reply-To"] = Address(addr_spec=out.reply_to)
     message["Subject"] = _line(out.subject)

@@ -25,6 +25,7 @@ from sendgrid.helpers.mail import (
 
 from worker.core.outcomes import Fault, Outcome, OutcomeKind, accepted, from_fault, from_sendgrid
 from worker.providers.base import AUTOMATIC, Attached, EmailOut
+from worker.providers.mime import on_the_wire
 from worker.providers.transport import Reply, Transport, TransportError
 
 # The custom argument that comes back in every event as a field beside SendGrid's own, of which
@@ -93,7 +94,7 @@ class SendGridProvider:
     def _mail(self, out: EmailOut) -> dict[str, object]:
         mail = Mail(
             from_email=From(self._settings.sender, out.sender_name),
-            to_emails=To(out.to),
+            to_emails=To(on_the_wire(out.to)),
             subject=out.subject,
         )
         mail.content = [Content("text/plain", out.text), Content("text/html", out.html)]

@@ -26,7 +26,8 @@ from worker.core.outcomes import (
     smtp_lost,
 )
 from worker.providers.base import EmailOut
-from worker.providers.mime import compose
+from worker.providers.fence import pass_or_raise
+from worker.providers.mime import compose, on_the_wire
 from worker.providers.smtp_pool import Session, SmtpPool, SmtpSettings
 from worker.providers.transport import Transport
 
@@ -79,7 +80,8 @@ class SmtpProvider:
         try:
             async with asyncio.timeout(self._patience):
                 session = await self._session()
-                await self._envelope(session.client, out.to)
+                await self._envelope(session.client, on_the_wire(out.to))
+            pass_or_raise()
             outcome = await _body(session.client, mail)
             kept = True
         except _Ended as ended:

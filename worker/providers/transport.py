@@ -14,8 +14,10 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 import aiohttp
+from aiohttp.connector import Connection
 
 from worker.core.outcomes import Fault
+from worker.providers.fence import TooLateError, pass_or_raise
 
 # The longest answer worth reading: a page of 50 messages is far below it.
 _MOST_BYTES = 4 * 1024 * 1024
@@ -44,8 +46,26 @@ class Reply:
         value = self.headers.get("retry-after", "").strip()
         if value.isascii() and value.isdigit():
             return float(value[:9])
-        until, sent = _date(value), _date(self.headers.get("date", ""))
+        until, sent = _date(value), self.date
         return max(0.0, (until - sent).total_seconds()) if until and sent else None
+
+    @property
+    def date(self) -> datetime | None:
+        """When it was answered, by the provider's clock (RFC 9110, ``Date``)."""
+        return _date(self.headers.get("date", ""))
+
+
+class _Connector(aiohttp.TCPConnector):
+    """Has the last word once a connection is there and before a byte of the request goes out."""
+
+    async def connect(self, *args: Any, **kwargs: Any) -> Connection:
+        connection = await super().connect(*args, **kwargs)
+        try:
+            pass_or_raise()
+        except TooLateError:
+            connection.release()
+            raise
+        return connection
 
 
 @dataclass(slots=True)
@@ -71,9 +91,7 @@ class Transport:
                 sock_read=self.read_timeout,
             )
             # One context for all connections: making one costs 11-14 ms.
-            connector = aiohttp.TCPConnector(
-                limit=self.connections, ssl=ssl.create_default_context()
-            )
+            connector = _Connector(limit=self.connections, ssl=ssl.create_default_context())
             self._session = aiohttp.ClientSession(connector=connector, timeout=timeout)
         return self._session
 
@@ -82,8 +100,9 @@ class Transport:
     ) -> Reply:
         """Make one call (``data=`` bytes, ``params=`` query) and read the answer.
 
-        Raises ``TransportError`` when there is none. No redirect is followed: a provider's API
-        has none, and a form would be sent again.
+        Raises ``TransportError`` when there is none, and ``TooLateError`` (see ``fence``) if the
+        right to call was lost before there was a connection. No redirect is followed: a provider's
+        API has none, and a form would be sent again.
         """
         try:
             async with self._open().request(

@@ -3,8 +3,9 @@
 import json
 import logging
 from base64 import b64encode
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
@@ -14,7 +15,7 @@ from twilio.http.response import Response
 from twilio.rest import Client
 
 from worker.core.outcomes import Fault, Outcome, accepted, from_fault, from_twilio
-from worker.providers.base import Sighting, SmsOut
+from worker.providers.base import Sighting, SmsOut, Written
 from worker.providers.transport import Reply, Transport, TransportError
 
 _quiet = logging.getLogger("vigencia.twilio")
@@ -22,6 +23,8 @@ _quiet = logging.getLogger("vigencia.twilio")
 _LONGEST_VALIDITY = 36_000
 # Twilio's codes have up to six digits.
 _CODES_END = 1_000_000
+# Messages read of the list at one look for what came in, and on one page.
+_MOST_READ, _PAGE = 5_000, 200
 # What the SDK raises for a 2xx that is no JSON, or JSON of another shape.
 _NOT_AS_PROMISED = (TwilioException, ValueError, KeyError, TypeError, AttributeError)
 
@@ -40,9 +43,11 @@ class TwilioSettings:
 class _Http(AsyncHttpClient):  # type: ignore[misc]
     """Lets Twilio's SDK call over our transport, and keeps the answer the SDK would drop."""
 
-    def __init__(self, transport: Transport) -> None:
+    def __init__(self, transport: Transport, now: Callable[[], datetime] | None) -> None:
         super().__init__(_quiet, True)
-        self._transport = transport
+        self._transport, self._now = transport, now
+        # How far Twilio's clock is ahead of ours, by its last answer.
+        self.ahead = timedelta(0)
 
     async def request(
         self,
@@ -62,6 +67,8 @@ class _Http(AsyncHttpClient):  # type: ignore[misc]
         form = None if data is None else urlencode(_pairs(data)).encode()
         query = None if params is None else _pairs(params)
         reply = await self._transport.request(method, url, sent, data=form, params=query)
+        if self._now is not None and reply.date is not None:
+            self.ahead = reply.date - self._now()
         if not 200 <= reply.status < 300:
             raise _Refused(reply)
         return Response(reply.status, reply.body.decode("utf-8", "replace"), dict(reply.headers))
@@ -80,11 +87,17 @@ class TwilioProvider:
 
     name = "twilio"
 
-    def __init__(self, settings: TwilioSettings, transport: Transport) -> None:
+    def __init__(
+        self,
+        settings: TwilioSettings,
+        transport: Transport,
+        now: Callable[[], datetime] | None = None,
+    ) -> None:
+        """``now``: our clock. With it what the list shows is told by our clock, however far from
+        that Twilio's is."""
         self._settings = settings
-        self._client = Client(
-            settings.account_sid, settings.auth_token, http_client=_Http(transport)
-        )
+        self._http = _Http(transport, now)
+        self._client = Client(settings.account_sid, settings.auth_token, http_client=self._http)
         if settings.base_url:
             self._client.api.base_url = settings.base_url
 
@@ -132,24 +145,55 @@ class TwilioProvider:
             found = await self._client.messages.list_async(to=to, limit=50)
         except (TransportError, _Refused, *_NOT_AS_PROMISED):
             return None
-        return [_sighting(message) for message in found]
+        return [self._sighting(message) for message in found]
 
     async def fetch(self, provider_id: str) -> Sighting | None:
         """The message with this SID."""
         try:
-            return _sighting(await self._client.messages(provider_id).fetch_async())
+            message = await self._client.messages(provider_id).fetch_async()
         except (TransportError, _Refused, *_NOT_AS_PROMISED):
             return None
+        return self._sighting(message)
 
+    async def written_to_us(self, since: datetime) -> list[Written] | None:
+        """The messages that came in since then; of a messaging service all of the account have to
+        be read, since its numbers are not known here."""
+        sender = self._settings.sender
+        to = {"to": sender} if sender.startswith("+") else {}
+        try:
+            found = await self._client.messages.list_async(
+                **to, date_sent_after=since + self.ahead, limit=_MOST_READ, page_size=_PAGE
+            )
+        except (TransportError, _Refused, *_NOT_AS_PROMISED):
+            return None
+        inbound = [message for message in found if message.direction == "inbound"]
+        return [self._written(message) for message in reversed(inbound)]
 
-def _sighting(message: Any) -> Sighting:
-    return Sighting(
-        provider_id=str(message.sid),
-        text=message.body or "",
-        created_at=message.date_created or datetime.now(UTC),
-        status=str(message.status)[:30],
-        error_code=message.error_code,
-    )
+    @property
+    def ahead(self) -> timedelta:
+        """How far Twilio's clock is ahead of ours, by its last answer."""
+        return self._http.ahead
+
+    def _written(self, message: Any) -> Written:
+        return Written(
+            provider_id=str(message.sid),
+            sender=message.from_ or "",
+            text=message.body or "",
+            written_at=self._ours(message.date_sent or message.date_created),
+        )
+
+    def _sighting(self, message: Any) -> Sighting:
+        return Sighting(
+            provider_id=str(message.sid),
+            text=message.body or "",
+            created_at=self._ours(message.date_created),
+            status=str(message.status)[:30],
+            error_code=message.error_code,
+        )
+
+    def _ours(self, at: datetime | None) -> datetime:
+        """An instant of Twilio's by our clock. What has no date has just come."""
+        return datetime.now(UTC) if at is None else at - self.ahead
 
 
 def _basic(user: str, password: str) -> str:

@@ -2,6 +2,7 @@
 
 from worker.receipts.apply import Receipts
 from worker.receipts.fetch import Fetching
+from worker.receipts.listen import Listening
 from worker.receipts.reconcile import Reconciliation
 
-__all__ = ["Fetching", "Receipts", "Reconciliation"]
+__all__ = ["Fetching", "Listening", "Receipts", "Reconciliation"]

@@ -65,7 +65,7 @@ class Receipts:
             return sum((self._take([one], now) for one in group), Counter())
 
     def _take_once(self, group: Sequence[Report], now: datetime) -> Counter[str]:
-        with writing(self.engine) as conn:
+        with writing(self.engine, durable=True) as conn:
             kept = receipt_store.keep(conn, group, now)
             applied = self._apply(conn, kept, now)
         for report in kept.values():

@@ -11,7 +11,7 @@ from worker.core.breaker import PREFIX, BreakerPolicy, rests_alone
 from worker.core.cards import Channel
 from worker.core.hours import Hours
 from worker.core.life import LifeNotice
-from worker.core.outcomes import Outcome, OutcomeKind, is_doubtful
+from worker.core.outcomes import OPT_INS, OPT_OUTS, Outcome, OutcomeKind, is_doubtful
 from worker.core.reminders import MessageState, ReminderState
 from worker.core.reports import News, Phase, Report, advances, after_failure
 from worker.core.retry import Next, RetryPolicy
@@ -22,6 +22,7 @@ from worker.receipts.proof import is_proven
 from worker.store import attempts as attempt_store
 from worker.store import message_states, suppressions
 from worker.store import parcels as parcel_store
+from worker.store import receipts as receipt_store
 from worker.store import reminders as ledger
 from worker.store.attempts import Tried
 from worker.store.parcels import Parcel
@@ -55,9 +56,9 @@ def apply(
     """
     at = min(report.occurred_at or now, now)
     if told.opt_out:
-        _opt_out(conn, one, told.opt_out, now)
+        _opt_out(conn, one, told.opt_out, at, now)
     if told.opt_in:
-        _opt_in(conn, one, told.opt_in, now)
+        _opt_in(conn, one, told.opt_in, at, now)
     outcome = told.outcome
     dead = outcome is not None and outcome.kind is OutcomeKind.RECIPIENT_DEAD
     if outcome and dead and one.address and not told.opt_out:
@@ -76,18 +77,14 @@ def apply(
         _failed(conn, one, outcome, policy, breaker, now)
 
 
-def _opt_out(conn: Connection, one: Tried, reason: str, now: datetime) -> None:
+def _opt_out(conn: Connection, one: Tried, reason: str, at: datetime, now: datetime) -> None:
+    """The reader asks for silence, unless that was taken back since: events come in any order."""
+    if receipt_store.reported_since(conn, one.id, OPT_INS, at):
+        return
     by_email = Channel.EMAIL if one.channel is Channel.GUARDIAN else one.channel
     address = one.address or _address_now(conn, one, by_email)
     if address:
         suppressions.add(conn, by_email, {address: reason}, now, source="optout")
-
-
-def _opt_in(conn: Connection, one: Tried, reason: str, now: datetime) -> None:
-    by_email = Channel.EMAIL if one.channel is Channel.GUARDIAN else one.channel
-    address = one.address or _address_now(conn, one, by_email)
-    if address:
-        suppressions.lift(conn, by_email, address, now, reason, own_only=True)
 
 
 def _works_after_all(conn: Connection, one: Tried, now: datetime) -> None:
@@ -95,6 +92,17 @@ def _works_after_all(conn: Connection, one: Tried, now: datetime) -> None:
     ``delivered`` is only the word of the first mail server."""
     if one.channel is Channel.SMS and one.address:
         suppressions.revive(conn, Channel.SMS, one.address, now, "delivered")
+
+
+def _opt_in(conn: Connection, one: Tried, reason: str, at: datetime, now: datetime) -> None:
+    """Lift what the reader had stopped with the provider, and nothing else: neither a dead address
+    nor what was said by our own links."""
+    if receipt_store.reported_since(conn, one.id, OPT_OUTS, at):
+        return
+    by_email = Channel.EMAIL if one.channel is Channel.GUARDIAN else one.channel
+    if address := one.address or _address_now(conn, one, by_email):
+        provider, _, _ = reason.partition(":")
+        suppressions.lift_reported(conn, by_email, address, f"{provider}:", now, reason)
 
 
 def _address_now(conn: Connection, one: Tried, channel: Channel) -> str | None:

@@ -10,14 +10,15 @@ import structlog
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import IntegrityError
 
+from worker.clock import Stopwatch
 from worker.core.breaker import BreakerPolicy
 from worker.core.cards import Channel
+from worker.core.likeness import Likeness, likeness
 from worker.core.outcomes import Outcome, OutcomeKind
 from worker.core.recheck import Item
 from worker.core.reminders import MessageState, ReminderState
 from worker.core.reports import News, Phase, news
 from worker.core.retry import RetryPolicy
-from worker.delivery.rendering import digest
 from worker.providers.base import Searchable, Sighting
 from worker.receipts.effects import apply
 from worker.receipts.seen import as_report
@@ -30,12 +31,30 @@ from worker.store.unknowns import Unknown
 
 log = structlog.get_logger(__name__)
 
-# Twilio's dates have no fractions of a second, and its clock is not ours.
-_CLOCKS = timedelta(seconds=5)
+# How far before its attempt a text of ours may stand in the list. Twilio's dates have no fractions
+# of a second, and neither its clock nor that of the worker that called is ours. Equal texts to one
+# number may change places without harm, so the bound can be wide.
+_CLOCKS = timedelta(minutes=10)
+# A text that the list does not show: it is ours if nothing else can be at that time.
+_BEFORE, _AFTER = timedelta(seconds=30), timedelta(minutes=3)
+# With `hold` a list has so long to show a text before it is believed that there is none.
+_CATCHES_UP = timedelta(minutes=15)
+# What the list said so long ago says nothing of now: the process stood still in between.
+_FRESH = timedelta(seconds=30)
 # Calls at once: the list is asked for what went wrong, not for everything.
 _AT_ONCE = 8
 # Codes of attempts that are behind us: it was not in the list; nobody could tell.
 _NOT_FOUND, _RESENT = "reconciled:not_found", "unknown_resent"
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """An unknown message and what the provider's list showed, ``None`` if it could not be had;
+    ``watch`` runs since the question."""
+
+    one: Unknown
+    sightings: list[Sighting] | None
+    watch: Stopwatch = field(default_factory=Stopwatch)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,32 +70,35 @@ class Reconciliation:
         """Settle what can be settled of ``ids``; returns how many messages are now in which state
         (``settled_elsewhere``: another process was first).
 
-        SMS: a message in the provider's list with the attempt's address, text and time was sent;
-        one that is not there was not, and is sent again. Where that happens twice, or with email,
-        which has no such list, nobody can tell: ``retry.resend`` decides whether it is sent once
-        more. What is unknown even then stays so, alarmed once its notice is no longer useful.
+        SMS: a message in the provider's list with the attempt's address, time and text (but for
+        what providers change in it) was sent; one that is not there was not, and is sent again.
+        While a text is there that may be ours, nothing is sent. Where there was none twice, or with
+        email, which has no such list, nobody can tell: ``retry.resend`` decides whether it is sent
+        once more. What is unknown even then stays so, alarmed once its notice is no longer useful.
         """
         states: Counter[str] = Counter()
         slots = asyncio.Semaphore(_AT_ONCE)
 
-        async def ask(one: Unknown) -> tuple[Unknown, list[Sighting] | None]:
+        async def ask(one: Unknown) -> _Asked:
             async with slots:
-                return one, await self.sms.find(one.address) if self.sms else None
+                watch = Stopwatch()
+                return _Asked(one, await self.sms.find(one.address) if self.sms else None, watch)
 
         texts = await asyncio.to_thread(self._unknown, Channel.SMS, ids)
         # One after the other: of two equal texts to one number each must find its own.
-        for one, sightings in await asyncio.gather(*(ask(one) for one in texts)):
-            states[await asyncio.to_thread(self._settle, one, sightings, now)] += 1
+        for asked in await asyncio.gather(*(ask(one) for one in texts)):
+            states[await asyncio.to_thread(self._settle, asked, now)] += 1
         for channel in (Channel.EMAIL, Channel.GUARDIAN):
             for one in await asyncio.to_thread(self._unknown, channel, ids):
-                states[await asyncio.to_thread(self._settle, one, None, now)] += 1
+                states[await asyncio.to_thread(self._settle, _Asked(one, None), now)] += 1
         return states
 
     def _unknown(self, channel: Channel, ids: Sequence[int]) -> list[Unknown]:
         with reading(self.engine) as conn:
             return unknown_store.unknowns(conn, channel, ids)
 
-    def _settle(self, one: Unknown, sightings: list[Sighting] | None, now: datetime) -> str:
+    def _settle(self, asked: _Asked, now: datetime) -> str:
+        one = asked.one
         try:
             with writing(self.engine) as conn:
                 # The provider was asked without a lock: somebody else may have settled it.
@@ -84,16 +106,33 @@ class Reconciliation:
                     return "settled_elsewhere"
                 if one.parcel.channel is not Channel.SMS:
                     return self._unsettled(conn, one, now)
-                # While a twin is in its call, what the list shows may be the twin's.
-                if sightings is None or unknown_store.has_open_twin(conn, one):
+                if asked.sightings is None or asked.watch.longest() > _FRESH:
                     return self._wait(conn, one, self.retry.park, now)
-                found = [s for s in sightings if _is_ours(one, s)]
-                taken = unknown_store.adopted(conn, [s.provider_id for s in found])
-                if sighting := _earliest(found, taken):
-                    return self._adopt(conn, one, sighting, now)
-                return self._not_there(conn, one, now)
+                return self._look(conn, one, asked.sightings, now)
         except IntegrityError:  # somebody adopted the same message this moment: look again later
             return MessageState.UNKNOWN
+
+    def _look(
+        self, conn: Connection, one: Unknown, sightings: Collection[Sighting], now: datetime
+    ) -> str:
+        """What the list says of ``one``."""
+        seen = _seen(conn, one, sightings)
+        hidden = seen[Likeness.HIDDEN]
+        # While a twin is in its call, what the list shows may be the twin's.
+        if unknown_store.has_open_twin(conn, one, any_text=bool(hidden)):
+            return self._wait(conn, one, self.retry.park, now)
+        if same := seen[Likeness.SAME]:
+            return self._adopt(conn, one, _earliest(same), now)
+        in_time = [s for s in hidden if -_BEFORE <= s.created_at - one.started_at <= _AFTER]
+        if in_time and len(in_time) > unknown_store.rivals(conn, one):
+            return self._adopt(conn, one, _earliest(in_time), now)
+        if hidden or seen[Likeness.ALIKE]:
+            log.warning("unknown_may_be_there", message=one.parcel.id)
+            return self._wait(conn, one, self.retry.park, now)
+        holds = Channel.SMS not in self.retry.resend
+        if holds and now < min(one.started_at + _CATCHES_UP, one.parcel.useful_until):
+            return self._wait(conn, one, self.retry.park, now)
+        return self._not_there(conn, one, now)
 
     def _adopt(self, conn: Connection, one: Unknown, sighting: Sighting, now: datetime) -> str:
         """It was taken, and by now more may be known of it."""
@@ -158,14 +197,24 @@ def _miss(
         ledger.end(conn, [item.id for item in items], ReminderState.MISSED, reason, now)
 
 
-def _is_ours(one: Unknown, sighting: Sighting) -> bool:
-    recent = sighting.created_at >= one.started_at - _CLOCKS
-    return recent and one.digest in ("", digest(sighting.text))
+def _seen(
+    conn: Connection, one: Unknown, sightings: Collection[Sighting]
+) -> dict[Likeness, list[Sighting]]:
+    """The sightings that nobody has adopted and that may be of the attempt of ``one``, by how they
+    are like its text. Whatever is not the very text must also have been created soon after."""
+    taken = unknown_store.adopted(conn, [s.provider_id for s in sightings])
+    found: dict[Likeness, list[Sighting]] = {kind: [] for kind in Likeness}
+    for sighting in sightings:
+        kind = likeness(one.digest, one.text, sighting.text)
+        after = sighting.created_at - one.started_at
+        near = after >= -_CLOCKS and (kind is Likeness.SAME or after <= _CLOCKS)
+        if near and sighting.provider_id not in taken:
+            found[kind].append(sighting)
+    return found
 
 
-def _earliest(found: Collection[Sighting], taken: Collection[str]) -> Sighting | None:
-    free = [s for s in found if s.provider_id not in taken]
-    return min(free, key=lambda s: s.created_at, default=None)
+def _earliest(found: Collection[Sighting]) -> Sighting:
+    return min(found, key=lambda s: s.created_at)
 
 
 def _attempt(one: Unknown, outcome: Outcome, now: datetime) -> dict[str, object]:

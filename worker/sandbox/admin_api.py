@@ -6,6 +6,8 @@ from typing import Any
 
 from aiohttp import web
 
+from worker.sandbox.account import AccountError
+from worker.sandbox.account import changed as new_account
 from worker.sandbox.fault_rules import FaultRuleError, parse_rules
 from worker.sandbox.faults import FaultPlan
 from worker.sandbox.messages import Email, Sms
@@ -24,6 +26,8 @@ def routes() -> list[web.RouteDef]:
         web.put("/sandbox/latency", _set_latency),
         web.get("/sandbox/webhooks", _webhooks),
         web.post("/sandbox/webhooks", _set_webhooks),
+        web.get("/sandbox/account", _account),
+        web.post("/sandbox/account", _set_account),
         web.post("/sandbox/inbound", _inbound),
         web.get("/sandbox/mailbox", _mailbox),
         web.get("/sandbox/record", _record),
@@ -86,9 +90,24 @@ async def _set_webhooks(request: web.Request) -> web.Response:
     return web.json_response(callbacks.webhooks.as_json())
 
 
+async def _account(request: web.Request) -> web.Response:
+    return web.json_response(request.app[SANDBOX].account.as_json())
+
+
+async def _set_account(request: web.Request) -> web.Response:
+    """Take an object with some of the fields of ``Account``; the others stay as they are."""
+    sandbox = request.app[SANDBOX]
+    try:
+        sandbox.account = new_account(sandbox.account, await _body(request))
+    except AccountError as problem:
+        return web.json_response({"error": str(problem)}, status=400)
+    return web.json_response(sandbox.account.as_json())
+
+
 async def _inbound(request: web.Request) -> web.Response:
     """Take ``{"from": number, "body": text}``, perhaps with ``"OptOutType"`` and ``"to"``: a holder
-    writes. Answers ``{"status": int or null, "answer": text}``: what our end said to it."""
+    writes. Twilio has it in its list, whatever our end says to it: that is the answer,
+    ``{"status": int or null, "answer": text}``."""
     callbacks, given = request.app[SANDBOX].callbacks, await _body(request)
     names = {"from": "From", "body": "Body", "to": "To", "OptOutType": "OptOutType"}
     if (
@@ -100,7 +119,9 @@ async def _inbound(request: web.Request) -> web.Response:
         return web.json_response({"error": problem}, status=400)
     if callbacks.webhooks.inbound_url is None:
         return web.json_response({"error": "inbound_url is not set"}, status=409)
-    status, answer = await callbacks.inbound({names[name]: v for name, v in given.items()})
+    form = {names[name]: v for name, v in given.items()}
+    sid = request.app[SANDBOX].receive(form)
+    status, answer = await callbacks.inbound({**form, "MessageSid": sid, "SmsSid": sid})
     return web.json_response({"status": status, "answer": answer})
 
 

@@ -11,7 +11,8 @@ from worker.sandbox.lifecycle import DELIVERED, Ending
 
 @dataclass(frozen=True, slots=True)
 class Sms:
-    """One accepted Messages resource. ``sender`` is ``None`` where a service is to choose it."""
+    """One accepted Messages resource. ``sender`` is ``None`` where a service is to choose it;
+    ``inbound``: a holder wrote it."""
 
     id: str
     to: str
@@ -26,6 +27,7 @@ class Sms:
     ending: Ending = DELIVERED
     # When it reached which status, where somebody is told of it.
     reached: dict[str, datetime] = field(default_factory=dict, compare=False)
+    inbound: bool = False
 
     @property
     def attempt(self) -> str | None:

@@ -3,6 +3,8 @@
 import asyncio
 import signal
 from collections.abc import Callable
+from datetime import UTC
+from email.utils import format_datetime
 
 from aiohttp import web
 
@@ -19,8 +21,16 @@ def build_app(settings: SandboxSettings) -> web.Application:
     app = web.Application(client_max_size=sendgrid_api.BODY_LIMIT + 1)
     app[SANDBOX] = Sandbox(settings)
     app.on_cleanup.append(_end_callbacks)
+    app.on_response_prepare.append(_date)
     app.add_routes([*admin_api.routes(), *twilio_api.routes(), *sendgrid_api.routes()])
     return app
+
+
+async def _date(request: web.Request, response: web.StreamResponse) -> None:
+    """The provider's own time of day stands in each of its answers."""
+    sandbox = request.app[SANDBOX]
+    now = sandbox.account.told(sandbox.clock.now())
+    response.headers["Date"] = format_datetime(now.astimezone(UTC), usegmt=True)
 
 
 async def _end_callbacks(app: web.Application) -> None:

@@ -1,13 +1,18 @@
 """What the sandbox has been told, in memory: every accepted message, and the counters."""
 
 from collections import Counter, defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from uuid import uuid4
 
 from aiohttp import web
 
+from worker.core.segments import measure
+from worker.sandbox.account import Account
 from worker.sandbox.callbacks import Callbacks
 from worker.sandbox.clock import Clock
+from worker.sandbox.credentials import SENDER
 from worker.sandbox.fault_rules import Channel, Rule
 from worker.sandbox.faults import Call, FaultPlan
 from worker.sandbox.messages import Email, Sms
@@ -56,6 +61,8 @@ class Sandbox:
         self.log: list[Sms | Email] = []
         self.sms_by_id: dict[str, Sms] = {}
         self.sms_by_number: defaultdict[str, list[Sms]] = defaultdict(list)
+        self.received: list[Sms] = []
+        self.account = Account()
 
     def later_fault(self, channel: Channel, address: str) -> Rule | None:
         """What befalls a message after it was accepted, if anything."""
@@ -71,6 +78,25 @@ class Sandbox:
         self.sms_by_id[sms.id] = sms
         self.sms_by_number[sms.to].append(sms)
         self.callbacks.sms(sms)
+
+    def receive(self, form: Mapping[str, str]) -> str:
+        """Keep what a holder wrote (``From``, ``Body``, perhaps ``To``); returns its SID."""
+        body = form["Body"]
+        sms = Sms(
+            id=f"SM{uuid4().hex}",
+            to=form.get("To", SENDER),
+            sender=form["From"],
+            service_sid=None,
+            body=body,
+            segments=measure(body).segments,
+            media=0,
+            status_callback=None,
+            validity_s=0,
+            created=self.clock.now(),
+            inbound=True,
+        )
+        self.received.append(sms)
+        return sms.id
 
     def accept_email(self, email: Email) -> None:
         """Keep an email that SendGrid would have accepted, and report what becomes of it."""

@@ -52,7 +52,7 @@ async def _fetch(request: web.Request) -> web.StreamResponse:
     def show(sandbox: Sandbox) -> web.Response:
         if sms is None:
             return _missing(request)
-        return web.json_response(resource(sms, sandbox.clock.now()))
+        return web.json_response(resource(sms, sandbox.clock.now(), sandbox.account))
 
     return await _answer(request, call, show)
 
@@ -101,7 +101,7 @@ async def _form(request: web.Request) -> dict[str, str]:
 def _accept(sandbox: Sandbox, form: Mapping[str, str], media: int) -> web.Response:
     if refused := refusal(form):
         return _refuse(refused)
-    body, now = form.get("Body", ""), sandbox.clock.now()
+    body, now = sandbox.account.text(form.get("Body", "")), sandbox.clock.now()
     rule = sandbox.later_fault("sms", form["To"])
     sms = Sms(
         id=f"SM{uuid4().hex}",
@@ -117,7 +117,7 @@ def _accept(sandbox: Sandbox, form: Mapping[str, str], media: int) -> web.Respon
         ending=_ending(rule) if rule else DELIVERED,
     )
     sandbox.accept_sms(sms)
-    return web.json_response(resource(sms, now), status=201)
+    return web.json_response(resource(sms, now, sandbox.account), status=201)
 
 
 def _ending(rule: Rule) -> Ending:

@@ -31,11 +31,18 @@ def list_messages(sandbox: Sandbox, query: Mapping[str, str]) -> dict[str, objec
     if size > _PAGE_SIZE_MAX:
         return Refusal(20007, f"Page size too large. The maximum is {_PAGE_SIZE_MAX}.")
     now = sandbox.clock.now()
-    found = [sms for sms in _newest_first(sandbox, query, now) if wanted(progress(sms, now).sent)]
+    told = sandbox.account.told
+
+    def is_wanted(sms: Sms) -> bool:
+        sent = progress(sms, now).sent
+        return wanted(None if sent is None else told(sent))
+
+    found = [sms for sms in _newest_first(sandbox, query, now) if is_wanted(sms)]
     start = _start(found, query.get("PageToken"), page * size)
     if start is None:
         return Refusal(20400, "The PageToken is not one of this list.")
-    return _envelope(query, found, start, page, size, now)
+    shown = [resource(sms, now, sandbox.account) for sms in found[start : start + size]]
+    return _envelope(query, found, start, page, size, shown)
 
 
 def _count(text: str | None, default: int, *, low: int) -> int:
@@ -49,7 +56,9 @@ def _count(text: str | None, default: int, *, low: int) -> int:
 def _newest_first(sandbox: Sandbox, query: Mapping[str, str], now: datetime) -> Iterable[Sms]:
     to, sender = query.get("To"), query.get("From")
     kept = sandbox.sms_by_number.get(to, []) if to else sandbox.sms_by_id.values()
-    for sms in reversed(kept):
+    received = [sms for sms in sandbox.received if not to or sms.to == to]
+    both = sorted([*kept, *received], key=lambda sms: sms.created) if received else kept
+    for sms in reversed(both):
         if not sender or progress(sms, now).sender == sender:
             yield sms
 
@@ -86,9 +95,13 @@ def _start(found: list[Sms], token: str | None, offset: int) -> int | None:
 
 
 def _envelope(
-    query: Mapping[str, str], found: list[Sms], start: int, page: int, size: int, now: datetime
+    query: Mapping[str, str],
+    found: list[Sms],
+    start: int,
+    page: int,
+    size: int,
+    shown: list[dict[str, object]],
 ) -> dict[str, object]:
-    shown = found[start : start + size]
     more = start + size < len(found)
     first = max(start - size, 0)
     before = f"PA{found[first - 1].id}" if 0 < first <= len(found) else None
@@ -99,13 +112,13 @@ def _envelope(
         return f"{_LIST_PATH}?{urlencode({**given, 'PageSize': size, 'Page': number, **extra})}"
 
     return {
-        "messages": [resource(sms, now) for sms in shown],
+        "messages": shown,
         "page": page,
         "page_size": size,
         "start": page * size,
         "end": max(page * size + len(shown) - 1, 0),
         "uri": uri(page, query.get("PageToken")),
         "first_page_uri": uri(0),
-        "next_page_uri": uri(page + 1, f"PA{shown[-1].id}") if more else None,
+        "next_page_uri": uri(page + 1, f"PA{shown[-1]['sid']}") if more else None,
         "previous_page_uri": uri(page - 1, before) if page > 0 else None,
     }

@@ -10,6 +10,7 @@ from typing import Final
 
 from aiohttp import web
 
+from worker.sandbox.account import Account
 from worker.sandbox.credentials import ACCOUNT_SID, SENDER
 from worker.sandbox.messages import Sms
 
@@ -37,6 +38,8 @@ def progress(sms: Sms, now: datetime) -> Progress:
     chosen; here that happens when it is sent.
     """
     sender = sms.sender or SENDER
+    if sms.inbound:
+        return Progress("received", sms.created, sms.created, sender)
     sent = _instant(sms, "sent", SENT_AFTER, now)
     ended = _instant(sms, sms.ending.status, DELIVERED_AFTER, now)
     if sms.ending.status == "failed":
@@ -56,18 +59,23 @@ def _instant(sms: Sms, status: str, after: timedelta, now: datetime) -> datetime
     return due if now >= due else None
 
 
-def resource(sms: Sms, now: datetime) -> dict[str, object]:
-    """The Message resource of ``sms`` at ``now``; dates are RFC 2822 in GMT."""
+def resource(sms: Sms, now: datetime, account: Account) -> dict[str, object]:
+    """The Message resource of ``sms`` at ``now``; dates are RFC 2822 in GMT, by the clock of
+    ``account``, which also says what is shown of the text."""
+
+    def date(at: datetime) -> str:
+        return format_datetime(account.told(at))
+
     state = progress(sms, now)
     uri = f"{ACCOUNT_PATH}/Messages/{sms.id}"
     return {
         "account_sid": ACCOUNT_SID,
         "api_version": API_VERSION,
-        "body": sms.body,
-        "date_created": format_datetime(sms.created),
-        "date_sent": format_datetime(state.sent) if state.sent else None,
-        "date_updated": format_datetime(state.updated),
-        "direction": "outbound-api",
+        "body": account.shown(sms.body),
+        "date_created": date(sms.created),
+        "date_sent": date(state.sent) if state.sent else None,
+        "date_updated": date(state.updated),
+        "direction": "inbound" if sms.inbound else "outbound-api",
         "error_code": sms.ending.code if state.status == sms.ending.status else None,
         "error_message": None,
         "from": state.sender,

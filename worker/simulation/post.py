@@ -10,7 +10,7 @@ from itertools import count
 from worker.content.one_sms import one_sms
 from worker.core.cards import Channel, Holder
 from worker.core.prices import EMAIL
-from worker.core.recheck import Item, Verdict, recheck
+from worker.core.recheck import Item, Verdict, goes_over, recheck
 from worker.core.reminders import ReminderState
 from worker.core.windows import address_of
 from worker.errors import ConfigError
@@ -124,7 +124,12 @@ class Post:
     def _turn_away(self, verdict: Verdict, channel: Channel, now: datetime) -> None:
         for end in verdict.ended:
             self.memory.end(end.item, end.state, end.reason, now)
-        self._fall_back(channel, [end.item for end in verdict.ended if end.fall_back], now)
+        rules = self.given.rules
+        over = [
+            goes_over(end, self.memory.holder, lambda item: rules.channels(item.card, item.key))
+            for end in verdict.ended
+        ]
+        self._fall_back(channel, [item for item in over if item], now)
         alone: dict[int, list[Item]] = defaultdict(list)
         for item in verdict.rerouted:  # told on its own number, so in a message of its own
             alone[item.card.id].append(item)

@@ -12,15 +12,18 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from worker.errors import ConfigError, UnreachableError
-from worker.store.turns import PATIENCE, take_turns
+from worker.paths import private_file, private_folder
+from worker.store.postgresql import TCP, Bounds, watch_over
+from worker.store.turns import DURABLE, PATIENCE, take_turns
 
 _READ = "vigencia_read"
 # What PostgreSQL says for the server, a role, or a database; the slots are those of superusers.
 _NO_CONNECTION_LEFT = ("too many clients", "connection slots are reserved", "too many connections")
 
 
-def open_engine(url: str, *, pool_size: int = 8) -> Engine:
+def open_engine(url: str, *, pool_size: int = 8, bounds: Bounds | None = None) -> Engine:
     """An engine for ``url`` (``sqlite:///path`` or ``postgresql://…``); connects on first use.
+    ``bounds``: how long PostgreSQL may take, for a process that serves.
 
     Raises ``ConfigError`` for an address that is none.
     """
@@ -41,21 +44,26 @@ def open_engine(url: str, *, pool_size: int = 8) -> Engine:
             "Use sqlite:///path or postgresql://user:password@host/database.",
         )
     # A server may close idle connections: pre_ping costs a round trip on checkout, not a lost job.
-    return create_engine(
+    engine = create_engine(
         parsed,
         pool_size=pool_size,
         pool_pre_ping=True,
         hide_parameters=True,  # parameters are numbers and addresses: never in an error text
         # The name is what pg_stat_activity shows, unless the address has one.
-        connect_args={"connect_timeout": 5, "fallback_application_name": "vigencia"},
+        connect_args={
+            **{name: value for name, value in TCP.items() if name not in parsed.query},
+            "fallback_application_name": "vigencia",
+        },
     )
+    watch_over(engine, bounds)
+    return engine
 
 
 def _open_sqlite(url: Any, pool_size: int) -> Engine:
-    if url.database and url.database != ":memory:":
+    if url.database and not url.database.startswith((":", "file:")):
         folder = Path(url.database).parent
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            _make_private(folder, Path(url.database))
         except OSError as error:
             raise UnreachableError(
                 f"The database's folder {folder} cannot be made: {error.strerror}.",
@@ -76,11 +84,22 @@ def _open_sqlite(url: Any, pool_size: int) -> Engine:
     return engine
 
 
+def _make_private(folder: Path, file: Path) -> None:
+    """What is made here is for its owner alone: it holds names, numbers and addresses. SQLite gives
+    the files beside it the rights of the database. What is there already keeps its rights."""
+    private_folder(folder)
+    private_file(file)
+
+
 @contextmanager
-def writing(engine: Engine) -> Iterator[Connection]:
-    """A transaction that may write; committed at the end, rolled back on any exception."""
-    with _translated(engine), engine.begin() as connection:
-        yield connection
+def writing(engine: Engine, *, durable: bool = False) -> Iterator[Connection]:
+    """A transaction that may write; committed at the end, rolled back on any exception.
+    ``durable``: what others are told afterwards must not be forgotten with a power cut."""
+    options = {DURABLE: durable, _READ: False}
+    with _translated(engine), engine.connect() as plain:
+        connection = plain.execution_options(**options)
+        with connection.begin():
+            yield connection
 
 
 @contextmanager
@@ -112,7 +131,49 @@ def _translated(engine: Engine) -> Iterator[None]:
     except DBAPIError as error:
         if type(error.orig).__name__ == "UndefinedTable":
             raise not_migrated() from error
-        raise
+        if (refusal := _refusal(error)) is None:
+            raise
+        if refusal is _READ_ONLY:
+            engine.dispose()  # after a failover the other connections lead to the wrong server too
+        raise UnreachableError(*refusal) from error
+
+
+# What is neither a bug of ours nor a server that is away: by SQLSTATE, or SQLite's own words.
+_READ_ONLY = (
+    "The database takes no changes: it is read-only.",
+    "Is this a standby, or has the server failed over (SHOW default_transaction_read_only)? Lead "
+    "DATABASE_URL to the primary; this goes on by itself once it can write, nothing was lost.",
+)
+_NO_RIGHT = (
+    "The database refuses a right that is needed.",
+    "GRANT SELECT, INSERT, UPDATE, DELETE on all tables, and USAGE on all sequences, to the role "
+    "in DATABASE_URL; this goes on by itself then, nothing was lost.",
+)
+_MALFORMED = (
+    "The SQLite file is damaged, or is no database.",
+    "Stop everything and restore the last backup: docs/deployment.md, Backups. A -wal file that "
+    "is not of the same copy does that too.",
+)
+_INTERRUPTED = (
+    "The database has ended a transaction that took too long.",
+    "Is something in it slow or locked (pg_stat_activity)? Try again; nothing was lost.",
+)
+_STATES = {
+    "25006": _READ_ONLY,
+    "42501": _NO_RIGHT,
+    "25P03": _INTERRUPTED,
+    "25P04": _INTERRUPTED,
+    "40001": _INTERRUPTED,
+}
+
+
+def _refusal(error: DBAPIError) -> tuple[str, str] | None:
+    """What happened and what to do, where it is the database's own state that stands against us."""
+    if isinstance(error.orig, sqlite3.DatabaseError):
+        words = str(error.orig)
+        damaged = "malformed" in words or "not a database" in words
+        return _MALFORMED if damaged else None
+    return _STATES.get(str(getattr(error.orig, "sqlstate", "")))
 
 
 def not_migrated() -> ConfigError:
@@ -133,6 +194,20 @@ def _advice(error: DBAPIError) -> str:
         )
     if "is full" in reason or "No space left" in reason:
         return "Make room on the database's disk, then try again; nothing was lost."
+    if "statement timeout" in reason or "lock timeout" in reason:
+        return (
+            "It took longer than database.statement_seconds or lock_seconds allow: is something "
+            "slow or locked (pg_stat_activity)? Try again; nothing was lost."
+        )
+    if "readonly" in reason:
+        return (
+            _READ_ONLY[1]
+            if "transaction" in reason
+            else (
+                "The database's file or folder cannot be written to: give its owner's rights back, "
+                "then try again; nothing was lost."
+            )
+        )
     if "is locked" in reason or "deadlock" in reason:
         return "Another process was writing for long: try again; nothing was lost."
     return "Check DATABASE_URL and that the server runs, then try again; nothing was lost."

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, Engine, inspect
 
+from worker.paths import private_file
 from worker.store.engine import not_migrated, reading, writing
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
@@ -43,18 +44,18 @@ def head() -> str:
     return names[-1].split("_")[0]
 
 
-def require_current(engine: Engine) -> None:
-    """Raise ``ConfigError`` unless the schema is this version's.
+def require_current(engine: Engine) -> bool:
+    """Raise ``ConfigError`` unless the schema is this version's; whether the database was empty.
 
     An empty SQLite file is migrated on the spot, since nobody has data in it to protect.
     """
     with reading(engine) as connection:
         found = revision(connection)
     if found == head():
-        return
+        return False
     if found is None and engine.dialect.name == "sqlite":
         upgrade(engine)
-        return
+        return True
     raise not_migrated()
 
 
@@ -65,6 +66,6 @@ def _one_at_a_time(engine: Engine) -> Iterator[None]:
     if engine.dialect.name != "sqlite" or not path or path == ":memory:":
         yield
         return
-    with Path(f"{path}.lock").open("w") as lock:
+    with private_file(Path(f"{path}.lock")).open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield

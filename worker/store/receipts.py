@@ -1,8 +1,9 @@
 """Receipts: each report of a provider once, applied or parked until its attempt is there."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import Connection, Select, exists, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
@@ -42,6 +43,22 @@ def _row(report: Report, now: datetime) -> dict[str, Any]:
         "received_at": now,
         "occurred_at": report.occurred_at,
     }
+
+
+def reported_since(
+    conn: Connection, attempt: UUID, statuses: Collection[str], at: datetime
+) -> bool:
+    """Was one of ``statuses`` reported of an attempt for an instant after ``at``?"""
+    found = conn.execute(
+        select(receipts.c.id)
+        .where(
+            receipts.c.attempt_id == attempt,
+            receipts.c.status.in_(statuses),
+            receipts.c.occurred_at > at,
+        )
+        .limit(1)
+    )
+    return found.first() is not None
 
 
 def mark_applied(conn: Connection, ids: Sequence[int], now: datetime) -> None:

@@ -14,7 +14,7 @@ from worker import metrics
 from worker.core.cards import Channel
 from worker.core.deadlines import DeadlineKind
 from worker.core.life import LifeNotice
-from worker.core.reminders import REVIVABLE, Known, Planned, ReminderKey, ReminderState
+from worker.core.reminders import REVIVABLE, UNCHECKED, Known, Planned, ReminderKey, ReminderState
 from worker.store.bulk import among, as_source, listed, source_values
 from worker.store.tables import attempts, card_events, messages, reminders
 
@@ -34,7 +34,12 @@ def known(conn: Connection, card_ids: Sequence[int], since: date) -> dict[int, l
     found: dict[int, list[Known]] = defaultdict(list)
     for row in rows:
         state = ReminderState(row.state)
-        found[row.card_id].append(Known(row.id, key_of(row), state, row.due_at, row.reason))
+        found[row.card_id].append(
+            Known(
+                *(row.id, key_of(row), state, row.due_at, row.reason),
+                ended_at=row.ended_at,
+            )
+        )
     return found
 
 
@@ -132,7 +137,8 @@ def insert_new(conn: Connection, rows: Sequence[Mapping[str, Any]]) -> list[int 
     """Insert the rows that are not there yet; returns the message ids of those inserted.
 
     The unique key decides: whoever comes second writes nothing. Only a reminder that had ended
-    with its deadline is written over, since that deadline holds again.
+    with its deadline is written over, since that deadline holds again, and one that a clock which
+    was ahead had called missed.
     """
     if not rows:
         return []
@@ -152,8 +158,13 @@ def _insertion(dialect: str, names: tuple[str, ...]) -> Any:
     statement = statement.on_conflict_do_update(
         index_elements=["card_id", "deadline", "deadline_on", "window", "channel"],
         set_={name: statement.excluded[name] for name in again},
-        where=(reminders.c.state == ReminderState.SUPERSEDED)
-        & or_(*(reminders.c.reason == reason for reason in sorted(REVIVABLE))),
+        where=or_(
+            (reminders.c.state == ReminderState.SUPERSEDED)
+            & or_(*(reminders.c.reason == reason for reason in sorted(REVIVABLE))),
+            (reminders.c.state == ReminderState.MISSED)
+            & (reminders.c.reason == UNCHECKED)
+            & (reminders.c.ended_at > statement.excluded.created_at),
+        ),
     )
     told = (reminders.c.message_id, reminders.c.state, reminders.c.channel, reminders.c.reason)
     return statement.returning(*told)

@@ -30,6 +30,7 @@ from worker.store.tables import (
     attempts,
     card_events,
     digests,
+    inbound,
     messages,
     receipts,
     reminders,
@@ -223,6 +224,26 @@ def events(conn: Connection, cut: Cutoffs, after: Any, limit: int) -> Batch:
     mine = among(conn, card_events.c.id, ids)
     gone = conn.execute(delete(card_events).where(mine, card_events.c.event.not_in(CONSENT)))
     return _onward(gone.rowcount, page, cut.proof, limit)
+
+
+def heard(conn: Connection, cut: Cutoffs, after: Any, limit: int) -> Batch:
+    """Empty what holders wrote, and who wrote it; delete that it was written when nobody can ask.
+    Texts for somebody to read go as early as those of messages."""
+    read = select(inbound.c.id).where(
+        inbound.c.received_at <= cut.content, inbound.c.text.is_not(None)
+    )
+    rows = conn.execute(
+        update(inbound).where(inbound.c.id.in_(read.limit(limit))).values(text=None)
+    ).rowcount
+    named = select(inbound.c.id).where(
+        inbound.c.received_at <= cut.address, inbound.c.address != ""
+    )
+    rows += conn.execute(
+        update(inbound).where(inbound.c.id.in_(named.limit(limit))).values(address="")
+    ).rowcount
+    old = select(inbound.c.id).where(inbound.c.received_at <= cut.proof).limit(limit)
+    rows += conn.execute(delete(inbound).where(inbound.c.id.in_(old))).rowcount
+    return Batch(rows, True if rows >= limit else None)
 
 
 def used(conn: Connection, cut: Cutoffs, after: Any, limit: int) -> Batch:

@@ -8,17 +8,19 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, case, delete, func, literal, select
 from sqlalchemy.dialects import postgresql, sqlite
 
+from worker.core.optout import Said
 from worker.core.reminders import MessageState, ReminderState
 from worker.store import suppressions
 from worker.store.open_messages import MOST, count, in_open_messages, open_messages
-from worker.store.tables import attempts, books, cards, digests, reminders
+from worker.store.tables import attempts, books, cards, digests, inbound, reminders
 from worker.store.types import Instant
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What asks for somebody: counts, none above ``MOST``. ``missed`` and ``dead`` (addresses that
-    a provider calls dead) are of a span of time."""
+    """What asks for somebody: counts, none above ``MOST``. ``missed``, ``dead`` (addresses that a
+    provider calls dead) and ``unclear`` (what holders wrote and a person has to read) are of a span
+    of time."""
 
     late: int = 0
     held: int = 0
@@ -26,6 +28,7 @@ class Standing:
     missed: int = 0
     checks_overdue: int = 0
     dead: int = 0
+    unclear: int = 0
 
 
 def standing(
@@ -40,8 +43,8 @@ def standing(
     """How the ledger stands at ``now``.
 
     A reminder is late ``cutoffs[window]`` (else ``usual``) after it was owed; an unknown asks for
-    somebody ``parked`` after its last attempt, a check ``unchecked`` after it fell due; missed are
-    those that ended after ``since``.
+    somebody ``parked`` after its last attempt, a check ``unchecked`` after it fell due; missed and
+    unclear are those that ended, or were received, after ``since``.
     """
     open_ = open_messages().subquery()
     due = func.coalesce(reminders.c.owed_at, reminders.c.due_at)
@@ -58,6 +61,9 @@ def standing(
     missed = select(reminders.c.id).where(
         reminders.c.state == _MISSED, reminders.c.ended_at > since
     )
+    unclear = select(inbound.c.id).where(
+        inbound.c.received_at > since, inbound.c.meaning == Said.UNCLEAR
+    )
     return Standing(
         late=count(conn, late),
         held=count(conn, select(open_.c.id).where(open_.c.state == MessageState.HELD)),
@@ -67,6 +73,7 @@ def standing(
             conn, select(cards.c.id).where(cards.c.check_since <= now - unchecked).limit(MOST)
         ),
         dead=suppressions.dead(conn, since, MOST),
+        unclear=count(conn, unclear.limit(MOST)),
     )
 
 

@@ -110,9 +110,11 @@ def lift(
     *,
     card_id: int | None = None,
     own_only: bool = False,
+    until: datetime | None = None,
 ) -> Sequence[Row[Any]]:
     """Let an address be used again; returns what was lifted. ``own_only``: only what the holder
-    (or the provider's own opt-out list, in the holder's name) has set, no dead number."""
+    (or the provider's own opt-out list, in the holder's name) has set, no dead number; ``until``:
+    only what was set by then."""
     active = [
         suppressions.c.channel == channel,
         suppressions.c.address.in_({address, _key(channel, address)}),
@@ -120,6 +122,8 @@ def lift(
     ]
     if card_id is not None:
         active.append(suppressions.c.card_id == card_id)
+    if until is not None:
+        active.append(suppressions.c.created_at <= until)
     if own_only:
         own = suppressions.c.source.in_(sorted(HOLDERS))
         active.append(or_(own, suppressions.c.reason.in_(_OPT_OUTS)))
@@ -166,6 +170,38 @@ def dead(conn: Connection, since: datetime | None, limit: int) -> int:
     return int(
         conn.execute(select(func.count()).select_from(found.limit(limit).subquery())).scalar_one()
     )
+
+
+def lift_reported(
+    conn: Connection, channel: Channel, address: str, prefix: str, now: datetime, reason: str
+) -> None:
+    """Lift what the reader of ``address`` has stopped with a provider (reasons that begin with
+    ``prefix``), and the provider has reported; a complaint stays."""
+    conn.execute(
+        update(suppressions)
+        .where(
+            suppressions.c.channel == channel,
+            suppressions.c.address.in_({address, _key(channel, address)}),
+            suppressions.c.source == "optout",
+            suppressions.c.reason.startswith(prefix, autoescape=True),
+            suppressions.c.reason.not_like("%:spamreport"),
+            suppressions.c.lifted_at.is_(None),
+        )
+        .values(lifted_at=now, lifted_reason=reason[:200])
+    )
+
+
+def lifted_since(conn: Connection, channel: Channel, address: str, at: datetime) -> bool:
+    """Was an address silent for everything, and let speak again after ``at``?"""
+    found = conn.execute(
+        select(suppressions.c.id).where(
+            suppressions.c.channel == channel,
+            suppressions.c.address.in_({address, _key(channel, address)}),
+            suppressions.c.card_id == EVERYTHING,
+            suppressions.c.lifted_at > at,
+        )
+    )
+    return found.first() is not None
 
 
 def active(conn: Connection, channel: Channel, address: str) -> Sequence[Row[Any]]:

@@ -281,6 +281,34 @@ suppressions = Table(
     ),
 )
 
+# What holders wrote, each message once: a signed request that is brought again never expires.
+inbound = Table(
+    "inbound",
+    metadata,
+    Column("id", RowId, primary_key=True),
+    Column("provider", String(20), nullable=False),
+    Column("provider_id", String(100), nullable=False),
+    Column("address", String(320), nullable=False),
+    Column("meaning", String(20), nullable=False),
+    # Only of what somebody has to read, without numbers and addresses.
+    Column("text", String(300)),
+    # On the provider's clock, where it tells: of two words the one said later counts.
+    Column("said_at", Instant, nullable=False),
+    Column("received_at", Instant, nullable=False),
+    UniqueConstraint("provider", "provider_id"),
+    Index("ix_inbound_address", "address", "said_at"),
+    Index("ix_inbound_received_at", "received_at"),
+)
+
+# One row while a restored database waits to learn what was sent since its backup.
+quarantine = Table(
+    "quarantine",
+    metadata,
+    Column("id", RowId, primary_key=True),
+    Column("since", Instant, nullable=False),
+    Column("begun_at", Instant, nullable=False),
+)
+
 # Open breakers only: a row is there while a configuration fault keeps its messages held.
 breakers = Table(
     "breakers",

@@ -11,6 +11,8 @@ from sqlalchemy.exc import OperationalError
 # between looks, longer than most of our transactions take: a third of the time nobody wrote.
 PATIENCE = 30.0
 _PAUSE = 0.001
+# The execution option of a transaction that must outlast a power cut.
+DURABLE = "vigencia_durable"
 
 
 def take_turns(engine: Engine, read: str) -> None:
@@ -47,6 +49,10 @@ def _begin_to_write(connection: Connection, give_up: float) -> None:
     # A deferred BEGIN that reads and then writes loses updates between processes silently.
     driver: Any = connection.connection.driver_connection
     driver.execute("PRAGMA busy_timeout = 0")
+    # NORMAL leaves it to the system when the log is written to the disk, FULL waits for that with
+    # the commit (www.sqlite.org/pragma.html#pragma_synchronous). It holds from before BEGIN on.
+    durable = connection.get_execution_options().get(DURABLE, False)
+    driver.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
     try:
         while True:
             try:

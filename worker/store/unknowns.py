@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from worker.core.cards import Channel
 from worker.core.reminders import MessageState
@@ -15,19 +15,21 @@ from worker.store.tables import attempts, messages
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """A message whose last attempt ended nobody knows how, with what that attempt said."""
+    """A message whose last attempt ended nobody knows how, with what that attempt said; ``text``
+    is ``None`` once it is erased."""
 
     parcel: Parcel
     attempt: UUID
     address: str
     digest: str
     started_at: datetime
+    text: str | None = None
 
 
 def unknowns(conn: Connection, channel: Channel, ids: Sequence[int]) -> list[Unknown]:
     """Those of ``ids`` that are unknown on ``channel``, each with its latest open attempt."""
     rows = conn.execute(
-        select(attempts)
+        select(attempts, messages.c.body)
         .join(messages, messages.c.id == attempts.c.message_id)
         .where(
             messages.c.id.in_(ids),
@@ -39,7 +41,7 @@ def unknowns(conn: Connection, channel: Channel, ids: Sequence[int]) -> list[Unk
     ).all()
     latest = {row.message_id: row for row in rows}
     return [
-        Unknown(parcel, row.id, row.address, row.digest, row.started_at)
+        Unknown(parcel, row.id, row.address, row.digest, row.started_at, row.body)
         for parcel in load(conn, list(latest))
         if (row := latest[parcel.id])
     ]
@@ -59,21 +61,37 @@ def still_unknown(conn: Connection, one: Unknown) -> bool:
     return found.first() is not None
 
 
-def has_open_twin(conn: Connection, one: Unknown) -> bool:
-    """Is another attempt with the same text to the same address in its call?"""
+def has_open_twin(conn: Connection, one: Unknown, *, any_text: bool = False) -> bool:
+    """Is another attempt with the same text (or ``any_text``) to the same address in its call?"""
+    same = () if any_text else (attempts.c.digest == one.digest,)
     found = conn.execute(
         select(attempts.c.id)
         .join(messages, messages.c.id == attempts.c.message_id)
         .where(
             attempts.c.address == one.address,
-            attempts.c.digest == one.digest,
             attempts.c.id != one.attempt,
             attempts.c.outcome.is_(None),
             messages.c.state == MessageState.SENDING,
+            *same,
         )
         .limit(1)
     )
     return found.first() is not None
+
+
+def rivals(conn: Connection, one: Unknown) -> int:
+    """How many other messages to the same address nobody knows the end of."""
+    found = conn.execute(
+        select(func.count(func.distinct(messages.c.id)))
+        .join(attempts, attempts.c.message_id == messages.c.id)
+        .where(
+            attempts.c.address == one.address,
+            attempts.c.provider_id.is_(None),
+            messages.c.id != one.parcel.id,
+            messages.c.state == MessageState.UNKNOWN,
+        )
+    )
+    return int(found.scalar_one())
 
 
 def adopted(conn: Connection, provider_ids: Sequence[str]) -> set[str]:

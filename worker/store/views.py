@@ -59,7 +59,7 @@ def show_card(conn: Connection, number: str) -> dict[str, Any] | None:
     """The card with this id, ICCID or mobile number, with its reminders and its audit trail."""
     wanted = [cards.c.iccid == number, cards.c.msisdn == number]
     wanted.append(cards.c.msisdn == f"+51{number}")
-    if number.isdigit() and len(number) < 9:
+    if number.isascii() and number.isdigit() and len(number) < 9:
         wanted = [cards.c.id == int(number)]
     row = None
     for condition in wanted:

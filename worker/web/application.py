@@ -27,7 +27,9 @@ def application(app: App, public_url: str | None) -> Starlette:
     twilio = TwilioWebhooks(
         _twilio(app, public_url),
         intake,
-        app.consent.inbound,
+        lambda sender, text, kind, now, message: app.consent.inbound(
+            sender, text, kind, now, message=message
+        ),
         app.now,
         tally,
         own.request_seconds,

@@ -5,6 +5,7 @@ www.twilio.com/docs/messaging/guides/webhook-request. Callbacks repeat and are n
 """
 
 import asyncio
+import hashlib
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -32,8 +33,9 @@ _NUMBER: Final = re.compile(r"\+[1-9][0-9]{6,14}", re.ASCII)
 _STATUSES: Final = PROGRESS | DELIVERED | {"undelivered", "failed", "canceled"}
 _NO_REPLY: Final = '<?xml version="1.0" encoding="UTF-8"?><Response/>'
 
-# ``app.consent.inbound``: sender, text, Twilio's OptOutType, now; returns a word for the log.
-Inbound = Callable[[str, str, str | None, datetime], str]
+# ``app.consent.inbound``: sender, text, Twilio's OptOutType, now, the message's id; returns a word
+# for the log.
+Inbound = Callable[[str, str, str | None, datetime, str], str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,9 @@ class TwilioWebhooks:
             text, kind = form.get("Body", ""), form.get("OptOutType") or None
             try:
                 async with asyncio.timeout(self.seconds):
-                    word = await asyncio.to_thread(self.inbound, sender, text, kind, self.now())
+                    word = await asyncio.to_thread(
+                        self.inbound, sender, text, kind, self.now(), message_id(form)
+                    )
             except TimeoutError:
                 raise UnreachableError("The database is slower than Twilio waits.") from None
         self.tally.add("inbound_message", word)
@@ -89,6 +93,15 @@ class TwilioWebhooks:
         except ForgedError as doubt:
             self.tally.add("webhook_refused", str(doubt))
             raise HTTPException(403) from None
+
+
+def message_id(form: Mapping[str, str]) -> str:
+    """The id of an inbound message: who brings the same signed request once more, however much
+    later, brings the same message. Without a SID it is what was signed."""
+    sid = form.get("MessageSid", "")
+    if _SID.fullmatch(sid):
+        return sid
+    return "form:" + hashlib.sha256(repr(sorted(form.items())).encode()).hexdigest()
 
 
 def status_report(form: Mapping[str, str], attempt: str | None, now: datetime) -> Report | None:

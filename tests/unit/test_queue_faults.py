@@ -1,0 +1,50 @@
+"""A queue server that is away is told once a minute, and nothing else is kept back."""
+
+import logging
+from typing import Any
+
+import pytest
+import redis
+from structlog.testing import capture_logs
+
+from worker.queue_faults import QueueFaults
+
+
+def record(name: str, text: str, error: BaseException | None = None) -> logging.LogRecord:
+    info: Any = (type(error), error, None) if error else None
+    return logging.LogRecord(name, logging.CRITICAL, "x.py", 1, text, (), info)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        redis.ConnectionError("no"),
+        redis.ReadOnlyError("no"),
+        redis.exceptions.ResponseError("OOM"),
+        ConnectionResetError(),
+        None,
+    ],
+)
+def test_a_flood_of_queue_faults_is_one_alarm(error: BaseException | None) -> None:
+    own = QueueFaults()
+    line = record("dramatiq.worker.C", "Consumer encountered a connection error: x", error)
+    with capture_logs() as logs:
+        assert [own.filter(line) for _ in range(500)] == [False] * 500
+    assert [(one["event"], one["cause"]) for one in logs] == [("alarm", "queue_unreachable")]
+
+
+def test_what_a_queue_fault_caused_is_known_by_its_cause() -> None:
+    error = RuntimeError()
+    error.__cause__ = redis.ConnectionError()
+    assert not QueueFaults().filter(record("dramatiq.worker.W", "Failed", error))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        record("dramatiq.worker.W", "Failed to process message", ValueError("a bug")),
+        record("worker.checks", "connection error", redis.ConnectionError()),
+    ],
+)
+def test_bugs_and_the_lines_of_others_go_through(line: logging.LogRecord) -> None:
+    assert QueueFaults().filter(line)

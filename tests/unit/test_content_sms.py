@@ -357,7 +357,9 @@ def test_the_end_of_the_plan_is_not_said_of_the_balance(language: Language) -> N
 def test_a_suspended_card_is_helped_where_its_holder_is(language: Language) -> None:
     for each in all_of("suspended", language):
         if each.abroad:
-            assert not re.search(r"营业厅|門市|tienda|store|护照|護照|pasaporte|passport", text_of(each))
+            assert not re.search(
+                r"营业厅|門市|tienda|store|护照|護照|pasaporte|passport", text_of(each)
+            )
     assert re.search(r"营业厅|門市|tienda|store", text_of(letter("suspended", language)))
 
 
@@ -368,7 +370,8 @@ def test_a_travel_esim_has_no_store_no_passport_and_no_number_to_lose(language: 
             text = text_of(each)
             assert "eSIM" in text
             assert not re.search(
-                "营业厅|門市|tienda|store|护照|護照|pasaporte|passport|1844|号码|門號|number|nro", text
+                "营业厅|門市|tienda|store|护照|護照|pasaporte|passport|1844|号码|門號|number|nro",
+                text,
             )
 
 

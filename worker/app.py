@@ -10,6 +10,7 @@ from urllib.error import URLError
 from sqlalchemy import Engine
 
 from worker.answers.deadlines import Answers
+from worker.answers.renewals import RenewalAnswers
 from worker.answers.stopping import Stopping
 from worker.checks import Checks
 from worker.clock import Clock, file_clock, system_clock
@@ -128,6 +129,11 @@ class App:
     def answers(self) -> Answers:
         """The use case behind "I have topped up" and "remind me tomorrow"."""
         return Answers(self.engine, self.rules)
+
+    @cached_property
+    def renewals(self) -> RenewalAnswers:
+        """The use case behind "it works" and "it does not work"."""
+        return RenewalAnswers(self.engine, self.rules)
 
     @cached_property
     def paced(self) -> bool:

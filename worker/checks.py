@@ -146,13 +146,15 @@ class Checks:
     def _settled(
         self, conn: Connection, one: Watched, decision: Decision, now: datetime
     ) -> tuple[Watched, Decision] | None:
-        """The card with its decision, after the lapse of its renewal or its end was written;
-        ``None`` if that failed, and then nothing was written of it."""
-        if not decision.lapsed and not decision.closes:
+        """The card with its decision, after what the clock found out of its renewal, or its end,
+        was written; ``None`` if that failed, and then nothing was written of it."""
+        if not (decision.asks or decision.lapsed or decision.closes):
             return one, decision
         with _alone(one), conn.begin_nested():
+            if decision.asks:
+                one, decision = self._find(conn, one, LifeEvent.RENEWAL_NOT_EFFECTIVE, now)
             if decision.lapsed:
-                one, decision = self._lapse(conn, one, now)
+                one, decision = self._find(conn, one, LifeEvent.RENEWAL_UNANSWERED, now)
             if decision.closes:
                 what = Happening(LifeEvent.CLOSED)
                 apply(conn, self.rules, one, happen(one.card, what, now), now)
@@ -160,10 +162,11 @@ class Checks:
             return one, decision
         return None
 
-    def _lapse(self, conn: Connection, one: Watched, now: datetime) -> tuple[Watched, Decision]:
-        """Nobody confirmed the renewal: tell the holder, and go on with the former deadlines."""
-        what = Happening(LifeEvent.RENEWAL_NOT_EFFECTIVE)
-        apply(conn, self.rules, one, happen(one.card, what, now), now)
+    def _find(
+        self, conn: Connection, one: Watched, event: LifeEvent, now: datetime
+    ) -> tuple[Watched, Decision]:
+        """The card as it is once ``event``, which the clock has found, is written; decided anew."""
+        apply(conn, self.rules, one, happen(one.card, Happening(event), now), now)
         after = card_store.load(conn, [one.card.id])[one.card.id]
         known = ledger.known(conn, [one.card.id], (now - REMEMBERED).date())
         decision = self.rules.evaluate(after.card, after.holder, now, known.get(one.card.id, ()))

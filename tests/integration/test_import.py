@@ -219,12 +219,20 @@ def test_two_renewals_on_one_day_are_told_once(world: World, told_between: bool)
     "row",
     [
         replace(ROW, plan_end=TODAY + timedelta(days=1)),
+        replace(ROW, plan_end=TODAY + timedelta(days=19)),
         replace(ROW, plan_end=None, last_topup=TODAY - timedelta(days=90)),
         replace(ROW, last_topup=TODAY - timedelta(days=90)),
         replace(ROW, balance=Decimal(3)),
         replace(ROW, plan="60 dias", plan_days=60),
     ],
-    ids=["moved back", "end unknown", "topup long ago", "balance", "plan"],
+    ids=[
+        "moved back",
+        "moved on by less than half the plan",
+        "end unknown",
+        "topup long ago",
+        "balance",
+        "plan",
+    ],
 )
 def test_a_correction_is_no_renewal_and_nobody_is_told(world: World, row: CardRow) -> None:
     put(world, ROW)
@@ -284,6 +292,24 @@ def test_the_book_settles_a_renewal_that_waits_to_be_confirmed(world: World) -> 
     put(world, renewed(days=31), now=LATER)
     card = only(world)
     assert (card.renewed_at, card.former_plan_end, card.former_last_topup) == (None, None, None)
+
+
+@pytest.mark.parametrize("row", [
+    replace(ROW, plan_end=TODAY + timedelta(days=20)),
+    replace(ROW, plan_end=TODAY + timedelta(days=6), last_topup=TODAY),
+    replace(ROW, plan_end=TODAY + timedelta(days=6), plan_days=None),
+], ids=["half the plan", "a newer top-up", "a plan of unknown length"])  # fmt: skip
+def test_what_may_have_been_paid_for_is_a_renewal(world: World, row: CardRow) -> None:
+    put(world, replace(ROW, plan_days=row.plan_days))
+    assert put(world, row, now=LATER).told == 1
+
+
+def test_the_receipt_of_an_earlier_renewal_does_not_name_an_imported_one(world: World) -> None:
+    put(world, ROW)
+    world.live(only(world).id, LifeEvent.RENEWED, plan_end=renewed().plan_end, receipt_ref="R-1")
+    assert only(world).receipt_ref == "R-1"
+    put(world, renewed(days=60), now=LATER)
+    assert only(world).receipt_ref is None
 
 
 def test_a_recycled_number_stays_recycled_whatever_a_book_says(world: World) -> None:

@@ -47,21 +47,59 @@ def test_a_renewal_between_claim_and_send_is_seen_by_the_last_look(world: World)
     assert not world.accepted()
 
 
-def test_a_renewal_that_nobody_confirms_is_told_and_the_windows_resume(world: World) -> None:
+def test_a_renewal_that_nobody_confirms_is_asked_about_once_and_then_the_windows_resume(
+    world: World,
+) -> None:
     card = world.card()
     world.check()
     world.live(card, LifeEvent.RENEWED, plan_end=NEW_END)
     world.check(NOW + timedelta(hours=23))
     assert world.rows(cards)[0].next_check_at == NOW + DAY
-    world.check(NOW + DAY)
+    for hours in (24, 25, 71):
+        world.check(NOW + timedelta(hours=hours))
+        after = world.rows(cards)[0]
+        assert (after.plan_end, after.renewed_at, after.asked_at) == (NEW_END, NOW, NOW + DAY)
+        assert _waiting(world) == {("renewal_not_effective", "event")}
+        assert after.next_check_at == NOW + 3 * DAY
+    world.send(NOW + DAY)
+    world.check(NOW + 3 * DAY)
     after = world.rows(cards)[0]
     assert (after.plan_end, after.renewed_at) == (TODAY + timedelta(days=5), None)
-    waiting = [(r.deadline, r.window) for r in world.rows(reminders) if r.state == "pending"]
-    assert sorted(set(waiting)) == [
-        ("plan_end", "plan_end-7d"),
-        ("renewal_not_effective", "event"),
-    ]
-    assert (card, "renewal_not_effective") in world.events()
+    assert (after.claimed_plan_end, after.claimed_last_topup) == (NEW_END, TODAY)
+    assert _waiting(world) == {("plan_end", "plan_end-7d")}
+    events = [event for _, event in world.events()]
+    assert events == ["renewed", "renewal_not_effective", "renewal_unanswered"]
+    assert card
+
+
+def _waiting(world: World) -> set[tuple[str, str]]:
+    return {(r.deadline, r.window) for r in world.rows(reminders) if r.state == "pending"}
+
+
+def test_a_question_that_could_not_be_sent_gives_way_to_the_windows(world: World) -> None:
+    """The provider was down for days: "does it work?" beside "pay now" would contradict it."""
+    card = world.card()
+    world.live(card, LifeEvent.RENEWED, plan_end=NEW_END)
+    world.check(NOW + DAY)
+    world.check(NOW + 3 * DAY)
+    asked = [r for r in world.rows(reminders) if r.deadline == "renewal_not_effective"]
+    assert {(r.state, r.reason) for r in asked} == {
+        (ReminderState.SUPERSEDED, "renewal_unanswered")
+    }
+    world.send(NOW + 3 * DAY)
+    assert {r.deadline for r in world.rows(reminders) if r.state == "sent"} == {"plan_end"}
+
+
+def test_it_works_said_by_the_keeper_after_the_windows_resumed_ends_them(world: World) -> None:
+    card = world.card()
+    world.live(card, LifeEvent.RENEWED, plan_end=NEW_END)
+    for days in (1, 3):
+        world.check(NOW + days * DAY)
+    world.live(card, LifeEvent.CONFIRMED, NOW + 3 * DAY)
+    world.check(NOW + 3 * DAY)
+    after = world.rows(cards)[0]
+    assert (after.plan_end, after.last_topup, after.claimed_last_topup) == (NEW_END, TODAY, None)
+    assert not _waiting(world)
 
 
 def test_a_notice_on_its_way_when_the_card_is_renewed_counts_as_told_and_is_not_told_again(

@@ -7,7 +7,7 @@ import asyncio
 import os
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -31,6 +31,7 @@ from worker.app import App
 from worker.consent import Consent
 from worker.content.render import Content
 from worker.core.cards import Channel, Kind
+from worker.core.deadlines import DeadlineKind
 from worker.core.life import Happening, LifeEvent
 from worker.core.lifecycle import ENDS, REMINDER_TRANSITIONS, TRANSITIONS
 from worker.core.outcomes import Outcome, OutcomeKind, Wait, accepted
@@ -45,7 +46,7 @@ from worker.errors import VigenciaError
 from worker.providers.base import EmailOut, Sighting, SmsOut
 from worker.receipts import Fetching, Reconciliation
 from worker.store.engine import open_engine, reading, writing
-from worker.store.tables import attempts, messages, reminders
+from worker.store.tables import attempts, cards, messages, reminders
 
 _SPY = """
 CREATE TABLE changes (what TEXT, id INTEGER, old TEXT, new TEXT);
@@ -80,6 +81,8 @@ _EVENTS = [
     LifeEvent.CONFIRMED,
     LifeEvent.RENEWAL_FAILED,
     LifeEvent.RENEWAL_NOT_EFFECTIVE,
+    LifeEvent.RENEWAL_UNANSWERED,
+    LifeEvent.CORRECTED,
     LifeEvent.LOW_BALANCE,
     LifeEvent.SUSPENDED,
     LifeEvent.PAUSED,
@@ -102,8 +105,10 @@ class FarEnd:
         self.given: dict[UUID, tuple[SmsOut | EmailOut, datetime]] = {}
         self.shows: str | None = None
         self.now = NOW
+        self.witness: Callable[[UUID], None] = lambda _: None
 
     async def send(self, out: SmsOut | EmailOut) -> Outcome:
+        self.witness(out.attempt)
         self.given[out.attempt] = (out, self.now)
         answer = self.answers.pop(0) if self.answers else self.always or accepted("")
         return accepted(f"P-{out.attempt}") if answer.kind is _K.ACCEPTED else answer
@@ -186,6 +191,8 @@ class Play(RuleBasedStateMachine):
         self.fetching = Fetching(self.engine, self.sms, self.app.receipts)
         self.world, self.hands = world, Hands(self)
         self.seen = 0
+        self.told_to_pay: list[Any] = []
+        self.sms.witness = self.mail.witness = self._witness
 
     @initialize(days=st.tuples(*[st.integers(-2, 7)] * 3), second=st.booleans())
     def begin(self, days: tuple[int, int, int], second: bool) -> None:
@@ -198,6 +205,22 @@ class Play(RuleBasedStateMachine):
             self.world.cards(1, owner, kind=kind, plan_end=end, last_topup=top)
         with writing(self.engine) as conn:
             conn.execute(text("UPDATE books SET guardian_email = 'keeper@example.com'"))
+
+    def _witness(self, attempt: UUID) -> None:
+        """Keeps what is sent of a card's deadlines while its renewal is a question."""
+        query = (
+            select(reminders.c.id, reminders.c.deadline, reminders.c.card_id)
+            .join(attempts, attempts.c.message_id == reminders.c.message_id)
+            .join(cards, cards.c.id == reminders.c.card_id)
+            .where(
+                attempts.c.id == attempt,
+                reminders.c.state == ReminderState.PENDING,
+                reminders.c.deadline.in_(list(DeadlineKind)),
+                cards.c.renewed_at.is_not(None),
+            )
+        )
+        with reading(self.engine) as conn:
+            self.told_to_pay += conn.execute(query).all()
 
     def advance(self, by: timedelta) -> None:
         self.now = self.sms.now = self.mail.now = self.now + by
@@ -271,9 +294,10 @@ class Play(RuleBasedStateMachine):
         far.answers.insert(0, answer)
         self.delivery._write([Ended(one, asyncio.run(far.send(one.out)), self.now)])
 
-    @rule(card=st.integers(1, 3), event=st.sampled_from(_EVENTS))
-    def something_happens_to_a_card(self, card: int, event: LifeEvent) -> None:
-        end = self.now.date() + timedelta(days=30) if event is LifeEvent.RENEWED else None
+    @rule(card=st.integers(1, 3), event=st.sampled_from(_EVENTS), days=st.sampled_from([30, 3, 0]))
+    def something_happens_to_a_card(self, card: int, event: LifeEvent, days: int) -> None:
+        renews = event in (LifeEvent.RENEWED, LifeEvent.CORRECTED)
+        end = self.now.date() + timedelta(days=days) if renews else None
         with suppress(VigenciaError):  # it cannot happen to the card as it is
             self.app.life.record(card, Happening(event, plan_end=end), self.now)
 
@@ -292,6 +316,7 @@ class Play(RuleBasedStateMachine):
             return conn.execute(query).all()
 
     def check_changes(self) -> None:
+        assert not self.told_to_pay
         with reading(self.engine) as conn:
             found = conn.execute(text("SELECT what, old, new FROM changes")).all()
         for what, old, new in found[self.seen :]:

@@ -236,7 +236,8 @@ def test_who_has_topped_up_says_so_and_the_reminders_rest(world: World) -> None:
     with web(world) as ask:
         page = text(ask("GET", path))
         assert "Claro SIM ending 0000" in page
-        assert 'value="2026-07-17"' in page  # 30 days after the end that was known
+        assert "If you bought 30 days again: 17 July 2026" in page  # a hint, entered by nobody
+        assert 'value="' not in page
         for wrong in ("", "end=", "end=2026-06-11", "end=2036-01-01", "end=17/07/2026", "end=x"):
             reply = ask("POST", path, wrong)
             assert (reply.status, "cannot be right" in text(reply)) == (400, True)
@@ -248,9 +249,10 @@ def test_who_has_topped_up_says_so_and_the_reminders_rest(world: World) -> None:
     assert (row.plan_end, row.last_topup, row.renewed_at) == (date(2026, 7, 17), TODAY, NOW)
     assert world.events() == [(card, "renewed"), (card, "holder_answered")]
     assert world.rows(card_events)[1].detail["source"] == "link"
-    # Nobody confirms it: the former deadline holds again, and so does the link.
-    later = NOW + timedelta(hours=24)
-    world.check(later)
+    # Nobody says whether it works: the former deadline holds again, and so does the link.
+    for hours in (24, 72):
+        later = NOW + timedelta(hours=hours)
+        world.check(later)
     assert world.rows(cards)[0].plan_end == TODAY + timedelta(days=5)
     with web(world, later) as ask:
         assert "Topped up?" in text(ask("GET", path))

@@ -78,7 +78,25 @@ STORIES: dict[LifeEvent, Story] = {
     LifeEvent.RENEWAL_NOT_EFFECTIVE: Story(
         ((NOW, RENEW), SENT_AT_ONCE, (NOW + DAY + HOUR, WORK)),
         (LifeNotice.RENEWAL_RECORDED, LifeNotice.RENEWAL_NOT_EFFECTIVE),
+        {"plan_end": date(2026, 9, 30), "renewed_at": NOW, "asked_at": NOW + DAY + HOUR},
+    ),
+    LifeEvent.RENEWAL_UNANSWERED: Story(
+        ((NOW, RENEW), SENT_AT_ONCE, (NOW + DAY + HOUR, WORK), (NOW + 3 * DAY + HOUR, WORK)),
+        (LifeNotice.RENEWAL_RECORDED, LifeNotice.RENEWAL_NOT_EFFECTIVE),
         {"plan_end": FAR["plan_end"], "renewed_at": None},
+    ),
+    LifeEvent.CORRECTED: Story(
+        (
+            (NOW, RENEW),
+            SENT_AT_ONCE,
+            (NOW + HOUR, ("renew", "--plan-end", "2026-09-20")),
+            (NOW + HOUR, WORK),
+            (NOW + 2 * HOUR, ("confirm",)),
+            (NOW + 2 * DAY, ("renew", "--plan-end", "2026-09-21", "--correct")),
+            (NOW + 2 * DAY, WORK),
+        ),
+        (LifeNotice.RENEWAL_RECORDED,),
+        {"plan_end": date(2026, 9, 21), "renewed_at": None},
     ),
     LifeEvent.RENEWAL_FAILED: Story(
         ((NOW, RENEW), SENT_AT_ONCE, (NOW + HOUR, ("fail",)), (NOW + HOUR, WORK)),

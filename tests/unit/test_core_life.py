@@ -1,7 +1,7 @@
 """What happens to a card, and what becomes true and untrue by it."""
 
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -12,14 +12,12 @@ from tests.unit.core_helpers import RULES, T, a_card, a_holder, at, balance, rem
 from worker.core.cards import Card, CardState, Channel
 from worker.core.deadlines import DeadlineKind
 from worker.core.life import (
-    EFFECTIVE_WITHIN,
     Effect,
     Happening,
     ImpossibleError,
     LifeEvent,
     LifeNotice,
     happen,
-    renewal_lapses_at,
 )
 from worker.core.recheck import Item, recheck
 from worker.core.reminders import Known, Planned, ReminderKey, ReminderState
@@ -28,6 +26,7 @@ from worker.core.windows import evaluate
 NOW = at("2026-06-10 10:00")
 TODAY = date(2026, 6, 10)
 NEW_END = date(2026, 7, 12)
+DAY = timedelta(days=1)
 
 
 def renew(card: Card, **told: Any) -> tuple[Card, Effect]:
@@ -58,44 +57,58 @@ def test_a_renewal_moves_the_deadlines_and_ends_every_older_notice() -> None:
     assert (card.former_plan_end, card.watched_since) == (T, NOW)
 
 
-def test_an_unconfirmed_renewal_pauses_the_windows_for_24_hours() -> None:
+def ask(card: Card, when: datetime) -> Card:
+    """``card`` once its holder was asked whether the renewal works."""
+    return after(card, happen(card, Happening(LifeEvent.RENEWAL_NOT_EFFECTIVE), when))
+
+
+def test_an_unconfirmed_renewal_is_asked_about_once_and_pauses_the_windows_for_72_hours() -> None:
     card, _ = renew(a_card())
     decision = decide(card, "2026-06-11 09:59")
     assert decision.planned == ()
-    assert decision.next_check_at == renewal_lapses_at(card) == NOW + EFFECTIVE_WITHIN
-    assert not decision.lapsed
-    assert decide(card, "2026-06-11 10:00").lapsed
+    assert decision.next_check_at == at("2026-06-11 10:00")
+    assert not decision.asks
+    asks = decide(card, "2026-06-11 10:00")
+    assert (asks.asks, asks.lapsed, asks.planned) == (True, False, ())
+    effect = happen(card, Happening(LifeEvent.RENEWAL_NOT_EFFECTIVE), at("2026-06-11 10:00"))
+    assert (effect.notice, effect.on) == (LifeNotice.RENEWAL_NOT_EFFECTIVE, date(2026, 6, 11))
+    asked = after(card, effect)
+    assert (asked.plan_end, asked.renewed_at) == (NEW_END, NOW)
+    waits = decide(asked, "2026-06-13 09:59")
+    assert (waits.planned, waits.asks, waits.lapsed) == ((), False, False)
+    assert waits.next_check_at == at("2026-06-13 10:00")
+    assert decide(asked, "2026-06-13 10:00").lapsed
 
 
 def test_a_confirmed_renewal_is_watched_by_its_new_end() -> None:
     card, _ = renew(a_card(plan_days=30))
-    confirmed = after(card, happen(card, Happening(LifeEvent.CONFIRMED), NOW))
-    assert renewal_lapses_at(confirmed) is None
-    assert confirmed.plan_end == NEW_END
-    assert [p.key.window for p in decide(confirmed, "2026-07-05 09:00").planned] == [
-        "plan_end-7d",
-        "plan_end-7d",
-    ]
+    for open_card in (card, ask(card, NOW + DAY)):
+        confirmed = after(open_card, happen(open_card, Happening(LifeEvent.CONFIRMED), NOW))
+        assert not confirmed.is_renewal_open
+        assert confirmed.plan_end == NEW_END
+        assert [p.key.window for p in decide(confirmed, "2026-07-05 09:00").planned] == [
+            "plan_end-7d",
+            "plan_end-7d",
+        ]
 
 
 @pytest.mark.parametrize(
     ("event", "notice"),
     [
-        (LifeEvent.RENEWAL_NOT_EFFECTIVE, LifeNotice.RENEWAL_NOT_EFFECTIVE),
+        (LifeEvent.RENEWAL_UNANSWERED, None),
         (LifeEvent.RENEWAL_FAILED, LifeNotice.RENEWAL_FAILED),
     ],
 )
 def test_a_renewal_without_effect_brings_the_former_deadlines_and_their_windows_back(
-    event: LifeEvent, notice: LifeNotice
+    event: LifeEvent, notice: LifeNotice | None
 ) -> None:
     before = a_card(last_topup=date(2026, 5, 13))
     card, effect = renew(before)
-    later = NOW + EFFECTIVE_WITHIN
-    undone = happen(card, Happening(event), later)
+    card = ask(card, NOW + DAY)
+    undone = happen(card, Happening(event), NOW + DAY)
     back = after(card, undone)
     assert (back.plan_end, back.last_topup) == (T, before.last_topup)
     assert undone.notice is notice
-    assert renewal_lapses_at(back) is None
     key = ReminderKey(DeadlineKind.PLAN_END, T, "plan_end-1d", Channel.SMS)
     ended = Known(1, key, ReminderState.SUPERSEDED, NOW, effect.reason)
     planned = decide(back, "2026-06-11 12:00", (ended,)).planned
@@ -103,6 +116,55 @@ def test_a_renewal_without_effect_brings_the_former_deadlines_and_their_windows_
         ("plan_end-1d", Channel.SMS),
         ("plan_end-1d", Channel.EMAIL),
     ]
+
+
+def test_it_works_is_heard_even_after_the_answer_had_stayed_away_too_long() -> None:
+    card = ask(renew(a_card(last_topup=date(2026, 5, 13)))[0], NOW + DAY)
+    back = after(card, happen(card, Happening(LifeEvent.RENEWAL_UNANSWERED), NOW + 3 * DAY))
+    effect = happen(back, Happening(LifeEvent.CONFIRMED), NOW + 4 * DAY)
+    late = after(back, effect)
+    assert (late.plan_end, late.last_topup) == (NEW_END, TODAY)
+    assert effect.ends_deadlines
+    assert not late.is_renewal_open
+    with pytest.raises(ImpossibleError, match="no renewal"):
+        happen(late, Happening(LifeEvent.CONFIRMED), NOW + 5 * DAY)
+    failed = after(back, happen(back, Happening(LifeEvent.RENEWAL_FAILED), NOW + 4 * DAY))
+    assert (failed.plan_end, failed.is_renewal_open) == (T, False)
+
+
+def test_a_renewal_entered_again_on_its_day_corrects_it_and_tells_nobody() -> None:
+    card, _ = renew(a_card(last_topup=date(2026, 5, 13)), receipt_ref="R-1")
+    what = Happening(LifeEvent.RENEWED, plan_end=date(2026, 7, 21))
+    effect = happen(card, what, NOW + timedelta(hours=5))
+    right = after(card, effect)
+    assert (effect.reason, effect.notice, effect.ends) == ("corrected", None, frozenset())
+    assert (right.plan_end, right.last_topup, right.receipt_ref) == (what.plan_end, TODAY, "R-1")
+    assert (right.renewed_at, right.former_plan_end) == (NOW, T)
+    assert happen(card, what, NOW + DAY).notice is LifeNotice.RENEWAL_RECORDED
+
+
+def test_a_correction_on_any_day_changes_the_dates_alone() -> None:
+    card = a_card(last_topup=date(2026, 5, 13))
+    what = Happening(LifeEvent.CORRECTED, plan_end=date(2026, 6, 21))
+    right = after(card, effect := happen(card, what, NOW))
+    assert (effect.notice, effect.ends_deadlines) == (None, True)
+    assert (right.plan_end, right.last_topup, right.is_renewal_open) == (
+        what.plan_end,
+        card.last_topup,
+        False,
+    )
+    ahead = Happening(LifeEvent.CORRECTED, plan_end=T, last_topup=date(2026, 6, 11))
+    for wrong, says in ((Happening(LifeEvent.CORRECTED), "its new end"), (ahead, "the future")):
+        with pytest.raises(ImpossibleError, match=says):
+            happen(card, wrong, NOW)
+
+
+def test_a_pause_takes_the_question_back_and_its_end_asks_anew() -> None:
+    card = ask(renew(a_card())[0], NOW + DAY)
+    paused = after(card, happen(card, Happening(LifeEvent.PAUSED), NOW + DAY))
+    assert decide(paused, "2026-06-20 10:00").next_check_at is None
+    resumed = after(paused, happen(paused, Happening(LifeEvent.RESUMED), NOW + 10 * DAY))
+    assert decide(resumed, "2026-06-20 10:00").asks
 
 
 def test_a_failure_without_a_recorded_renewal_keeps_the_deadlines() -> None:
@@ -113,7 +175,7 @@ def test_a_failure_without_a_recorded_renewal_keeps_the_deadlines() -> None:
 def test_two_renewals_in_a_row_go_back_to_what_held_before_both() -> None:
     once, _ = renew(a_card())
     twice, _ = renew(once, plan_end=date(2026, 8, 1))
-    undone = happen(twice, Happening(LifeEvent.RENEWAL_NOT_EFFECTIVE), NOW)
+    undone = happen(twice, Happening(LifeEvent.RENEWAL_FAILED), NOW)
     assert undone.changes["plan_end"] == T
 
 
@@ -218,6 +280,23 @@ def test_a_notice_of_a_paused_card_is_not_sent() -> None:
         [item], a_holder(), Channel.EMAIL, NOW, RULES.hours, RULES.ladder, lambda *_: None
     )
     assert [end.reason for end in verdict.ended] == ["paused"]
+
+
+def test_while_a_renewal_is_a_question_no_deadline_is_told_of_even_one_that_stayed() -> None:
+    """A report that a warning did not arrive makes it owed again, whatever happened meanwhile."""
+    card = renew(a_card(), plan_end=T)[0]
+    key = ReminderKey(DeadlineKind.PLAN_END, T, "plan_end-1d", Channel.EMAIL)
+    for now, kept in ((card, False), (after(card, _confirm(card)), True)):
+        item = Item(1, key, NOW, NOW + timedelta(days=2), now)
+        verdict = recheck(
+            [item], a_holder(), Channel.EMAIL, NOW, RULES.hours, RULES.ladder, lambda *_: None
+        )
+        assert bool(verdict.keep) is kept
+        assert [end.reason for end in verdict.ended] == ([] if kept else ["renewed"])
+
+
+def _confirm(card: Card) -> Effect:
+    return happen(card, Happening(LifeEvent.CONFIRMED), NOW)
 
 
 def test_every_notice_has_its_channels_in_the_configuration() -> None:

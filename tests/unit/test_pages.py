@@ -19,7 +19,8 @@ from worker.errors import ConfigError
 
 PAGES = Pages.load(TEMPLATES)
 CARDS = (CardName(1, "Claro", "5678"), CardName(2, "eSIM", "0001"))
-EVERY = list(product(("stop", "resume", "renewed", "tomorrow"), State, Language))
+NAMES = ("stop", "resume", "renewed", "works", "fails", "tomorrow")
+EVERY = list(product(NAMES, State, Language))
 
 
 def page(name: str, state: State, language: Language, **changes: object) -> str:
@@ -28,11 +29,14 @@ def page(name: str, state: State, language: Language, **changes: object) -> str:
         "needs_end": True,
         "ends_on": date(2026, 7, 17),
         "on": date(2026, 6, 13),
+        "plan_days": 30,
+        "signature": "KeepSIM",
         "several": True,
         **changes,
     }
     view = View(state, language, **values)  # type: ignore[arg-type]
-    return PAGES.render(name, language, view=view, back="../b/token")
+    links = {"back": "../b/token", "works": "../w/token", "fails": "../f/token"}
+    return PAGES.render(name, language, view=view, **links)
 
 
 class Parsed(HTMLParser):
@@ -71,17 +75,18 @@ def test_every_page_is_whole_in_every_language_and_state(
         assert not {"script", "img", "link", "iframe"} & set(parsed.tags)
         assert not re.search(r"None|\{\{|https?://|  \w", text)
         assert len(text) < 4_000
-        title = re.search(r"<title>([^<]+)</title>", text)
+        title = re.search(r"<title>([^<]+) · KeepSIM</title>", text)
         assert title
-        assert f"<h1>{title[1]}</h1>" in text
+        # Who asks stands above what is asked.
+        assert f'<p class="from">KeepSIM</p>\n<h1>{title[1]}</h1>' in text
 
 
 @pytest.mark.parametrize("language", Language)
 def test_only_a_question_has_a_button(language: Language) -> None:
-    for name, state in product(("stop", "resume", "renewed", "tomorrow"), State):
+    for name, state in product(NAMES, State):
         asks = state is State.ASK or (state is State.WRONG and name in ("renewed", "stop"))
         reachable = state is not State.TOO_LATE or name == "tomorrow"
-        if reachable and not (name == "stop" and state is State.UNTRUE):
+        if reachable and not (name == "stop" and state in (State.UNTRUE, State.OTHERWISE)):
             assert ("<button>" in page(name, state, language)) is asks, (name, state)
 
 
@@ -90,12 +95,70 @@ def test_a_page_for_nobody_speaks_every_language(reason: str) -> None:
     text = PAGES.render("gone", Language.EN, reason=reason, languages=list(Language))
     for language in Language:
         assert f'<section lang="{language}">' in text
+    assert "Vigencia" not in text
+    assert re.search("<title>[^<\n ][^<\n]+</title>", text)
+
+
+@pytest.mark.parametrize("language", Language)
+def test_no_date_stands_in_the_form_before_the_holder_has_entered_it(language: Language) -> None:
+    for state in (State.ASK, State.WRONG):
+        text = page("renewed", state, language)
+        [field] = re.findall(r"<input[^>]+>", text)
+        assert "value" not in field
+        assert "30" in text  # the guess is a hint: if you bought 30 days again
+        assert re.search("17 July 2026|17 de julio de 2026|2026年7月17日", text)
+        assert "2026" not in page("renewed", state, language, plan_days=None, ends_on=None)
+
+
+@pytest.mark.parametrize("language", Language)
+def test_what_stopped_is_what_is_said_and_no_more(language: Language) -> None:
+    """Of one card, or one channel, nobody says that no message will come any more."""
+    text = page("stop", State.DONE, language, cards=CARDS[:1], one_card=True, channel=Channel.SMS)
+    assert "5678" in text
+    title = {"es-PE": "Listo", "en": "Stopped", "zh-Hans": "已停止", "zh-Hant": "已停止"}
+    assert f"<h1>{title[language]}</h1>" in text
+
+
+def test_in_taiwan_a_text_is_passed_on_and_a_letter_is_sent() -> None:
+    for name, state in (("stop", State.DONE), ("resume", State.DONE)):
+        for one_card in (False, True):
+            texts = page(name, state, Language.ZH_HANT, channel=Channel.SMS, one_card=one_card)
+            letters = page(name, state, Language.ZH_HANT, one_card=one_card)
+            assert "傳" in texts
+            assert "寄" not in texts
+            assert "寄" in letters
+            assert "傳" not in letters
+
+
+@pytest.mark.parametrize("language", Language)
+def test_the_pages_of_a_renewal_lead_to_both_answers(language: Language) -> None:
+    recorded = page("renewed", State.DONE, language)
+    assert re.findall(r'href="([^"]+)"', recorded) == ["../w/token", "../f/token"]
+    assert re.findall(r'href="([^"]+)"', page("works", State.ASK, language)) == ["../f/token"]
+    assert re.findall(r'href="([^"]+)"', page("fails", State.ASK, language)) == ["../w/token"]
+    for state in set(State) - {State.ASK}:
+        assert "href" not in page("works", state, language) + page("fails", state, language)
+
+
+def test_whatever_can_be_tapped_is_44_pixels_high() -> None:
+    [style] = re.findall(r"<style>(.*?)</style>", page("stop", State.ASK, Language.EN))
+    rules = dict(re.findall(r"([^{}]+)\{([^}]*)\}", style))
+    for tapped in ("a,label", "input[type=date],button"):
+        [height] = re.findall(r"min-height:(\d+)px", rules[tapped])
+        assert int(height) >= 44
+    assert "inline-block" in rules["a,label"]  # a height means nothing to what is inline
+
+
+def test_a_heading_is_larger_than_what_stands_below_it() -> None:
+    [style] = re.findall(r"<style>(.*?)</style>", page("stop", State.ASK, Language.EN))
+    [first, second] = re.findall(r"h[12]\{font-size:([\d.]+)rem", style)
+    assert float(first) > float(second) > 18 / 16
 
 
 def test_names_are_harmless() -> None:
     evil = CardName(1, "<script>alert(1)</script>\"'", "<b>")
-    for name, state in product(("stop", "renewed", "tomorrow"), State):
-        tags = Parsed(page(name, state, Language.EN, cards=(evil,))).tags
+    for name, state in product(("stop", "renewed", "works", "fails", "tomorrow"), State):
+        tags = Parsed(page(name, state, Language.EN, cards=(evil,), signature=evil.operator)).tags
         assert not {"script", "b"} & set(tags)
 
 

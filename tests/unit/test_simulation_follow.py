@@ -395,10 +395,10 @@ def test_a_plan_of_unknown_length_that_outlives_the_line_claims_no_line_loss() -
     ]
 
 
-def test_a_renewal_nobody_confirms_lapses_after_a_day_and_the_old_windows_resume() -> None:
+def test_a_renewal_nobody_confirms_is_asked_about_and_then_the_old_windows_resume() -> None:
     # Recorded on 10 June at 10:00 in Lima: from then on nothing is told of the old end, 12 June.
-    # 24 hours later it counts as not effective: the holder is told so, and T-1, open since 9 that
-    # day, is owed again; so are T0 on the 12th and T+3. No phone: what is for SMS goes by email.
+    # 24 hours later the holder is asked, and until the 13th, 10:00, the answer may come; T-1 and T0
+    # lie in between. Nobody answers: T+3 tells. No phone: what is for SMS goes by email.
     recorded = at("2026-06-10 10:00")
     card = replace(
         _CARD,
@@ -413,8 +413,6 @@ def test_a_renewal_nobody_confirms_lapses_after_a_day_and_the_old_windows_resume
     notices = followed(a_household(a_holder(contact_phone=None), [card]), period).notices
     assert lines(n for n in notices if n.outcome == "send") == [
         "06-11 15:00 event email send",
-        "06-11 15:00 plan_end-1d email send",
-        "06-12 14:00 plan_end+0d email send",
         "06-15 14:00 plan_end+3d email send",
     ]
     assert notices[0].deadline.value == "renewal_not_effective"

@@ -11,7 +11,7 @@ from worker.core.again import Again, tomorrow
 from worker.core.cards import CardState, Language
 from worker.core.deadlines import DeadlineKind
 from worker.core.hours import local_day
-from worker.core.life import Happening, LifeEvent, happen
+from worker.core.life import Happening, LifeEvent, LifeNotice, happen
 from worker.core.rules import Rules
 from worker.life import apply
 from worker.store import cards as card_store
@@ -60,7 +60,8 @@ class Answers:
             what = Happening(LifeEvent.RENEWED, plan_end=plan_end if view.needs_end else None)
             apply(conn, self.rules, watched, happen(watched.card, what, now), now)
             _trail(conn, row, "renewed", now)
-            return replace(view, state=State.DONE, ends_on=what.plan_end)
+            asked = _question_of(conn, watched)
+            return replace(view, state=State.DONE, ends_on=what.plan_end, renewal=asked)
 
     def look_tomorrow(self, reminder_id: int, now: datetime) -> View | None:
         """Whether there can be one more reminder tomorrow, or will be one anyway."""
@@ -85,8 +86,8 @@ class Answers:
 
     def _renewable(self, conn: Connection, found: _Found, now: datetime) -> View:
         row, watched = found
-        card, ends_on = watched.card, None
-        if card.plan_end and card.plan_days:
+        card, ends_on = watched.card, watched.card.plan_end
+        if card.plan_end and card.plan_days and not card.renewed_at:
             start = max(card.plan_end, local_day(now, card.time_zone))
             ends_on = start + timedelta(days=card.plan_days)
         state = State.ASK if self._holds(found) else State.UNTRUE
@@ -96,6 +97,9 @@ class Answers:
             names(conn, self.rules, [card.id]),
             needs_end=card.plan_end is not None,
             ends_on=ends_on,
+            plan_days=card.plan_days,
+            signature=watched.signature,
+            renewal=_question_of(conn, watched) if card.renewed_at else None,
         )
 
     def _again(self, conn: Connection, found: _Found, now: datetime) -> tuple[View, Again]:
@@ -113,7 +117,8 @@ class Answers:
         else:
             state = State.ASK
         cards = names(conn, self.rules, [card.id])
-        return View(state, Language(row.language), cards, on=again.on), again
+        view = View(state, Language(row.language), cards, on=again.on, signature=watched.signature)
+        return view, again
 
     def _holds(self, found: _Found) -> bool:
         """Is the deadline that the reminder told of still that of the card?"""
@@ -133,6 +138,13 @@ def _find(conn: Connection, reminder_id: int, *, lock: bool = False) -> _Found |
     else:
         watched = card_store.load(conn, [row.card_id]).get(row.card_id)
     return None if watched is None or watched.holder.id != row.told_id else (row, watched)
+
+
+def _question_of(conn: Connection, watched: Watched) -> int | None:
+    """The notice of the renewal that was just reported, which asks whether it works."""
+    card = watched.card
+    notice = LifeNotice.RENEWAL_RECORDED
+    return reach.last_notice(conn, card.id, notice, watched.holder.id)
 
 
 def _can_be(plan_end: date | None, today: date) -> bool:

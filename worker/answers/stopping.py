@@ -75,7 +75,14 @@ class Stopping:
             state = (
                 State.ALREADY if EVERYTHING in _said(conn, channel, found.address) else State.ASK
             )
-            view = View(state, Language(found.language), cards, channel, several=several)
+            view = View(
+                state,
+                Language(found.language),
+                cards,
+                channel,
+                several=several,
+                signature=found.signature,
+            )
             return view, found.address
 
     def _look_back(self, message_id: int) -> tuple[View | None, str]:
@@ -85,7 +92,8 @@ class Stopping:
                 return None, ""
             channel = Channel(found.channel)
             state = State.ASK if _said(conn, channel, found.address) else State.ALREADY
-            return View(state, Language(found.language), channel=channel), found.address
+            view = View(state, Language(found.language), channel=channel, signature=found.signature)
+            return view, found.address
 
 
 def _said(conn: Connection, channel: Channel, address: str) -> set[int]:

@@ -13,7 +13,7 @@ from worker.store import cards as card_store
 
 
 class State(StrEnum):
-    """``ASK`` has a question; all others say what is so."""
+    """``ASK`` has a question; all others say what is so. ``OTHERWISE``: the opposite was said."""
 
     ASK = "ask"
     DONE = "done"
@@ -21,6 +21,7 @@ class State(StrEnum):
     TOO_LATE = "too_late"
     UNTRUE = "untrue"
     WRONG = "wrong"
+    OTHERWISE = "otherwise"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +36,10 @@ class CardName:
 @dataclass(frozen=True, slots=True)
 class View:
     """``cards``: those the link is about. ``several``: the address serves more than one card.
-    ``needs_end``: a renewal must tell the plan's new end, probably ``ends_on``. ``on``: the day of
-    the notice that was asked for."""
+    ``needs_end``: a renewal must tell the plan's new end; ``ends_on`` is what it is, or would be
+    after one more of the same plan of ``plan_days``. ``on``: the day of the notice that was asked
+    for. ``signature``: the sender's name. ``renewal``: the notice whose links say whether an open
+    renewal works."""
 
     state: State
     language: Language
@@ -47,6 +50,9 @@ class View:
     needs_end: bool = False
     ends_on: date | None = None
     on: date | None = None
+    plan_days: int | None = None
+    signature: str = ""
+    renewal: int | None = None
 
 
 def names(conn: Connection, rules: Rules, ids: Iterable[int]) -> list[CardName]:

@@ -12,6 +12,7 @@ from sqlalchemy import Row
 from worker.cardbook.rows import CardRow
 from worker.core.cards import CARD_TIME_ZONE, CardState
 from worker.core.hours import local_day
+from worker.core.life import SETTLED
 from worker.store.cards import AT_ONCE
 
 # A change of any of these moves a deadline.
@@ -19,8 +20,6 @@ _DEADLINE_FIELDS = ("operator", "kind", "plan_days", "plan_end", "last_topup", "
 FIELDS = ("msisdn", "iccid", "imsi", "plan", "note", *_DEADLINE_FIELDS)
 WATCHED = (CardState.ACTIVE, CardState.SUSPENDED)
 MOST_KEPT = 1_000
-
-_SETTLED = {"renewed_at": None, "former_plan_end": None, "former_last_topup": None}
 
 
 class Action(StrEnum):
@@ -90,9 +89,13 @@ def action_of(card: Row[Any], row: CardRow, fields: Sequence[str], other_person:
 
 def is_renewal(card: Row[Any], row: CardRow) -> bool:
     """Whether the card lives longer than the store knew. A date that moves back is a correction,
-    and one that was never told before is only new to us, unless the top-up is one of our time."""
+    and one that was never told before is only new to us, unless the top-up is one of our time. So
+    is an end that moves on by less than half the plan, without a newer top-up: whoever buys a plan
+    gets all of its days."""
     if row.plan_end and card.plan_end and row.plan_end > card.plan_end:
-        return True
+        days = row.plan_days or card.plan_days
+        if days is None or (row.plan_end - card.plan_end).days * 2 >= days:
+            return True
     if row.last_topup is None:
         return False
     known = card.last_topup
@@ -138,7 +141,9 @@ def changed_columns(
     moved = any(name in _DEADLINE_FIELDS for name in fields)
     if moved or action is Action.REASSIGNED:
         # What the book says now is what holds, whatever was recorded and not confirmed.
-        changed |= {**_SETTLED, "watched_since": now}
+        changed |= {**SETTLED, "watched_since": now}
+    if action is Action.RENEWED:
+        changed["receipt_ref"] = None  # it named another payment
     # A renewal proves that the line lives, be it late. A recycled number stays recycled.
     lives = action is Action.RENEWED and card.state == CardState.SUSPENDED
     if lives or (moved and card.state == CardState.CLOSED):

@@ -13,7 +13,7 @@ from worker.cli.output import as_json_option, print_json, print_table
 from worker.errors import CardBookError
 from worker.store import rechecks, views
 from worker.store.books import find
-from worker.store.cards import AT_ONCE
+from worker.store.cards import AT_ONCE, Watched
 from worker.store.engine import reading, writing
 
 # What an expected reading of a card book holds: the names and values of `cards list --json`.
@@ -115,8 +115,9 @@ def show(card: str, as_json: bool) -> None:
         raise CardBookError("There is no such card.", "List them with: vigencia cards list")
     found["ladder"] = [
         {"deadline": step.kind, "on": step.on, "at": step.at}
-        for step in app.rules.ladder(watched).values()
+        for step in app.rules.ladder(watched.card).values()
     ]
+    found["renewal"] = renewal = _renewal(app, watched)
     if as_json:
         print_json(found)
         return
@@ -124,6 +125,8 @@ def show(card: str, as_json: bool) -> None:
     for name in ("book", "holder", "operator", "kind", "plan", "plan_end", "last_topup", "balance",
                  "state", "next_check_at"):  # fmt: skip
         click.echo(f"{name.replace('_', ' '):14} {found[name] if found[name] is not None else '-'}")
+    if renewal:
+        click.echo(f"{'renewal':14} {_told(renewal)}")
     print_table(("deadline", "on"), [(s["deadline"], s["on"]) for s in found["ladder"]])
     print_table(
         ("window", "channel", "due", "state", "reason"),
@@ -135,10 +138,48 @@ def show(card: str, as_json: bool) -> None:
     print_table(("at", "event"), [(_minute(e["at"]), e["event"]) for e in found["events"]])
 
 
+def _renewal(app: App, watched: Watched) -> dict[str, Any] | None:
+    """The renewal of a card as long as somebody can say whether it works: ``open`` until
+    ``answer_by``, then ``unanswered``; ``asks_at`` is when the holder is, or was, asked."""
+    card = watched.card
+    question = app.rules.question(card, watched.holder)
+    if question is not None:
+        return {
+            "state": "open",
+            "reported_at": card.renewed_at,
+            "asks_at": card.asked_at or question.asks_at,
+            "asked": question.asked,
+            "answer_by": question.answer_by,
+            "former_plan_end": card.former_plan_end,
+            "former_last_topup": card.former_last_topup,
+        }
+    if card.is_renewal_open:
+        return {
+            "state": "unanswered",
+            "claimed_plan_end": card.claimed_plan_end,
+            "claimed_last_topup": card.claimed_last_topup,
+        }
+    return None
+
+
+def _told(renewal: dict[str, Any]) -> str:
+    if renewal["state"] == "unanswered":
+        return (
+            "not answered in time, the former dates hold; still to be settled with "
+            "vigencia cards confirm or fail"
+        )
+    asked = "was asked" if renewal["asked"] else "is asked"
+    return (
+        f"reported {_minute(renewal['reported_at'])}, nobody has said yet whether it works; the "
+        f"holder {asked} {_minute(renewal['asks_at'])}, and "
+        f"the former dates rest until {_minute(renewal['answer_by'])}"
+    )
+
+
 def _watched(conn: Any, found: dict[str, Any] | None) -> Any:
     from worker.store.cards import load
 
-    return load(conn, [found["id"]])[found["id"]].card if found else None
+    return load(conn, [found["id"]])[found["id"]] if found else None
 
 
 def _minute(instant: Any) -> str | None:

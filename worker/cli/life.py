@@ -52,15 +52,23 @@ class Amount(click.ParamType[Decimal]):
 @click.option("--topup", "last_topup", type=Day(), help="The day of the top-up (default: today).")
 @click.option("--balance", type=Amount(), help="The balance after it, in soles.")
 @click.option("--receipt", "receipt_ref", help="What names the receipt.")
+@click.option(
+    "--correct", is_flag=True, help="Only the dates were wrong; nothing happened, nobody is told."
+)
 @now_option
 @as_json_option
-def renew(card: str, now: datetime | None, as_json: bool, **told: Any) -> None:
+def renew(card: str, now: datetime | None, as_json: bool, correct: bool, **told: Any) -> None:
     """CARD was renewed: its deadlines move, older reminders end, the holder gets the checklist.
 
-    Confirm within 24 hours that it took effect (`vigencia cards confirm`); if nobody does, the
-    holder is told, and the former deadlines hold again.
+    Say whether it took effect (`vigencia cards confirm` or `fail`); the holder can say so too, by
+    the links of the notice. Until somebody does no reminder of a deadline goes out: after 24 hours
+    the holder is asked once, and after the time in policies.toml the former deadlines hold again.
+
+    Entered once more on the same day, while it is open, it corrects what was entered before, and
+    nobody is told; --correct does so on any day.
     """
-    _record(card, Happening(LifeEvent.RENEWED, **told), now, as_json)
+    event = LifeEvent.CORRECTED if correct else LifeEvent.RENEWED
+    _record(card, Happening(event, **told), now, as_json)
 
 
 @click.command()

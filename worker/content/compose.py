@@ -13,7 +13,7 @@ from worker.core.again import tomorrow
 from worker.core.cards import Card, CardState, Channel, Holder, Language
 from worker.core.deadlines import GRAVITY, Deadline, DeadlineKind, end_of_day
 from worker.core.hours import local_day
-from worker.core.life import LifeNotice
+from worker.core.life import QUESTIONS, LifeNotice
 from worker.core.operators import OperatorPack, Way
 from worker.core.place import is_abroad
 from worker.core.recheck import Item
@@ -165,6 +165,7 @@ def _notice(
         card_on=card_on,
         ends_on=_plan_ends_on(card, event, zone, now),
         balance=None if card.balance is None else f"S/ {card.balance:.2f}",
+        receipt_ref=card.receipt_ref if event.startswith("renewal_") else None,
         balance_on=_ahead(rules, card, DeadlineKind.BALANCE_LOSS, zone, now),
         line_on=_ahead(rules, card, DeadlineKind.LINE_LOSS, zone, now),
         reassign_on=_ahead(rules, card, DeadlineKind.REASSIGNMENT, zone, now),
@@ -177,9 +178,16 @@ def _linked(
     notice: Notice, item: Item, holder: Holder, rules: Rules, now: datetime, links: Links
 ) -> Notice:
     """``notice`` with the links to answer it with; none to a page that could only refuse."""
+    card = item.card
+    if notice.event in QUESTIONS and card.is_renewal_open:
+        return replace(
+            notice,
+            works_link=links.to(Purpose.WORKS, item.id, now),
+            fails_link=links.to(Purpose.FAILS, item.id, now),
+        )
     if notice.event not in ANSWERABLE:
         return notice
-    again = tomorrow(item.key, item.card, holder, rules, now)
+    again = tomorrow(item.key, card, holder, rules, now)
     useful = not again.too_late and not again.regular
     return replace(
         notice,

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Final
 
+from worker.core.life import QUESTIONS as RENEWAL_QUESTIONS
 from worker.core.wording import DEADLINE_EVENTS, GUARDIAN_EVENT, LIFE_EVENTS
 
 _EMAIL: Final = ("subject.txt", "email.txt", "email.mjml")
@@ -18,7 +19,7 @@ PAYABLE: Final = frozenset(DEADLINE_EVENTS) - _TOO_LATE | LOW | {"suspended", "r
 ANSWERABLE: Final = frozenset(DEADLINE_EVENTS) & PAYABLE
 
 # Of which a holder can say: it works, or it does not.
-QUESTIONS: Final = frozenset({"renewal_recorded", "renewal_not_effective"})
+QUESTIONS: Final = frozenset(notice.value for notice in RENEWAL_QUESTIONS)
 # What can happen to an eSIM for travellers: it has a plan, and no Peruvian number.
 TRAVEL_EVENTS: Final = frozenset(
     {e for e in DEADLINE_EVENTS if e.startswith("plan_")}

@@ -14,16 +14,20 @@ from worker.content.environment import build, explain
 from worker.core.cards import Language
 from worker.errors import ConfigError
 
-PAGES: Final = ("stop", "resume", "renewed", "tomorrow", "gone")
+PAGES: Final = ("stop", "resume", "renewed", "works", "fails", "tomorrow", "gone")
 _FOLDER: Final = "web"
 # What is < & > or a quote would be escaped, and its hash would not fit.
 _STYLE: Final = (
     ":root{color-scheme:light dark}"
     "body{font:18px/1.5 system-ui,sans-serif;margin:0;padding:1rem;overflow-wrap:anywhere}"
-    "main{max-width:34rem;margin:0 auto}h1{font-size:1.5rem;line-height:1.25}"
+    "main{max-width:34rem;margin:0 auto}.from{margin:0;font-weight:600}"
+    "h1{font-size:1.5rem;line-height:1.25;margin:.25rem 0 1rem}"
+    "h2{font-size:1.2rem;line-height:1.3;margin:1.5rem 0 .5rem}"
     "fieldset{border:1px solid;padding:.5rem 1rem}legend{padding:0 .5rem}"
-    "label{display:inline-block;padding:.4rem 0}"
-    "input,button{font:inherit}input[type=date],button{padding:.7rem 1rem;min-height:3rem}"
+    # Whatever can be tapped is 44 CSS pixels high or more: 2 * 9 + 27 of its line.
+    "a,label{display:inline-block;padding:9px 0;min-height:44px;box-sizing:border-box}"
+    "input,button{font:inherit}input[type=date],button{padding:.7rem 1rem;min-height:48px}"
+    "input[type=radio]{width:1.2rem;height:1.2rem;vertical-align:middle}"
     "button{font-weight:600;cursor:pointer}"
 )
 _HASH: Final = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()

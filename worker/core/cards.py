@@ -65,8 +65,10 @@ class Card:
     ``plan_end`` and ``last_topup`` are dates in ``time_zone``; a date means the end of that day.
     ``plan_days`` is the plan's length, ``None`` where the card book does not tell it.
     ``watched_since`` is when we learned of the present deadlines: what fell before was never owed.
-    ``renewed_at``: a renewal was recorded then and nobody has confirmed it yet; ``former_…`` is
-    what holds again if it turns out to have had no effect. ``guardian_email``: who keeps the book.
+    ``renewed_at``: a renewal was reported then and nobody has said yet whether it works;
+    ``former_…`` is what holds again if it turns out to have had no effect, ``asked_at`` when the
+    holder was asked. ``claimed_…``: what a renewal said that nobody answered for in time; a late
+    "it works" brings it back. ``guardian_email``: who keeps the book.
     """
 
     id: int
@@ -88,7 +90,16 @@ class Card:
     renewed_at: datetime | None = None
     former_plan_end: date | None = None
     former_last_topup: date | None = None
+    asked_at: datetime | None = None
+    claimed_plan_end: date | None = None
+    claimed_last_topup: date | None = None
+    receipt_ref: str | None = None
     guardian_email: str | None = None
+
+    @property
+    def is_renewal_open(self) -> bool:
+        """Can somebody still say whether the last renewal works?"""
+        return self.renewed_at is not None or self.claimed_last_topup is not None
 
 
 # Peruvian operators count days in Lima (UTC-5, no daylight saving time).

@@ -6,23 +6,23 @@ out. Source of the events: what operators, holders and card keepers report of Pe
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
 
 from worker.core.cards import Card, CardState
 from worker.core.hours import local_day
 
-# A top-up may take this long to show; after that the operator has to be asked.
-EFFECTIVE_WITHIN = timedelta(hours=24)
-
 
 class LifeEvent(StrEnum):
-    """What is entered, or found out by the clock (``RENEWAL_NOT_EFFECTIVE``, ``CLOSED``)."""
+    """What is entered, or found out by the clock: ``RENEWAL_NOT_EFFECTIVE`` (nobody has confirmed
+    it yet, the holder is asked), ``RENEWAL_UNANSWERED`` and ``CLOSED``."""
 
     RENEWED = "renewed"
+    CORRECTED = "corrected"
     CONFIRMED = "confirmed"
     RENEWAL_NOT_EFFECTIVE = "renewal_not_effective"
+    RENEWAL_UNANSWERED = "renewal_unanswered"
     RENEWAL_FAILED = "renewal_failed"
     LOW_BALANCE = "low_balance"
     LOW_DATA = "low_data"
@@ -88,8 +88,19 @@ _RENEWAL = frozenset(
         LifeNotice.RENEWAL_FAILED,
     }
 )
+# What asks the holder whether a renewal works: its links say so.
+QUESTIONS = frozenset({LifeNotice.RENEWAL_RECORDED, LifeNotice.RENEWAL_NOT_EFFECTIVE})
 _EMPTY = frozenset({LifeNotice.LOW_BALANCE, LifeNotice.LOW_DATA})
 _ALL = frozenset(LifeNotice)
+# The columns of a card without any renewal that could still be answered.
+SETTLED: Mapping[str, object] = {
+    "renewed_at": None,
+    "asked_at": None,
+    "former_plan_end": None,
+    "former_last_topup": None,
+    "claimed_plan_end": None,
+    "claimed_last_topup": None,
+}
 
 
 def happen(card: Card, what: Happening, now: datetime) -> Effect:
@@ -99,27 +110,23 @@ def happen(card: Card, what: Happening, now: datetime) -> Effect:
     return _EFFECTS[what.event](card, what, now)
 
 
-def renewal_lapses_at(card: Card) -> datetime | None:
-    """When a renewal nobody confirmed counts as not effective; never once the number is gone."""
-    gone = card.state in (CardState.RECYCLED, CardState.CLOSED)
-    return None if card.renewed_at is None or gone else card.renewed_at + EFFECTIVE_WITHIN
-
-
 def _today(card: Card, now: datetime) -> date:
     return local_day(now, card.time_zone)
 
 
 def _renewed(card: Card, what: Happening, now: datetime) -> Effect:
+    """A renewal; told once more on the day it was told, it corrects what was told before: nobody
+    tops a card up twice in a day, but many mistype a date."""
     today = _today(card, now)
-    topup = what.last_topup or today
-    if topup > today:
-        raise ImpossibleError(f"the top-up {topup} lies in the future")
     if what.plan_end is not None and what.plan_end < today:
         raise ImpossibleError(f"the new plan end {what.plan_end} has passed already")
-    if what.plan_end is None and card.plan_end is not None:
-        raise ImpossibleError("the card has a plan that ends: tell its new end")
+    if card.renewed_at is not None and _today(card, card.renewed_at) == today:
+        return _corrected(card, what, now)
+    topup = _topup(what, today, today)
+    _check_end(card, what)
     first = card.renewed_at is None
     changes: dict[str, object] = {
+        **SETTLED,
         "plan_end": what.plan_end,
         "last_topup": topup,
         "state": CardState.ACTIVE,
@@ -137,34 +144,84 @@ def _renewed(card: Card, what: Happening, now: datetime) -> Effect:
     )
 
 
+def _corrected(card: Card, what: Happening, now: datetime) -> Effect:
+    """Dates that had been entered wrongly: nothing has happened to the card, so nobody is told,
+    and a renewal that is open stays open. A notice that waits tells the right dates."""
+    changes: dict[str, object] = {
+        "plan_end": what.plan_end,
+        "last_topup": _topup(what, card.last_topup, _today(card, now)),
+        "watched_since": now,
+    }
+    _check_end(card, what)
+    if what.balance is not None:
+        changes["balance"] = what.balance
+    if what.receipt_ref is not None:
+        changes["receipt_ref"] = what.receipt_ref
+    return Effect(changes, "corrected", ends_deadlines=True)
+
+
+def _topup(what: Happening, default: date | None, today: date) -> date | None:
+    topup = what.last_topup or default
+    if topup is not None and topup > today:
+        raise ImpossibleError(f"the top-up {topup} lies in the future")
+    return topup
+
+
+def _check_end(card: Card, what: Happening) -> None:
+    if what.plan_end is None and card.plan_end is not None:
+        raise ImpossibleError("the card has a plan that ends: tell its new end")
+
+
 def _confirmed(card: Card, what: Happening, now: datetime) -> Effect:
+    """It works. Said after the answer had stayed away too long, it brings the renewal back."""
+    if card.renewed_at is not None:
+        ends = frozenset({LifeNotice.RENEWAL_NOT_EFFECTIVE})
+        return Effect(_settled(now), "confirmed", ends=ends)
+    if card.claimed_last_topup is None:
+        raise ImpossibleError("there is no renewal that waits to be confirmed")
+    changes = _settled(now)
+    changes["plan_end"] = card.claimed_plan_end
+    changes["last_topup"] = card.claimed_last_topup
+    return Effect(changes, "confirmed", ends=_RENEWAL, ends_deadlines=True)
+
+
+def _asked(card: Card, what: Happening, now: datetime) -> Effect:
+    """Nobody has said yet whether it works: the holder is asked, and the question stays open."""
     if card.renewed_at is None:
         raise ImpossibleError("there is no renewal that waits to be confirmed")
-    ends = frozenset({LifeNotice.RENEWAL_NOT_EFFECTIVE})
-    return Effect(_settled(now), "confirmed", ends=ends)
+    if card.asked_at is not None:
+        raise ImpossibleError("its holder was asked already")
+    notice = LifeNotice.RENEWAL_NOT_EFFECTIVE
+    return Effect({"asked_at": now}, notice, notice, _today(card, now), ends=_RENEWAL)
 
 
-def _undone(notice: LifeNotice) -> Callable[[Card, Happening, datetime], Effect]:
+def _unanswered(card: Card, what: Happening, now: datetime) -> Effect:
+    """The answer stayed away too long: the former dates hold, and their windows tell the holder.
+    What was reported is kept, for the answer may still come."""
+    if card.asked_at is None:
+        raise ImpossibleError("its holder was not asked whether a renewal works")
+    changes = {
+        **_settled(now),
+        "plan_end": card.former_plan_end,
+        "last_topup": card.former_last_topup,
+        "claimed_plan_end": card.plan_end,
+        "claimed_last_topup": card.last_topup,
+    }
+    return Effect(changes, LifeEvent.RENEWAL_UNANSWERED, ends=_RENEWAL, ends_deadlines=True)
+
+
+def _failed(card: Card, what: Happening, now: datetime) -> Effect:
     """A renewal without effect: the former deadlines hold, and their windows resume."""
-
-    def effect(card: Card, what: Happening, now: datetime) -> Effect:
-        changes: dict[str, object] = _settled(now)
-        if card.renewed_at is not None:
-            changes["plan_end"] = card.former_plan_end
-            changes["last_topup"] = card.former_last_topup
-        on = _today(card, now)
-        return Effect(changes, notice, notice, on, ends=_RENEWAL, ends_deadlines=True)
-
-    return effect
+    changes: dict[str, object] = _settled(now)
+    if card.renewed_at is not None:
+        changes["plan_end"] = card.former_plan_end
+        changes["last_topup"] = card.former_last_topup
+    notice, on = LifeNotice.RENEWAL_FAILED, _today(card, now)
+    return Effect(changes, notice, notice, on, ends=_RENEWAL, ends_deadlines=True)
 
 
 def _settled(now: datetime) -> dict[str, object]:
-    return {
-        "renewed_at": None,
-        "former_plan_end": None,
-        "former_last_topup": None,
-        "watched_since": now,
-    }
+    return {**SETTLED, "watched_since": now}
 
 
 def _low(notice: LifeNotice) -> Callable[[Card, Happening, datetime], Effect]:
@@ -225,9 +282,10 @@ def _paused(card: Card, what: Happening, now: datetime) -> Effect:
 
 
 def _resumed(card: Card, what: Happening, now: datetime) -> Effect:
+    """The pause ended a question that waited, so an open one is asked anew."""
     if not card.paused:
         raise ImpossibleError("the card is not paused")
-    return Effect({"paused": False, "watched_since": now}, "resumed")
+    return Effect({"paused": False, "asked_at": None, "watched_since": now}, "resumed")
 
 
 def _closed(card: Card, what: Happening, now: datetime) -> Effect:
@@ -238,9 +296,11 @@ def _closed(card: Card, what: Happening, now: datetime) -> Effect:
 
 _EFFECTS: Mapping[LifeEvent, Callable[[Card, Happening, datetime], Effect]] = {
     LifeEvent.RENEWED: _renewed,
+    LifeEvent.CORRECTED: _corrected,
     LifeEvent.CONFIRMED: _confirmed,
-    LifeEvent.RENEWAL_NOT_EFFECTIVE: _undone(LifeNotice.RENEWAL_NOT_EFFECTIVE),
-    LifeEvent.RENEWAL_FAILED: _undone(LifeNotice.RENEWAL_FAILED),
+    LifeEvent.RENEWAL_NOT_EFFECTIVE: _asked,
+    LifeEvent.RENEWAL_UNANSWERED: _unanswered,
+    LifeEvent.RENEWAL_FAILED: _failed,
     LifeEvent.LOW_BALANCE: _low(LifeNotice.LOW_BALANCE),
     LifeEvent.LOW_DATA: _low(LifeNotice.LOW_DATA),
     LifeEvent.SUSPENDED: _suspended,

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, time
+from datetime import datetime, time, timedelta
 from typing import Any
 
 from worker.core.cards import Channel, Kind
@@ -14,6 +14,12 @@ from worker.core.wording import EVENTS
 
 # The number may be reassigned 90 days after the line is lost (OSIPTEL): nothing is owed later.
 _LATEST = 90
+# How long the answer may take whether a reported renewal works, counted from the report: a day for
+# the top-up to show, and some time after the question.
+_ANSWER_WITHIN = timedelta(hours=72)
+_LEAST_ANSWER, _MOST_ANSWER = timedelta(hours=30), timedelta(days=14)
+_SPAN = re.compile(r"(?P<number>\d{1,3})(?P<unit>[hd])")
+_UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1)}
 _WINDOW = re.compile(r"(?P<deadline>[a-z_]+)(?P<offset>[+-]\d{1,3})d")
 
 
@@ -38,13 +44,15 @@ class Window:
 class Policy:
     """How one kind of card is watched; ``windows`` of a deadline are in order of time.
 
-    ``useful_days``: how long a notice after a deadline is still worth sending.
+    ``useful_days``: how long a notice after a deadline is still worth sending. ``answer_within``:
+    how long after the report of a renewal its former dates rest, if nobody says whether it works.
     """
 
     kind: Kind
     windows: tuple[Window, ...]
     hours: Hours
     useful_days: int
+    answer_within: timedelta = _ANSWER_WITHIN
 
 
 def parse_policies(data: Mapping[str, Any]) -> tuple[dict[Kind, Policy], list[str]]:
@@ -53,7 +61,7 @@ def parse_policies(data: Mapping[str, Any]) -> tuple[dict[Kind, Policy], list[st
     Errors read ``key: what is wrong``, ready to be shown after the file's name.
     """
     errors: list[str] = []
-    known = {"hours", "useful_days", "events", "tolerance", *Kind}
+    known = {"hours", "useful_days", "events", "tolerance", "renewal", *Kind}
     errors += [
         f"{key}: not known here; known are {', '.join(sorted(known))}"
         for key in data.keys() - known
@@ -63,12 +71,13 @@ def parse_policies(data: Mapping[str, Any]) -> tuple[dict[Kind, Policy], list[st
     if isinstance(useful, bool) or not isinstance(useful, int) or not 1 <= useful <= 90:
         errors.append(f"useful_days: {useful!r} is not a whole number of days from 1 to 90")
         useful = 7
+    answer = _answer_within(data.get("renewal", {}), errors)
     policies = {}
     for kind in Kind:
         if kind not in data:
             errors.append(f"{kind}: the policy for this kind of card is missing")
             continue
-        policies[kind] = Policy(kind, _windows(kind, data[kind], errors), hours, useful)
+        policies[kind] = Policy(kind, _windows(kind, data[kind], errors), hours, useful, answer)
     return policies, errors
 
 
@@ -149,6 +158,25 @@ def _hours(data: Any, errors: list[str]) -> Hours:
         errors.append("hours: open must be earlier than close")
         return default
     return Hours(opens, closes)
+
+
+def _answer_within(data: Any, errors: list[str]) -> timedelta:
+    """``answer_within`` of ``[renewal]``: whole hours or days."""
+    if not isinstance(data, dict):
+        errors.append('renewal: write [renewal] and below it answer_within = "72h"')
+        return _ANSWER_WITHIN
+    errors += [f"renewal.{key}: not known here" for key in data.keys() - {"answer_within"}]
+    value = data.get("answer_within", "72h")
+    match = _SPAN.fullmatch(value) if isinstance(value, str) else None
+    if match is not None:
+        span = int(match["number"]) * _UNITS[match["unit"]]
+        if _LEAST_ANSWER <= span <= _MOST_ANSWER:
+            return span
+    errors.append(
+        f"renewal.answer_within: {value!r} is no time like 72h or 3d, from 30h (the holder is "
+        "asked after 24) to 14d"
+    )
+    return _ANSWER_WITHIN
 
 
 def _time(key: str, value: Any, errors: list[str]) -> time | None:

@@ -99,6 +99,8 @@ def _untrue(item: Item, ladder_of: Callable[[Card], Ladder]) -> str | None:
         return "paused"
     if isinstance(subject, LifeNotice):
         return None
+    if card.renewed_at is not None:
+        return RENEWED  # who may have paid is not told to pay, even of a date that stayed the same
     deadline = ladder_of(card).get(subject)
     return RENEWED if deadline is None or deadline.on != item.key.on else None
 

@@ -45,7 +45,17 @@ Subject = DeadlineKind | LifeNotice
 RENEWED = "renewed"
 # Reasons that may cease to hold. Should they, the notice is owed again: a renewal entered by
 # mistake or without effect, a pause that is over, a new holder who was told nothing yet.
-REVIVABLE = frozenset({RENEWED, "renewal_not_effective", "renewal_failed", "paused", "reassigned"})
+REVIVABLE = frozenset(
+    {
+        RENEWED,
+        "corrected",
+        "renewal_not_effective",
+        "renewal_unanswered",
+        "renewal_failed",
+        "paused",
+        "reassigned",
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from worker.core.life import LifeNotice
 from worker.core.operators import OperatorPack
 from worker.core.policy import Policy
 from worker.core.reminders import Known
+from worker.core.renewal import Question, before_renewal, question
 from worker.core.routes import Routes
 from worker.core.spans import Span, Timetable, spans
 from worker.core.timetable import Timetables, of_ladder, of_table
@@ -60,10 +61,18 @@ class Rules:
         """The windows of ``timetable``."""
         return self.timetable(card, holder).spans
 
+    def question(self, card: Card, holder: Holder) -> Question | None:
+        """Whether the last renewal of ``card`` works: ``None`` where nobody has to say so."""
+        if card.renewed_at is None:
+            return None
+        former = self.ladder(before_renewal(card))
+        return question(card, former, self.policies[card.kind], holder.time_zone)
+
     def at_rest(self, card: Card, holder: Holder, now: datetime) -> Decision | None:
         """What ``evaluate`` says as long as no reminder of the card waits, where the rest of its
         ledger changes nothing; else ``None``."""
-        return at_rest(card, self.timetable(card, holder), now)
+        renewal = self.question(card, holder)
+        return at_rest(card, self.timetable(card, holder), now, renewal)
 
     def evaluate(
         self,
@@ -76,4 +85,5 @@ class Rules:
         """What ``card`` owes at ``now``."""
         policy, steps = self.policies[card.kind], self.ladder(card)
         table = self.timetable(card, holder)
-        return decide(card, holder, steps, table, policy, now, known, self.routes, heard)
+        renewal = self.question(card, holder)
+        return decide(card, holder, steps, table, policy, now, known, self.routes, heard, renewal)

@@ -29,6 +29,8 @@ class Purpose(StrEnum):
     RESUME = "b"
     RENEWED = "r"
     TOMORROW = "t"
+    WORKS = "w"
+    FAILS = "f"
 
 
 # To stop must be possible from an old message too; the other answers are about one deadline.
@@ -40,6 +42,8 @@ LIFETIMES: Final = {
     Purpose.RESUME: _STOP,
     Purpose.RENEWED: _ANSWER,
     Purpose.TOMORROW: _ANSWER,
+    Purpose.WORKS: _ANSWER,
+    Purpose.FAILS: _ANSWER,
 }
 
 

@@ -7,10 +7,10 @@ from datetime import date, datetime, timedelta
 from worker.core.cards import Card, CardState, Channel, Holder, Language
 from worker.core.deadlines import DeadlineKind, Ladder, ladder
 from worker.core.hours import local_day
-from worker.core.life import renewal_lapses_at
 from worker.core.operators import OperatorPack
 from worker.core.policy import Policy
 from worker.core.reminders import Known, Planned, ReminderKey, ReminderState
+from worker.core.renewal import Question, before_renewal, question
 from worker.core.routes import Routes
 from worker.core.spans import Span, Timetable, spans
 
@@ -31,13 +31,15 @@ SILENT = "silent"
 class Decision:
     """``planned``: reminders to write. ``stale``: ids of waiting reminders whose deadline is gone.
     ``next_check_at``: the next instant at which the answer can change, ``None`` for never.
-    ``lapsed``: nobody confirmed the last renewal in time; nothing else is decided before that.
+    ``asks``: the holder has to be asked whether the last renewal works; ``lapsed``: the answer
+    stayed away too long. Nothing else is decided before either is written.
     ``closes``: the card came to its end while it was watched; of one that comes with a top-up of
     long ago, the book is more likely to be out of date."""
 
     planned: tuple[Planned, ...]
     stale: tuple[int, ...]
     next_check_at: datetime | None
+    asks: bool = False
     lapsed: bool = False
     closes: bool = False
 
@@ -54,17 +56,21 @@ def evaluate(
     """``decide`` for a card whose deadlines and windows are yet to be worked out."""
     steps = ladder(card, pack)
     table = Timetable(tuple(spans(card, holder, steps, policy)))
-    return decide(card, holder, steps, table, policy, now, known, routes)
+    former = ladder(before_renewal(card), pack)
+    renewal = question(card, former, policy, holder.time_zone)
+    return decide(card, holder, steps, table, policy, now, known, routes, renewal=renewal)
 
 
-def at_rest(card: Card, table: Timetable, now: datetime) -> Decision | None:
+def at_rest(
+    card: Card, table: Timetable, now: datetime, renewal: Question | None = None
+) -> Decision | None:
     """The decision on a card that owes nothing at ``now`` whatever the ledger says, but for ending
-    reminders that wait; ``None`` where the ledger has to be asked."""
-    lapses_at = renewal_lapses_at(card)
-    if lapses_at is not None:
-        return Decision((), (), lapses_at) if lapses_at > now else None
+    reminders that wait; ``None`` where the ledger has to be asked. ``renewal``: the question that
+    the card stands under."""
     if not is_watched(card):
         return Decision((), (), None)
+    if renewal is not None:
+        return Decision((), (), renewal.turns_at) if renewal.turns_at > now else None
     moment = table.at(now)
     if moment.open or (moment.over and any(_passed(card, span, now) for span in moment.over)):
         return None
@@ -83,19 +89,21 @@ def decide(
     known: Collection[Known] = (),
     routes: Routes = EVERY_ROUTE,
     heard: Collection[Channel] = (),
+    renewal: Question | None = None,
 ) -> Decision:
     """Decide what ``card`` owes its holder at ``now``, given its deadlines, its windows and the
-    reminders that exist. ``heard``: the channels on which receipts arrive these days.
+    reminders that exist. ``heard``: the channels on which receipts arrive these days; ``renewal``:
+    the question whether the last renewal works, while it is open.
 
     Of each deadline only the one open window is owed: an older one that passed unsent while the
     card was watched is ``missed``; what lay before ``card.watched_since`` was never owed.
     """
     stale = _stale(card, steps, known)
-    resting = at_rest(card, table, now)
+    resting = at_rest(card, table, now, renewal)
     if resting is not None:
         return replace(resting, stale=stale) if stale else resting
-    if renewal_lapses_at(card) is not None:
-        return Decision((), (), now, lapsed=True)
+    if renewal is not None:
+        return Decision((), (), now, asks=not renewal.asked, lapsed=renewal.asked)
     moment, taken = table.at(now), _taken(known)
     passed = [span for span in moment.over if _passed(card, span, now)]
     missed = [p for span in passed for p in _missed(span, taken)]

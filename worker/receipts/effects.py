@@ -26,8 +26,9 @@ log = structlog.get_logger(__name__)
 
 _AT_ONCE = timedelta(seconds=1)
 # After one of these an older notice of an event is no longer true, or no longer news.
-_NEWER = ("renewed", "confirmed", "renewal_not_effective", "renewal_failed", "suspended",
-          "recycled", "reassigned", "paused", "closed", "registration_resolved")  # fmt: skip
+_NEWER = ("renewed", "confirmed", "renewal_not_effective", "renewal_unanswered",
+          "renewal_failed", "suspended", "recycled", "reassigned", "paused", "closed",
+          "registration_resolved")  # fmt: skip
 
 
 def apply(

@@ -10,12 +10,13 @@ from heapq import heappop, heappush
 
 from worker.core.cards import Card, Channel
 from worker.core.hours import local_day
+from worker.core.life import LifeEvent
 from worker.core.recheck import Item
 from worker.core.reminders import ReminderState
 from worker.core.windows import Decision, address_of
 from worker.simulation.conditions import Conditions
 from worker.simulation.household import Household
-from worker.simulation.life import close, lapse
+from worker.simulation.life import close, find
 from worker.simulation.memory import Memory
 from worker.simulation.notices import Notice
 from worker.simulation.period import Period
@@ -88,9 +89,13 @@ class _Checks:
     def _decide(self, card: Card, now: datetime) -> tuple[Card, Decision]:
         holder, known = self._memory.holder, self._memory.known[card.id].values()
         decision = self._rules.evaluate(card, holder, now, known)
-        if decision.lapsed:
-            card = lapse(card, self._memory, self._post, self._rules, now)
-            decision = self._rules.evaluate(card, holder, now, known)
+        for found, event in (
+            (decision.asks, LifeEvent.RENEWAL_NOT_EFFECTIVE),
+            (decision.lapsed, LifeEvent.RENEWAL_UNANSWERED),
+        ):
+            if found:
+                card = find(event, card, self._memory, self._post, self._rules, now)
+                decision = self._rules.evaluate(card, holder, now, known)
         if decision.closes:
             close(card, self._memory, now)
         return card, decision

@@ -1,4 +1,4 @@
-"""What the clock finds out about a card: a renewal nobody confirmed in time, and the card's end.
+"""What the clock finds out about a card: a renewal nobody has answered for, and the card's end.
 
 The same as ``worker.life`` does in the database, on the ledger in memory.
 """
@@ -22,12 +22,14 @@ _FIELDS = frozenset(field.name for field in fields(Card))
 _URGENCY = (-1, 0)
 
 
-def lapse(card: Card, memory: Memory, post: Post, rules: Rules, now: datetime) -> Card:
-    """Let the renewal of ``card`` lapse: the former deadlines hold again, and the holder is told.
+def find(
+    event: LifeEvent, card: Card, memory: Memory, post: Post, rules: Rules, now: datetime
+) -> Card:
+    """Let ``event``, which the clock has found, happen to ``card``, and tell the holder of it.
 
     Returns the card as it is from ``now`` on.
     """
-    effect = happen(card, Happening(LifeEvent.RENEWAL_NOT_EFFECTIVE), now)
+    effect = happen(card, Happening(event), now)
     changed = _apply(card, effect, memory, now)
     _tell(changed, effect, memory, post, rules, now)
     return changed

@@ -72,7 +72,8 @@ def holders_of(conn: Connection, book_id: int) -> Sequence[Row[Any]]:
 
 def cards_of(conn: Connection, book_id: int, *, lock: bool = True) -> Sequence[Row[Any]]:
     """All cards of a book as an import compares them, locked until it ends unless told not to."""
-    unused = ("book_id", "receipt_ref", "next_check_at", "created_at", "updated_at")
+    unused = ("book_id", "receipt_ref", "next_check_at", "created_at", "updated_at",
+              "asked_at", "claimed_plan_end", "claimed_last_topup")  # fmt: skip
     columns = [column for column in cards.c if column.name not in unused]
     query = select(*columns).where(cards.c.book_id == book_id).order_by(cards.c.id)
     return conn.execute(query.with_for_update(key_share=True) if lock else query).all()

@@ -105,6 +105,7 @@ _OF_CARD = (
     *("id", "book_id", "holder_id", "kind", "operator", "msisdn", "iccid", "plan", "plan_days"),
     *("plan_end", "last_topup", "balance", "state", "time_zone", "watched_since", "paused"),
     *("renewed_at", "former_plan_end", "former_last_topup"),
+    *("asked_at", "claimed_plan_end", "claimed_last_topup", "receipt_ref"),
 )
 _OF_HOLDER = ("name", "language", "time_zone", "contact_phone", "email")
 _KINDS: Mapping[str, Kind] = {kind.value: kind for kind in Kind}
@@ -135,11 +136,15 @@ def to_watched(row: Row[Any]) -> Watched:
         renewed_at=cell[16],
         former_plan_end=cell[17],
         former_last_topup=cell[18],
-        guardian_email=cell[25],
+        asked_at=cell[19],
+        claimed_plan_end=cell[20],
+        claimed_last_topup=cell[21],
+        receipt_ref=cell[22],
+        guardian_email=cell[29],
     )
-    name, language, time_zone, contact_phone, email = cell[19:24]
+    name, language, time_zone, contact_phone, email = cell[23:28]
     holder = Holder(card.holder_id, name, _LANGUAGES[language], time_zone, contact_phone, email)
-    return Watched(card, holder, cell[24])
+    return Watched(card, holder, cell[28])
 
 
 def lock(conn: Connection, ids: Sequence[int]) -> list[Watched]:

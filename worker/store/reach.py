@@ -8,7 +8,15 @@ from sqlalchemy import CompoundSelect, Connection, Row, Select, String, func, se
 
 from worker.core.cards import CardState, Channel
 from worker.store.bulk import among
-from worker.store.tables import attempts, cards, holders, messages, reminders
+from worker.store.tables import (
+    attempts,
+    books,
+    card_events,
+    cards,
+    holders,
+    messages,
+    reminders,
+)
 
 _OPEN = (CardState.ACTIVE, CardState.SUSPENDED)
 
@@ -32,11 +40,13 @@ def _at(channel: Channel, address: str) -> CompoundSelect[Any] | Select[Any]:
 
 
 def message(conn: Connection, message_id: int) -> Row[Any] | None:
-    """A message with its holder's language and the ``address`` it was last sent to; ``None``
+    """A message with its holder's language, the ``signature`` of its book and the ``address`` it
+    was last sent to; ``None``
     where nothing was sent, or so long ago that the address is erased."""
     query = (
-        select(messages, holders.c.language, attempts.c.address)
+        select(messages, holders.c.language, books.c.signature, attempts.c.address)
         .join(holders, holders.c.id == messages.c.holder_id)
+        .join(books, books.c.id == messages.c.book_id)
         .join(attempts, attempts.c.message_id == messages.c.id)
         .where(messages.c.id == message_id, attempts.c.address != "")
         .order_by(attempts.c.started_at.desc())
@@ -52,14 +62,47 @@ def cards_of_message(conn: Connection, message_id: int) -> list[int]:
 
 
 def reminder(conn: Connection, reminder_id: int) -> Row[Any] | None:
-    """A reminder with the holder it was sent to (``told_id``) and the language of that holder."""
+    """A reminder with the holder it was sent to (``told_id``), the language of that holder, and
+    when its message was made (``told_at``)."""
     query = (
-        select(reminders, messages.c.holder_id.label("told_id"), holders.c.language)
+        select(
+            reminders,
+            messages.c.holder_id.label("told_id"),
+            messages.c.created_at.label("told_at"),
+            holders.c.language,
+        )
         .join(messages, messages.c.id == reminders.c.message_id)
         .join(holders, holders.c.id == messages.c.holder_id)
         .where(reminders.c.id == reminder_id)
     )
     return conn.execute(query).one_or_none()
+
+
+def last_notice(conn: Connection, card_id: int, notice: str, holder_id: int) -> int | None:
+    """The id of the last reminder of ``notice`` that a message carries to this holder."""
+    query = (
+        select(reminders.c.id)
+        .join(messages, messages.c.id == reminders.c.message_id)
+        .where(
+            reminders.c.card_id == card_id,
+            reminders.c.deadline == notice,
+            messages.c.holder_id == holder_id,
+        )
+        .order_by(messages.c.id.desc(), reminders.c.id.desc())
+    )
+    return conn.execute(query.limit(1)).scalar()
+
+
+def last_event(
+    conn: Connection, card_id: int, events: Collection[str], after: datetime
+) -> str | None:
+    """The last of ``events`` that happened to a card after an instant."""
+    query = select(card_events.c.event).where(
+        card_events.c.card_id == card_id,
+        card_events.c.event.in_(list(events)),
+        card_events.c.at > after,
+    )
+    return conn.execute(query.order_by(card_events.c.id.desc()).limit(1)).scalar()
 
 
 def served_by(

@@ -86,6 +86,10 @@ cards = Table(
     Column("receipt_ref", String(100)),
     Column("former_plan_end", Date),
     Column("former_last_topup", Date),
+    # When its holder was asked whether it works; and what it said, once the answer stayed away.
+    Column("asked_at", Instant),
+    Column("claimed_plan_end", Date),
+    Column("claimed_last_topup", Date),
     # Since when the present deadlines are known: nothing before it was ever owed.
     Column("watched_since", Instant, nullable=False),
     # The next instant at which a check can have a new result; a claim moves it by a lease.

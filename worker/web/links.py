@@ -1,4 +1,5 @@
-"""The pages behind the links in messages: stop, have again, topped up, remind me tomorrow.
+"""The pages behind the links in messages: stop, have again, topped up, it works, it does not work,
+remind me tomorrow.
 
 A GET never changes anything: mail scanners and previews follow every link. Whoever presses the
 button posts; so does a mail program's own button (RFC 8058). No cookies, no account.
@@ -22,6 +23,7 @@ from worker.answers.view import State, View
 from worker.app import App
 from worker.content.pages import POLICY, Pages
 from worker.core.cards import Channel, Language
+from worker.core.life import LifeEvent
 from worker.core.tokens import BadTokenError, ExpiredTokenError, Purpose, Signer
 from worker.errors import UnreachableError
 from worker.paths import templates_dir
@@ -42,6 +44,12 @@ _PAGE: Final = {
     Purpose.RESUME: "resume",
     Purpose.RENEWED: "renewed",
     Purpose.TOMORROW: "tomorrow",
+    Purpose.WORKS: "works",
+    Purpose.FAILS: "fails",
+}
+_ANSWER: Final = {
+    Purpose.WORKS: LifeEvent.CONFIRMED,
+    Purpose.FAILS: LifeEvent.RENEWAL_FAILED,
 }
 _CHANNEL: Final = {Purpose.STOP_SMS: Channel.SMS, Purpose.STOP_EMAIL: Channel.EMAIL}
 _MOST_FIELDS: Final = 20
@@ -96,12 +104,21 @@ class LinkPages:
             log.info("link_used", purpose=purpose.name.lower(), state=view.state if view else None)
         if view is None:
             return self._failure("unknown", 404)
-        back = None
-        if _PAGE[purpose] == "stop":
-            # Up from /o/ or /u/, so that it holds below a public address with a path too.
-            back = f"../{Purpose.RESUME}/{self.signer.sign(Purpose.RESUME, row, now)}"
-        html = self.pages.render(_PAGE[purpose], view.language, view=view, back=back)
+        asks = view.renewal
+        html = self.pages.render(
+            _PAGE[purpose],
+            view.language,
+            view=view,
+            back=self._beside(Purpose.RESUME, row, now) if _PAGE[purpose] == "stop" else None,
+            works=None if asks is None else self._beside(Purpose.WORKS, asks, now),
+            fails=None if asks is None else self._beside(Purpose.FAILS, asks, now),
+        )
         return HTMLResponse(html, 400 if view.state is State.WRONG else 200, _HEADERS)
+
+    def _beside(self, purpose: Purpose, row: int, now: datetime) -> str:
+        """The link from one page to another: up from /o/ or /u/, so that it holds below a public
+        address with a path too."""
+        return f"../{purpose}/{self.signer.sign(purpose, row, now)}"
 
     def _look(self, purpose: Purpose, row: int, now: datetime) -> View | None:
         match purpose:
@@ -113,6 +130,8 @@ class LinkPages:
                 return self.app.answers.look_renewed(row, now)
             case Purpose.TOMORROW:
                 return self.app.answers.look_tomorrow(row, now)
+            case Purpose.WORKS | Purpose.FAILS:
+                return self.app.renewals.look(row, _ANSWER[purpose], now)
 
     def _act(
         self, purpose: Purpose, row: int, form: Mapping[str, str], now: datetime
@@ -130,6 +149,8 @@ class LinkPages:
                 return self.app.answers.renewed(row, _day(form.get("end", "")), now)
             case Purpose.TOMORROW:
                 return self.app.answers.tomorrow(row, now)
+            case Purpose.WORKS | Purpose.FAILS:
+                return self.app.renewals.say(row, _ANSWER[purpose], now)
 
     def _failure(self, reason: str, status: int, more: Mapping[str, str] | None = None) -> Response:
         """The same page for whatever is wrong, in every language: it tells nobody anything."""

@@ -1,6 +1,7 @@
 """What holders read, day by day: a database, the real line and the sandbox, told as a diary."""
 
 import asyncio
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -17,6 +18,7 @@ from worker.store.engine import reading
 from worker.store.tables import cards, messages
 
 SITE = "http://127.0.0.1:8800"
+_LINK = re.compile(r"https?://\S+")
 _STEP = timedelta(seconds=1)
 
 
@@ -84,7 +86,7 @@ def _new(world: World, now: datetime, seen: dict[tuple[str, str], int]) -> Itera
 
 def diary(received: list[Received], zone: str) -> str:
     """Each message with the reader's day and hour; of an email what comes before the list of
-    cards, with links left out."""
+    cards; links differ each time."""
     lines = []
     for one in received:
         head = f"{one.on_clock(zone):%a %d %b %H:%M} {one.channel}"
@@ -92,6 +94,6 @@ def diary(received: list[Received], zone: str) -> str:
             lines.append(f"{head}\n    {one.text}")
             continue
         top = [line.strip() for line in one.text.split("\n== ")[:2]]
-        body = " ".join(" ".join(top).split())
+        body = _LINK.sub("[link]", " ".join(" ".join(top).split()))
         lines.append(f"{head}: {one.subject}\n    {body}")
     return "\n\n".join(lines) + "\n"

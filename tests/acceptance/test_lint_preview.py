@@ -86,7 +86,7 @@ def test_preview_of_a_card_tells_of_that_card_on_a_day_on_which_it_is_true(
     cards = vigencia.run("cards", "list", "--json").json
     number, card = next((n, c) for n, c in enumerate(cards, 1) if c["plan_end"])
     told = vigencia.run("preview", "plan_end_tomorrow", "--card", str(number)).out
-    assert f"ending {card['msisdn'][-4:]} expires TOMORROW (" in told
+    assert f"ending {card['msisdn'][-4:]} ends TOMORROW " in told
     assert f"{int(card['plan_end'][-2:])} " in told
     endless = next(n for n, c in enumerate(cards, 1) if not c["plan_end"])
     ran = vigencia.run("preview", "plan_ended", "--card", str(endless))

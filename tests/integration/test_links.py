@@ -117,9 +117,9 @@ def test_an_sms_has_a_link_only_where_an_answer_does_not_arrive(world: World) ->
     send(world)
     bodies = {m["to"]: m["text"] for m in world.accepted(SMS)}
     assert LINK.search(bodies[PHONE])
-    assert "BAJA" not in bodies[PHONE]
+    assert "SALIR" not in bodies[PHONE]
     assert bodies["+14155550100"].endswith("Reply STOP to opt out")
-    assert bodies["+8613800138000"].endswith("退订回TD")
+    assert bodies["+8613800138000"].endswith("退订找管卡人")
     assert all(measure(body).segments == 1 for body in bodies.values())
 
 
@@ -128,9 +128,9 @@ def test_without_an_address_of_ours_the_words_stay(world: World) -> None:
     world.check()
     world.send()
     [sms] = world.accepted(SMS)
-    assert sms["text"].endswith("BAJA=no recibir avisos")
+    assert sms["text"].endswith("Para salir, avise a quien administra su chip")
     [email] = emails(world)
-    assert email["headers"] == {}
+    assert email["headers"] == {"Auto-Submitted": "auto-generated"}
 
 
 def test_a_look_changes_nothing_however_often(world: World) -> None:

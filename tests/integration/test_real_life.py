@@ -42,11 +42,11 @@ READERS = [
     ("zh-Hans", "+8613800138000", "zh-Hans"),
     ("zh-Hant", "+886912345678", "zh-Hant"),
 ]
-# How each language tells the way out, at the end of every SMS.
+# How each tells the way out, at the end of every SMS: only from Taiwan would an answer arrive.
 WAY_OUT = {
-    "en": "Reply STOP to opt out",
-    "es-PE": "BAJA=no recibir avisos",
-    "zh-Hans": "退订回TD",
+    "en": "To opt out, ask whoever manages your SIM",
+    "es-PE": "Para salir, avise a quien administra su chip",
+    "zh-Hans": "退订找管卡人",
     "zh-Hant": "退訂回TD",
 }
 

@@ -11,9 +11,17 @@ import pytest
 
 from tests.unit.content_helpers import HOLDER_EVENTS, content
 from worker.content.dates import full_date, long_date
+from worker.content.events import ANSWERABLE, PAYABLE, QUESTIONS, TRAVEL_EVENTS
 from worker.content.filters import KIND_NAMES
 from worker.content.letter import Letter, OperatorGuide
-from worker.content.samples import REASONS, bare, rich_letter, sample_letter, sample_notice
+from worker.content.samples import (
+    REASONS,
+    bare,
+    rich_letter,
+    sample_letter,
+    sample_notice,
+    travel_letter,
+)
 from worker.core.cards import Kind, Language
 from worker.core.deadlines import DeadlineKind
 from worker.core.wording import DEADLINE_EVENTS, GUARDIAN_EVENT, LIFE_EVENTS
@@ -42,7 +50,7 @@ REPLY = {
 def several(event: str, language: Language) -> Letter:
     """One card of each kind, the first one due with ``event``."""
     plain = sample_letter(event, language)
-    more = (
+    more = tuple(
         sample_notice("plan_end_far", language, operator=operator, tail=tail, kind=kind, plan=plan)
         for operator, tail, kind, plan in (
             ("Movistar", "1111", Kind.RETENTION, "Control"),
@@ -50,7 +58,7 @@ def several(event: str, language: Language) -> Letter:
             ("Bitel", "3333", Kind.ESIM, "Viaje"),
         )
     )
-    return replace(plain, notices=(*plain.notices, *more))
+    return replace(plain, notices=(*plain.notices, *more), others=len(more))
 
 
 def words(html: str) -> str:
@@ -94,7 +102,7 @@ def test_text_and_html_tell_of_every_card(event: str, language: Language) -> Non
         assert (full_date(first.deadline_on, language) in text) is not event.startswith("low_")
         if first.ends_on and event != "suspended":
             assert long_date(first.ends_on, language) in text
-        assert (first.deadline_at in text) is (event in DEADLINE_EVENTS)
+        assert (first.deadline_at in text) is (event in DEADLINE_EVENTS and first.days >= 0)
         assert letter.holder_name in text
         assert "None" not in text
         assert "{{" not in text
@@ -107,7 +115,7 @@ def test_text_and_html_say_the_same(event: str, language: Language) -> None:
     html = re.sub(r"\s", "", words(email.html))
     for line in email.text.splitlines():
         sentence = re.sub(r"^\s*(?:[-=]+|\d\.)\s+|\s+=+$", "", line)
-        if "|" not in line and not line.startswith("  ") and sentence != "--":
+        if "|" not in line and not line.startswith("  ") and "://" not in line and sentence != "--":
             assert re.sub(r"\s", "", sentence) in html
 
 
@@ -120,7 +128,7 @@ def test_a_subject_is_one_line_that_names_card_and_sms_tail(event: str, language
     assert not re.search(r"[{}<>]", alone)
     with_more = content().email(several(event, language)).subject
     assert with_more.startswith(alone)
-    assert "3" in with_more.removeprefix(alone)
+    assert re.fullmatch(r" \(\+3\)|（\D*3\D*）", with_more.removeprefix(alone))
 
 
 @everywhere
@@ -142,7 +150,7 @@ def test_the_preheader_is_the_thing_to_do(event: str, language: Language) -> Non
     email = content().email(sample_letter(event, language))
     found = re.search(r'<div style="display:none[^>]*>([^<]+)</div>', email.html)
     assert found
-    assert f" ==\n\n{unescape(found[1]).strip()}\n\n==" in email.text
+    assert f" ==\n\n{unescape(found[1]).strip()}\n\n" in email.text
 
 
 @everywhere
@@ -153,8 +161,11 @@ def test_the_html_loads_nothing_and_links_only_where_the_letter_says(
     html = content().email(letter).html
     parsed = Links(html)
     first = letter.notices[0]
-    answers = {first.renewed_link, first.tomorrow_link} - {None}
-    assert set(parsed.links) == {"https://operator.example.com", letter.unsubscribe} | answers
+    answers = {first.renewed_link, first.tomorrow_link, first.works_link, first.fails_link} - {None}
+    pages = {"https://operator.example.com", letter.unsubscribe}
+    if event in PAYABLE:
+        pages.add("https://operator.example.com/topup")
+    assert set(parsed.links) == pages | answers
     assert not parsed.tags & {"img", "script", "link", "iframe", "object", "form", "video"}
     assert not parsed.handlers
     assert not re.search(r"@import|url\(|fonts\.g", html)
@@ -178,8 +189,8 @@ def test_only_a_lost_line_is_told_how_to_claim_it_and_only_others_how_to_top_up(
 
 
 SECTIONS = {
-    "claim": ("line_lost",),
-    "unbind": ("recycled",),
+    "claim": ("line_lost", "reassignment_near"),
+    "unbind": ("recycled", "reassignment_near", "reassignment_past"),
     "check": ("renewal_recorded",),
     "ask": ("renewal_not_effective",),
     "retry": ("renewal_failed",),
@@ -193,27 +204,27 @@ HEADINGS = {
         "How to claim a number back",
     ),
     "unbind": (
-        "需要换绑的账号",
-        "需要換綁的帳號",
+        "哪些账号要换手机号",
+        "需要更改門號的帳號",
         "Dónde cambiar el número",
         "Where to replace the",
     ),
-    "check": ("续费后检查清单", "續費後檢查清單", "Qué revisar después", "What to check after"),
+    "check": ("续费后检查清单", "付款後檢查清單", "Qué revisar después", "What to check after"),
     "ask": (
-        "联系运营商时",
-        "聯絡電信業者時",
-        "Cuando se comunique con",
-        "When you contact the operator",
+        "还不能用：联系客服时",
+        "還不能用：聯絡客服時",
+        "qué decir a atención al cliente",
+        "what to tell customer service",
     ),
     "retry": (
         "续费没有成功怎么办",
-        "續費沒有成功怎麼辦",
+        "沒有成功怎麼辦",
         "Si la recarga no se hizo",
         "If a top-up failed",
     ),
     "registration": (
-        "核对实名登记",
-        "核對實名登記",
+        "怎样核对实名登记",
+        "如何核對實名登記",
         "Cómo verificar el registro",
         "How to check the reg",
     ),
@@ -302,9 +313,10 @@ def test_a_pack_names_sites_and_counters_after_the_words_of_their_way(language: 
 @pytest.mark.parametrize("language", Language)
 def test_a_lost_line_tells_from_when_the_number_may_go_to_someone_else(language: Language) -> None:
     letter = sample_letter("line_lost", language)
-    notice = replace(letter.notices[0], deadline_on=date(2026, 6, 12))
-    text = content().email(replace(letter, notices=(notice,))).text
-    assert long_date(date(2026, 9, 10), language) in text
+    for day in (date(2026, 9, 10), None):
+        notice = replace(letter.notices[0], reassign_on=day)
+        text = content().email(replace(letter, notices=(notice,))).text
+        assert (long_date(date(2026, 9, 10), language) in text) is (day is not None)
 
 
 @pytest.mark.parametrize("language", Language)
@@ -334,10 +346,14 @@ def test_guides_show_what_is_known_and_nothing_where_it_is_not(language: Languag
 def test_without_a_link_a_reply_stops_the_emails(event: str, language: Language) -> None:
     linked = content().email(sample_letter(event, language))
     plain = sample_letter(event, language)
-    notices = tuple(replace(n, renewed_link=None, tomorrow_link=None) for n in plain.notices)
+    notices = tuple(
+        replace(n, renewed_link=None, tomorrow_link=None, works_link=None, fails_link=None)
+        for n in plain.notices
+    )
     replied = content().email(replace(plain, notices=notices, unsubscribe=None))
+    assert "https://vigencia.example.com/stop" in linked.text
+    assert "https://vigencia.example.com/stop" in Links(linked.html).links
     for text in (linked.text, words(linked.html)):
-        assert "https://vigencia.example.com/stop" in text
         assert REPLY[language] not in text
     for text in (replied.text, words(replied.html)):
         assert REPLY[language] in text
@@ -401,19 +417,164 @@ def test_a_letter_to_nobody_in_particular_still_greets(language: Language) -> No
     assert email.text.startswith(greeting[language] + "\n")
 
 
+ANSWERS = ("renewed", "tomorrow")
+
+
 @everywhere
 def test_a_notice_of_a_deadline_can_be_answered_and_no_other(
     event: str, language: Language
 ) -> None:
     letter = sample_letter(event, language)
     email = content().email(letter)
-    answerable = event not in (*LIFE_EVENTS, "line_lost", GUARDIAN_EVENT)
-    for link in ("https://vigencia.example.com/renewed", "https://vigencia.example.com/tomorrow"):
-        assert (link in email.text) is answerable
-        assert (link in Links(email.html).links) is answerable
+    for events, words_of_links in ((ANSWERABLE, ANSWERS), (QUESTIONS, ("works", "fails"))):
+        for word in words_of_links:
+            link = f"https://vigencia.example.com/{word}"
+            assert (link in email.text) is (event in events)
+            assert (link in Links(email.html).links) is (event in events)
 
 
 def test_a_link_that_is_none_is_not_made_one() -> None:
     letter = sample_letter("plan_end_near", Language.EN)
     bad = replace(letter.notices[0], renewed_link="javascript:alert(1)")
     assert "javascript" not in content().email(replace(letter, notices=(bad,))).html
+
+
+@everywhere
+def test_there_is_one_button_and_it_is_what_most_readers_need(
+    event: str, language: Language
+) -> None:
+    for letter in (sample_letter(event, language), several(event, language)):
+        html = content().email(letter).html
+        buttons = re.findall(r'<table class="button".*?<a href="([^"]+)"', html, re.S)
+        first = letter.notices[0]
+        wanted = first.works_link or first.renewed_link
+        assert buttons == ([wanted] if wanted else [])
+
+
+@everywhere
+def test_what_there_is_to_do_comes_before_the_list_of_cards(event: str, language: Language) -> None:
+    email = content().email(several(event, language))
+    for text in (email.text, words(email.html)):
+        last = text.rindex("Bitel ...3333")
+        headings = [HEADINGS[s][list(Language).index(language)] for s in SECTIONS]
+        for heading in (*headings, TOPUP[language]):
+            assert text.rfind(heading) < last
+
+
+@everywhere
+def test_links_are_words_that_a_thumb_can_hit_and_that_do_not_break(
+    event: str, language: Language
+) -> None:
+    html = content().email(several(event, language)).html
+    assert "break-all" not in html
+    assert ".tap { display: inline-block; padding: 10px 0; line-height: 24px; }" in html
+    for tag, text in re.findall(r"<a ([^>]*)>(.*?)</a>", html, re.S):
+        assert not text.strip().startswith("http")
+        padding = re.search(r"padding:(\d+)px", tag)
+        line = re.search(r"line-height:(\d+)px", tag)
+        if 'class="tap"' not in tag:
+            assert padding, tag
+            assert line, tag
+            assert 2 * int(padding[1]) + int(line[1]) >= 44
+
+
+ABROAD_ONLY = r"营业厅|門市|tienda|\bstores?\b|加油站|bodega|corner shop|petrol"
+SHORT_NUMBER = re.compile(r"(?<!\d)(?:123|1844)(?!\d)")
+
+
+def away(event: str, language: Language) -> Letter:
+    """The same to a reader in Beijing, with the number of an operator that answers in Peru only."""
+    plain = sample_letter(event, language)
+    notice = sample_notice(event, language, abroad=True)
+    return replace(plain, notices=(notice,), others=0, abroad=True)
+
+
+@everywhere
+def test_a_reader_abroad_is_sent_to_no_store_and_to_no_short_number(
+    event: str, language: Language
+) -> None:
+    email = content().email(away(event, language))
+    for text in (email.text, words(email.html)):
+        assert not re.search(ABROAD_ONLY, text)
+        assert "1844" not in text
+        for found in SHORT_NUMBER.finditer(text):
+            after = text[found.end() : found.end() + 24]
+            assert re.search("in Peru|en el Perú|秘鲁|秘魯", after), text
+
+
+@pytest.mark.parametrize("language", Language)
+def test_a_claim_goes_to_the_operator_first_and_advice_comes_from_where_it_can_be_had(
+    language: Language,
+) -> None:
+    here = content().email(sample_letter("line_lost", language)).text
+    there = content().email(away("line_lost", language)).text
+    assert "1844" in here
+    assert "usuarios@osiptel.gob.pe" in there
+    for text in (here, there):
+        claim = text[text.index(CLAIM[language]) :]
+        assert re.search("2\\. .*(运营商|業者|operador|operator)", claim)
+        assert claim.index("2. ") < claim.index("OSIPTEL")
+
+
+@everywhere
+def test_a_card_out_of_service_is_not_told_to_log_in_with_a_code(
+    event: str, language: Language
+) -> None:
+    if event not in PAYABLE:
+        return
+    for letter in (sample_letter(event, language), away(event, language)):
+        cut = replace(letter, notices=(replace(letter.notices[0], in_service=False),))
+        on = replace(letter, notices=(replace(letter.notices[0], in_service=True),))
+        way = {
+            Language.ZH_HANS: "线上",
+            Language.ZH_HANT: "線上",
+            Language.ES_PE: "- Por internet:",
+            Language.EN: "- Online:",
+        }[language]
+        assert way in content().email(on).text
+        assert way not in content().email(cut).text
+
+
+@pytest.mark.parametrize(
+    ("event", "language"), [(e, lang) for e in sorted(TRAVEL_EVENTS) for lang in Language]
+)
+def test_a_travel_esim_has_a_letter_of_its_own(event: str, language: Language) -> None:
+    """No store, no passport, no number that could be lost, nobody in Peru."""
+    email = content().email(travel_letter(event, language))
+    for text in (email.subject, email.text, words(email.html)):
+        assert not re.search(ABROAD_ONLY, text)
+        assert not re.search("护照|護照|pasaporte|passport|1844|OSIPTEL|秘鲁|秘魯|Perú|Peru", text)
+        assert not re.search("收回|dar de baja|take the number|lose the number|ICCID", text)
+    if event in PAYABLE:
+        assert re.search("eSIM ?的|compró la eSIM|bought the eSIM|購買 eSIM|购买 eSIM", email.text)
+
+
+@pytest.mark.parametrize("language", Language)
+def test_a_deadline_that_is_over_is_called_none(language: Language) -> None:
+    for event in DEADLINE_EVENTS:
+        for days in (-1, -3):
+            letter = sample_letter(event, language)
+            notice = replace(letter.notices[0], days=days)
+            text = content().email(replace(letter, notices=(notice,), others=0)).text
+            assert notice.deadline_at not in text
+
+
+@pytest.mark.parametrize("language", Language)
+def test_the_keeper_is_not_greeted_by_the_name_of_the_book(language: Language) -> None:
+    letter = replace(sample_letter(GUARDIAN_EVENT, language), holder_name="KeepSIM Lima")
+    email = content().email(letter)
+    assert "KeepSIM Lima" not in email.text
+    assert "KeepSIM Lima" not in email.html
+
+
+@everywhere
+def test_the_decisive_word_of_a_subject_comes_first(event: str, language: Language) -> None:
+    """What a phone shows of a subject: 40 Latin or 20 Chinese characters. Of two cards or two
+    events the beginnings differ."""
+    shown = 20 if language.startswith("zh") else 40
+    mine = content().email(sample_letter(event, language)).subject[:shown]
+    for other in HOLDER_EVENTS:
+        assert (
+            other == event
+            or content().email(sample_letter(other, language)).subject[:shown] != mine
+        )

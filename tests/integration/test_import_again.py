@@ -16,6 +16,7 @@ from worker.core.hours import local_day
 from worker.core.life import LifeEvent
 from worker.errors import CardBookError
 from worker.life import Life
+from worker.store import views
 from worker.store.engine import reading
 from worker.store.tables import books, cards, holders
 
@@ -157,3 +158,11 @@ def test_zones_are_told_with_where_they_are_from(world: World) -> None:
     )
     done = put_book(world, book_of(*rows), keep=lambda _: Path("kept.xlsx"))
     assert done.zones == {("Asia/Shanghai", "phone"): 1, ("Europe/Madrid", "row"): 1}
+
+
+def test_a_book_is_found_however_its_name_is_typed(world: World) -> None:
+    put(world, ROW)
+    with reading(world.engine) as conn:
+        assert views.book_named(conn, "DEMO").name == "demo"
+        assert len(views.list_cards(conn, "Demo", None)) == 1
+        assert views.list_cards(conn, "dmeo", None) == []

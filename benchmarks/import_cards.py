@@ -140,7 +140,7 @@ def measure(url: str, book: Path) -> tuple[float, float, int]:
     before = _cpu()
     began = time.perf_counter()
     child = subprocess.Popen(
-        [*command, "--book", "bench", "--apply", "--json"],
+        [*command, "--book", "bench", "--new-book", "--apply", "--json"],
         env={**plain, "DATABASE_URL": url, "PYTHONPATH": os.pathsep.join(sys.path)},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,

@@ -91,7 +91,7 @@ class _Stage:
     def send_all(self) -> None:
         book = self.scratch / "book.tsv"
         book.write_text(_tsv(), encoding="utf-8")
-        named = ("--book", "pictures", "--signature", _SIGNATURE, "--apply")
+        named = ("--book", "pictures", "--new-book", "--signature", _SIGNATURE, "--apply")
         self._run("cards", "import", book, *named)
         self._run("once")
         self._run("cards", "renew", _number(_RENEWED), "--plan-end", "2026-07-14")

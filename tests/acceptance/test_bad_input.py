@@ -79,7 +79,7 @@ def test_an_unknown_window_and_an_unknown_kind_are_told_with_file_and_key(
 def test_an_operator_without_a_pack_is_told_before_any_card_is_read(vigencia: Program) -> None:
     columns = _own_config(vigencia) / "columns.toml"
     columns.write_text(columns.read_text().replace("[operators]", '[operators]\ntuenti = ["T"]'))
-    ran = vigencia.run("cards", "import", _BOOK, "--book", "b", "--apply")
+    ran = vigencia.run("cards", "import", _BOOK, "--book", "b", "--new-book", "--apply")
     _refused(ran, "operators.tuenti has no operator pack", "Next:")
 
 
@@ -136,7 +136,7 @@ def test_a_queue_that_is_not_named_is_told(vigencia: Program, command: str) -> N
 def test_a_spreadsheet_that_is_none_is_refused(vigencia: Program) -> None:
     fake = vigencia.directory / "book.xlsx"
     fake.write_bytes(b"PK\x03\x04 this is no workbook")
-    ran = vigencia.run("cards", "import", fake, "--book", "b", "--apply", "--json")
+    ran = vigencia.run("cards", "import", fake, "--book", "b", "--new-book", "--apply", "--json")
     assert ran.code == 1
     assert ran.json["error"]["code"] == "cardbook"
     assert ran.json["error"]["hint"]
@@ -147,12 +147,12 @@ def test_a_row_that_is_wrong_keeps_every_row_out_and_is_told_masked(vigencia: Pr
     broken = vigencia.directory / "book.tsv"
     lines = _BOOK.read_text(encoding="utf-8-sig").splitlines()
     broken.write_text("\n".join([*lines[:5], lines[5].replace("2026-", "05/06/26", 1)]))
-    ran = vigencia.run("cards", "import", broken, "--book", "b", "--apply", "--json")
+    ran = vigencia.run("cards", "import", broken, "--book", "b", "--new-book", "--apply", "--json")
     assert ran.code == 1
     assert (ran.json["created"], ran.json["refused"], ran.json["applied"]) == (4, 1, False)
     [error] = ran.json["errors"]
     assert error["row"] == 6
-    told = vigencia.run("cards", "import", broken, "--book", "b", "--apply").err
+    told = vigencia.run("cards", "import", broken, "--book", "b", "--new-book", "--apply").err
     [line] = [line for line in told.splitlines() if error["message"] in line]
     assert line.startswith("6 ")
     assert line.endswith(error["hint"])
@@ -160,7 +160,7 @@ def test_a_row_that_is_wrong_keeps_every_row_out_and_is_told_masked(vigencia: Pr
 
 
 def test_a_dry_run_changes_nothing_and_says_so(vigencia: Program) -> None:
-    ran = vigencia.run("cards", "import", _BOOK, "--book", "b")
+    ran = vigencia.run("cards", "import", _BOOK, "--book", "b", "--new-book")
     assert ran.code == 0
     assert "dry run" in ran.out
     assert vigencia.run("cards", "list", "--json").json == []
@@ -179,7 +179,7 @@ def test_without_a_sandbox_once_says_how_to_start_one_and_claims_nothing(
     vigencia: Program,
 ) -> None:
     url = f"http://127.0.0.1:{free_port()}"
-    vigencia.run("cards", "import", _BOOK, "--book", "b", "--apply")
+    vigencia.run("cards", "import", _BOOK, "--book", "b", "--new-book", "--apply")
     ran = vigencia.run("once", "--now", _NOW, VIGENCIA_SANDBOX__URL=url)
     _refused(ran, "no sandbox answers", "vigencia sandbox")
     assert vigencia.run("messages", "list", "--json").json == []
@@ -236,7 +236,7 @@ def _html_provider() -> Iterator[str]:
 def test_a_provider_that_answers_html_leaves_unknowns_and_no_message_is_sent_twice(
     vigencia: Program, sandbox: SandboxProcess
 ) -> None:
-    vigencia.run("cards", "import", _BOOK, "--book", "b", "--apply")
+    vigencia.run("cards", "import", _BOOK, "--book", "b", "--new-book", "--apply")
     with _html_provider() as url:
         ran = vigencia.run("once", "--now", _NOW, "--json", VIGENCIA_SANDBOX__URL=url)
         again = vigencia.run("once", "--now", _NOW, "--json", VIGENCIA_SANDBOX__URL=url)

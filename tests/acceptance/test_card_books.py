@@ -30,7 +30,9 @@ def _measured(vigencia: Program, path: Path) -> Ran:
     ran = subprocess.run(
         [
             *(sys.executable, "-c", _MEASURE),
-            *vigencia.command("cards", "import", path, "--book", "b", "--apply", "--json"),
+            *vigencia.command(
+                "cards", "import", path, "--book", "b", "--new-book", "--apply", "--json"
+            ),
         ],
         cwd=vigencia.directory,
         env=vigencia.environment(),
@@ -110,7 +112,7 @@ def test_a_resellers_book_is_read_around_its_titles_groups_and_pages(vigencia: P
     merges = [(0, 0, 0, 8), (3, 3, 2, 4), (3, 3, 5, 6), *((3, 4, n, n) for n in (0, 1, 7, 8))]
     book = vigencia.directory / "book.xlsx"
     book.write_bytes(files.xlsx(rows, merges=merges))
-    ran = vigencia.run("cards", "import", book, "--book", "b", "--json")
+    ran = vigencia.run("cards", "import", book, "--book", "b", "--new-book", "--json")
     assert [(p["row"], p["code"]) for p in ran.json["errors"]] == [
         (10, "no_number"),
         (11, "no_number"),
@@ -119,7 +121,7 @@ def test_a_resellers_book_is_read_around_its_titles_groups_and_pages(vigencia: P
     assert ran.json["created"] == 2
 
     book.write_bytes(files.xls(rows[:-2], merges=merges))
-    assert vigencia.run("cards", "import", book, "--book", "b", "--apply").code == 0
+    assert vigencia.run("cards", "import", book, "--book", "b", "--new-book", "--apply").code == 0
     cards = vigencia.run("cards", "list", "--json").json
     assert [(card["msisdn"], card["plan_end"], card["last_topup"]) for card in cards] == [
         ("+51987654321", "2026-07-06", "2026-02-05"),
@@ -137,7 +139,7 @@ def test_a_spanish_book_says_step_by_step_what_it_needs(vigencia: Program) -> No
     book.write_bytes(text.encode("cp1252"))
 
     def told(*options: str) -> Ran:
-        return vigencia.run("cards", "import", book, "--book", "b", *options)
+        return vigencia.run("cards", "import", book, "--book", "b", "--new-book", *options)
 
     assert "as cp1252, 'N°' would not be" in told().told
     asked = told("--encoding", "cp1252")
@@ -154,7 +156,7 @@ def test_an_export_with_timestamps_is_read(vigencia: Program) -> None:
     )
     book = vigencia.directory / "book.csv"
     book.write_text(text)
-    assert vigencia.run("cards", "import", book, "--book", "b", "--apply").code == 0
+    assert vigencia.run("cards", "import", book, "--book", "b", "--new-book", "--apply").code == 0
     (card,) = vigencia.run("cards", "list", "--json").json
     assert (card["plan_end"], card["last_topup"]) == ("2026-06-13", "2026-05-13")
     assert (

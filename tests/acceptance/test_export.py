@@ -13,7 +13,7 @@ _BOOK = ROOT / "examples" / "cardbook-zh.xlsx"
 
 @pytest.fixture
 def demo(vigencia: Program) -> Program:
-    ran = vigencia.run("cards", "import", _BOOK, "--book", "demo", "--apply")
+    ran = vigencia.run("cards", "import", _BOOK, "--book", "demo", "--new-book", "--apply")
     assert ran.code == 0, ran.told
     return vigencia
 
@@ -28,10 +28,12 @@ def test_an_exported_book_changes_nothing_and_makes_the_same_book_anew(
     told = {"file": name, "book": "demo", "language": "es-PE", "cards": 300, "shared_numbers": 0}
     assert ran.json == told
     assert stat.S_IMODE((demo.directory / name).stat().st_mode) == 0o600
-    again = demo.run("cards", "import", name, "--book", "demo", "--apply", "--json").json
+    again = demo.run(
+        "cards", "import", name, "--book", "demo", "--new-book", "--apply", "--json"
+    ).json
     counts = ("created", "changed", "unchanged", "refused")
     assert [again[key] for key in counts] == [0, 0, 300, 0]
-    assert demo.run("cards", "import", name, "--book", "copy", "--apply").code == 0
+    assert demo.run("cards", "import", name, "--book", "copy", "--new-book", "--apply").code == 0
     listed = [demo.run("cards", "list", "--json", "--book", b).json for b in ("demo", "copy")]
     assert listed[0] == listed[1]
     assert len(listed[0]) == 300
@@ -64,7 +66,7 @@ def test_which_book_is_meant_must_be_clear(vigencia: Program) -> None:
     ran = vigencia.run("cards", "export", "out.csv")
     assert (ran.code, "There is no card book yet" in ran.err) == (1, True)
     for book in ("one", "two"):
-        vigencia.run("cards", "import", _BOOK, "--book", book, "--apply")
+        vigencia.run("cards", "import", _BOOK, "--book", book, "--new-book", "--apply")
     ran = vigencia.run("cards", "export", "out.csv")
     assert (ran.code, "more than one card book" in ran.err) == (1, True)
     assert "--book: 'one', 'two'" in ran.err
@@ -76,7 +78,7 @@ def test_which_book_is_meant_must_be_clear(vigencia: Program) -> None:
 def test_an_empty_template_is_refused_and_a_filled_one_imported(vigencia: Program) -> None:
     ran = vigencia.run("cards", "template", "new.xlsx", "--language", "zh-Hant")
     assert ran.code == 0, ran.told
-    ran = vigencia.run("cards", "import", "new.xlsx", "--book", "demo")
+    ran = vigencia.run("cards", "import", "new.xlsx", "--book", "demo", "--new-book")
     assert ran.code == 1
     assert "has no rows under its header" in ran.told
     path = Path(vigencia.directory, "new.xlsx")
@@ -85,5 +87,7 @@ def test_an_empty_template_is_refused_and_a_filled_one_imported(vigencia: Progra
     for column, row in enumerate(range(2, 17), 1):
         sheet.cell(2, column).value = help_sheet.cell(row, 4).value
     workbook.save(path)
-    found = vigencia.run("cards", "import", "new.xlsx", "--book", "demo", "--json").json
+    found = vigencia.run(
+        "cards", "import", "new.xlsx", "--book", "demo", "--new-book", "--json"
+    ).json
     assert (found["created"], found["warnings"], found["errors"]) == (1, [], [])

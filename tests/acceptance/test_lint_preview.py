@@ -82,7 +82,7 @@ def test_preview_refuses_what_there_is_not_and_says_what_there_is(vigencia: Prog
 def test_preview_of_a_card_tells_of_that_card_on_a_day_on_which_it_is_true(
     vigencia: Program,
 ) -> None:
-    assert vigencia.run("cards", "import", _BOOK, "--book", "b", "--apply").code == 0
+    assert vigencia.run("cards", "import", _BOOK, "--book", "b", "--new-book", "--apply").code == 0
     cards = vigencia.run("cards", "list", "--json").json
     number, card = next((n, c) for n, c in enumerate(cards, 1) if c["plan_end"])
     told = vigencia.run("preview", "plan_end_tomorrow", "--card", str(number)).out
@@ -98,7 +98,7 @@ def test_preview_of_a_card_tells_of_that_card_on_a_day_on_which_it_is_true(
 def test_preview_of_a_card_writes_the_calendar_file_that_goes_with_its_email(
     vigencia: Program,
 ) -> None:
-    assert vigencia.run("cards", "import", _BOOK, "--book", "b", "--apply").code == 0
+    assert vigencia.run("cards", "import", _BOOK, "--book", "b", "--new-book", "--apply").code == 0
     cards = vigencia.run("cards", "list", "--json").json
     number, card = next((n, c) for n, c in enumerate(cards, 1) if c["plan_end"])
     file = vigencia.directory / "card.ics"

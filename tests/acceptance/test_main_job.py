@@ -28,7 +28,9 @@ def _mailbox(sandbox: SandboxProcess) -> Any:
 
 
 def _import(vigencia: Program, name: str = "cardbook-zh.xlsx") -> Any:
-    ran = vigencia.run("cards", "import", _EXAMPLES / name, "--book", "demo", "--apply", "--json")
+    ran = vigencia.run(
+        "cards", "import", _EXAMPLES / name, "--book", "demo", "--new-book", "--apply", "--json"
+    )
     assert ran.code == 0, ran.told
     return ran.json
 
@@ -90,7 +92,15 @@ def test_once_tells_the_right_people_on_the_right_day(
 def test_a_life_event_is_told_and_listed_by_plain_words(
     vigencia: Program, sandbox: SandboxProcess
 ) -> None:
-    book = ("--book", "b", "--language", "zh-Hans", "--guardian-email", "keeper@example.com")
+    book = (
+        "--book",
+        "b",
+        "--new-book",
+        "--language",
+        "zh-Hans",
+        "--guardian-email",
+        "keeper@example.com",
+    )
     ran = vigencia.run("cards", "import", _EXAMPLES / "cardbook-en.tsv", *book, "--apply")
     assert ran.code == 0, ran.told
     renewed = vigencia.run("cards", "renew", "952316374", "--plan-end", "2026-10-03",

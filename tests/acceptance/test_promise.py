@@ -28,7 +28,9 @@ def program(tmp_path: Path, sandbox: SandboxProcess) -> Program:
     (tmp_path / "cards.csv").write_text(BOOK, "utf-8")
     env = {"VIGENCIA_SANDBOX__URL": sandbox.url, "VIGENCIA_CLOCK_FILE": str(tmp_path / "now")}
     program = Program(tmp_path, env)
-    imported = program.run("cards", "import", "cards.csv", "--book", "=lima", "--apply")
+    imported = program.run(
+        "cards", "import", "cards.csv", "--book", "=lima", "--new-book", "--apply"
+    )
     assert imported.code == 0, imported.told
     return program
 

@@ -62,7 +62,9 @@ def delivered(program: Program) -> list[tuple[str, str]]:
 
 
 def test_what_is_owed_is_delivered_and_accounted_for(program: Program) -> None:
-    imported = program.run("cards", "import", "cards.csv", "--book", "lima", "--apply")
+    imported = program.run(
+        "cards", "import", "cards.csv", "--book", "lima", "--new-book", "--apply"
+    )
     assert imported.code == 0, imported.told
     low = program.run("cards", "low", "987654323", "--data", "--now", NOW)
     assert low.code == 0, low.told
@@ -106,7 +108,10 @@ def test_what_is_owed_is_delivered_and_accounted_for(program: Program) -> None:
 
 
 def test_of_a_paused_card_nobody_is_told_and_the_command_says_so(program: Program) -> None:
-    assert program.run("cards", "import", "cards.csv", "--book", "lima", "--apply").code == 0
+    assert (
+        program.run("cards", "import", "cards.csv", "--book", "lima", "--new-book", "--apply").code
+        == 0
+    )
     assert program.run("cards", "pause", "987654323").code == 0
     low = program.run("cards", "low", "987654323")
     assert "Nobody is told while the card is paused" in low.out

@@ -46,7 +46,7 @@ def there(vigencia: Program) -> Program:
 
 
 def _import(program: Program, file: Path, book: str = "b") -> None:
-    ran = program.run("cards", "import", file, "--book", book, "--apply", "--json")
+    ran = program.run("cards", "import", file, "--book", book, "--new-book", "--apply", "--json")
     assert ran.code == 0, ran.told
 
 

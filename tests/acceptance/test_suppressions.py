@@ -17,7 +17,7 @@ def imported(vigencia: Program) -> None:
     book = Path(vigencia.directory, "book.csv")
     book.write_text(BOOK, encoding="utf-8")
     assert vigencia.run("db", "upgrade").code == 0
-    ran = vigencia.run("cards", "import", book, "--book", "demo", "--apply")
+    ran = vigencia.run("cards", "import", book, "--book", "demo", "--new-book", "--apply")
     assert ran.code == 0, ran.told
 
 

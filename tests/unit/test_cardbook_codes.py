@@ -1,7 +1,7 @@
 """Every code a problem can bear is met in a book, at its row and column; so is every word."""
 
 import ast
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,8 @@ GOOD: dict[str, files.Value] = {
     "tipo": "datos",
     "vence": "2026-05-13",
 }
+
+_EVENING = datetime(2026, 5, 12, 19)  # noqa: DTZ001 - a cell has no time zone
 
 # Code, whether it refuses the row, the column that is blamed, and what differs from a good row.
 CASES: list[tuple[str, bool, str, dict[str, files.Value]]] = [
@@ -42,7 +44,8 @@ CASES: list[tuple[str, bool, str, dict[str, files.Value]]] = [
     ("iccid_rounded", False, "iccid", {"iccid": "8951177763170660000"}),
     ("unknown_kind", True, "tipo", {"tipo": "5g"}),
     ("unknown_operator", True, "operador", {"operador": "vodafone"}),
-    ("unknown_language", True, "idioma", {"idioma": "中文"}),
+    ("unknown_language", True, "idioma", {"idioma": "quechua"}),
+    ("unclear_language", True, "idioma", {"idioma": "中文"}),
     ("unknown_time_zone", True, "zona horaria", {"zona horaria": "Marte"}),
     ("ambiguous_date", True, "vence", {"vence": "05/06/2026"}),
     ("impossible_date", True, "vence", {"vence": "2026-02-30"}),
@@ -51,9 +54,12 @@ CASES: list[tuple[str, bool, str, dict[str, files.Value]]] = [
     ("no_day", True, "vence", {"vence": "2026-05"}),
     ("bare_serial", True, "vence", {"vence": 46155.0}),
     ("bad_date", True, "vence", {"vence": "soon"}),
-    ("bad_date", True, "vence", {"vence": "2026-05-13T05:00:00Z"}),
+    ("utc_time", True, "vence", {"vence": "2026-05-13T05:00:00Z"}),
+    ("no_year", True, "vence", {"vence": "13/05"}),
+    ("time_of_day", False, "vence", {"vence": _EVENING}),
     ("bad_email", True, "correo", {"correo": "ana@example.com, eva@example.com"}),
     ("no_country_code", True, "teléfono de contacto", {"teléfono de contacto": "987654399"}),
+    ("not_mobile", True, "teléfono de contacto", {"teléfono de contacto": "+5115551234"}),
     ("bad_contact_phone", True, "teléfono de contacto", {"teléfono de contacto": "+51 12"}),
     (
         *("contact_is_card", False, "teléfono de contacto"),
@@ -97,7 +103,7 @@ def test_a_problem_bears_its_code_and_names_its_cell(
 
 def test_the_other_codes_are_met(tmp_path: Path) -> None:
     book = read(tmp_path, GOOD | {"color": "rojo"}, GOOD)
-    assert [p.code for p in book.errors] == ["duplicate"]
+    assert [p.code for p in book.errors] == ["duplicate", "duplicate"]
     assert [p.code for p in book.warnings] == ["unknown_column"]
     path = tmp_path / "book.csv"
     path.write_text("celular,operador,tipo,vence\n987654321,claro,datos,2026-05-13,x\n")
@@ -107,8 +113,10 @@ def test_the_other_codes_are_met(tmp_path: Path) -> None:
 
 def test_no_code_is_left_out() -> None:
     met = {case[0] for case in CASES}
-    # other_sheet is met in test_cardbook_formats.
+    # other_sheet is met in test_cardbook_formats, the others in test_cardbook_hard.
     met |= {"duplicate", "unknown_column", "extra_cells", "other_sheet"}
+    met |= {"two_readings", "two_regions", "second_table", "repeated_header", "hidden_rows"}
+    met |= {"encoding", "separator", "placeholder"}
     assert {
         code for path in (ROOT / "worker" / "cardbook").glob("*.py") for code in codes(path)
     } == {code for code in met if not code.startswith("unknown_") or code == "unknown_column"} - {

@@ -92,9 +92,9 @@ def test_missing_columns_are_named_together_with_what_is_accepted() -> None:
         "expires or last_topup",
     ):
         assert f"no column for {words}" in message
-    assert "手机号" in message
-    assert "última recarga" in message
+    assert "手机号" in error.value.hint
     assert "columns.toml" in error.value.hint
+    assert len(message) <= 300 >= len(error.value.hint)
 
 
 def test_one_number_and_one_date_are_enough() -> None:
@@ -126,7 +126,7 @@ def test_an_ambiguous_column_must_agree_throughout() -> None:
     with pytest.raises(CardBookError) as error:
         mapped(found)
     assert "row 2 holds an MSISDN, row 4 an ICCID" in error.value.message
-    assert "--card-column" in error.value.message
+    assert "--card-column" in error.value.hint
     assert ICCID not in error.value.message
     assert mapped(found, ReadOptions(card_column="iccid")).places["iccid"] == 0
 

@@ -38,8 +38,8 @@ ZH_HANT: Rows = [
 ]
 ES: Rows = [
     ["Línea", "Operadora", "Tipo", "Vence", "Última recarga", "Titular"],
-    ["987654321", "Claro", "datos", "13/05/2026", date(2026, 2, 5), "Peña; Muñoz, Ñusta"],
-    ["987654322", "Bitel", "eSIM", date(2026, 7, 6), None, '"La Señora"'],
+    ["987654321", "Claro", "datos", "13/05/2026", date(2026, 2, 25), "Peña; Muñoz, Ñusta"],
+    ["987654322", "Bitel", "eSIM", date(2026, 7, 26), None, '"La Señora"'],
 ]
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from tests.unit import cardbook_files as files
 from tests.unit.cardbook_files import Error
-from worker.cardbook import lost
+from worker.cardbook import lost, source_file
 from worker.cardbook import reader as reader_module
 from worker.cardbook import text as text_module
 from worker.cardbook.columns import load_columns
@@ -91,7 +91,7 @@ def test_two_gigabytes_are_refused_unread(path: Path) -> None:
 def test_a_file_that_grows_while_it_is_opened_is_read_to_the_limit_only(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reader_module, "MAX_FILE_BYTES", len(TEXT))
+    monkeypatch.setattr(source_file, "MAX_FILE_BYTES", len(TEXT))
     path.write_bytes(TEXT)
     real = os.fstat
 
@@ -250,7 +250,7 @@ def test_errors_are_found_in_a_short_stream_too() -> None:
     bound = struct.pack("<2HI4s", 0x85, 8, len(records) + 16, b"\0\0\1x")
     stream = records + bound + struct.pack("<2H", 0x0A, 0)
     found = lost.in_records(compound(stream + sheet))
-    assert [sheet.errors for sheet in found] == [{1: {2: "#N/A"}}]
+    assert [sheet.cells for sheet in found] == [{1: {2: "#N/A"}}]
 
 
 def compound(stream: bytes) -> bytes:

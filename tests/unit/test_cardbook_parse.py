@@ -105,11 +105,13 @@ def test_every_error_of_every_row_is_reported_at_once(tmp_path: Path) -> None:
 
 
 def test_a_card_needs_a_number_an_operator_and_a_kind(tmp_path: Path) -> None:
-    book = read(tmp_path, ";;;;2026-07-06;")
+    book = read(tmp_path, ";;;;2026-07-06;2026-06-06", "x;y;;;2026-07-06;2026-06-06")
     assert codes(book.errors) == [
-        (2, "celular", "no_number"),
-        (2, "operador", "no_operator"),
-        (2, "tipo", "no_kind"),
+        (2, "", "no_number"),
+        (3, "celular", "bad_msisdn"),
+        (3, "iccid", "bad_iccid"),
+        (3, "operador", "no_operator"),
+        (3, "tipo", "no_kind"),
     ]
 
 
@@ -147,19 +149,26 @@ def test_a_repeated_card_is_refused_and_both_rows_named(tmp_path: Path) -> None:
         f"987654321;{ICCIDS[0]};claro;datos;2026-07-06;",
     )
     assert codes(book.errors) == [
+        (2, "iccid", "duplicate"),
         (3, "iccid", "duplicate"),
         (4, "celular", "duplicate"),
         (6, "celular", "duplicate"),
         (7, "iccid", "duplicate"),
     ]
-    assert "rows 2 and 3" in book.errors[0].message
-    assert "rows 5 and 6" in book.errors[2].message
-    assert [row.row for row in book.rows] == [2, 5]
+    assert "rows 2, 3, 7" in book.errors[0].message
+    assert "plan end" in book.errors[0].message
+    assert "rows 5, 6" in book.errors[3].message
+    assert [row.row for row in book.rows] == [5]
 
 
 def test_a_card_repeated_from_a_refused_row_is_still_a_repetition(tmp_path: Path) -> None:
     book = read(tmp_path, "987654321;;claro;5g;2026-07-06;", "987654321;;claro;datos;2026-07-06;")
-    assert [problem.code for problem in book.errors] == ["unknown_kind", "duplicate"]
+    assert sorted(problem.code for problem in book.errors) == [
+        "duplicate",
+        "duplicate",
+        "unknown_kind",
+    ]
+    assert book.rows == ()
 
 
 def test_doubts_are_warnings_and_refuse_nothing(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from tests.unit import cardbook_files as files
 from worker.cardbook import values
 from worker.cardbook.cells import Cell, trim
 from worker.cardbook.columns import load_columns
+from worker.cardbook.date_columns import examine
 from worker.cardbook.examine import RowCells, RowParser
 from worker.cardbook.identifiers import identifier_of
 from worker.cardbook.mapping import map_columns
@@ -74,6 +75,8 @@ def problems(cell: Cell) -> Iterator[values.ValueProblem]:
             yield problem
 
 
+# The first telephone loads the tables of all countries.
+@settings(deadline=None)
 @given(any_cell)
 @example("\ud800")
 @example(float("inf"))
@@ -206,7 +209,7 @@ def test_any_cells_make_a_card_or_errors(
         columns = map_columns(sheet, VOCABULARY, options)
     except CardBookError:
         return
-    parser = RowParser(columns, VOCABULARY, options)
+    parser = RowParser(columns, VOCABULARY, options, examine(rows, columns.places))
     for number, row in rows:
         examined = RowCells(parser, number, row)
         assert (read_row(examined, None) is None) == bool(examined.errors)

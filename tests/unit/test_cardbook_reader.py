@@ -14,6 +14,7 @@ from openpyxl.utils.datetime import CALENDAR_MAC_1904
 
 from worker.cardbook import grid as grid_module
 from worker.cardbook import reader as reader_module
+from worker.cardbook import source_file
 from worker.cardbook import workbook as workbook_module
 from worker.cardbook.options import ReadOptions
 from worker.cardbook.reader import Sheet, read_sheet
@@ -25,8 +26,8 @@ HEADER = ["msisdn", "operator", "expiry"]
 ROW = ["987654321", "claro", "2026-05-13"]
 
 
-def knows(text: str) -> bool:
-    return text.casefold() in KNOWN
+def knows(text: str) -> str | None:
+    return text if text.casefold() in KNOWN else None
 
 
 def read(path: Path, **options: Any) -> Sheet:
@@ -76,10 +77,8 @@ def test_a_workbooks_rows_keep_the_spreadsheets_numbers(tmp_path: Path) -> None:
 
     assert (found.header_row, found.first_column) == (5, 3)
     assert found.header == tuple(HEADER)
-    assert found.rows == (
-        (7, [987654321.0, True, date(2026, 5, 13)]),
-        (9, ["MSISDN", "OPERATOR", "EXPIRY"]),
-    )
+    # The header once more, in capitals, is no row.
+    assert found.rows == ((7, [987654321.0, True, date(2026, 5, 13)]),)
     assert found.name == "Sheet"
     assert found.encoding is None
 
@@ -276,7 +275,7 @@ def test_what_is_no_card_book_is_refused(
 def test_a_file_past_the_size_limit_is_not_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reader_module, "MAX_FILE_BYTES", 1 << 20)
+    monkeypatch.setattr(source_file, "MAX_FILE_BYTES", 1 << 20)
     (tmp_path / "book.csv").write_bytes(b"x" * ((1 << 20) + 1))
     assert "has 1 MB" in refusal(tmp_path / "book.csv").message
 
@@ -372,13 +371,36 @@ def test_a_legacy_encoding_is_proved_by_its_headers(
 
 
 def test_a_legacy_encoding_nothing_proves_must_be_chosen(tmp_path: Path) -> None:
-    # Plain headers read right in all three, and the name differs in each.
+    # Plain headers read right in all, and so does the name, in two of them: é is Ž elsewhere.
     path = tmp_path / "book.csv"
-    path.write_bytes("msisdn;operator\n987654321;Muñoz Peña\n".encode("cp1252"))
-    error = refusal(path)
-    assert "both fit" in error.message
-    assert "--encoding" in error.hint
-    assert read(path, encoding="cp1252").rows == ((2, ["987654321", "Muñoz Peña"]),)
+    for encoding in ("mac_roman", "cp850"):
+        path.write_bytes("msisdn;operator\n987654321;José Muñoz\n".encode(encoding))
+        error = refusal(path)
+        assert f"{encoding} (é ñ)" in error.message
+        assert f"--encoding {encoding}" in error.hint
+        assert read(path, encoding=encoding).rows == ((2, ["987654321", "José Muñoz"]),)
+
+
+def test_the_cells_prove_an_encoding_that_plain_headers_do_not(tmp_path: Path) -> None:
+    for encoding, name in (
+        ("cp1252", "Muñoz Peña"),
+        ("gb18030", "陈静 孙悦 王小明"),
+        ("big5", "陳靜怡 林美玲"),
+    ):
+        data = f"msisdn;operator\n987654321;{name}\n".encode(encoding)
+        found = read_bytes(tmp_path, data)
+        assert found.encoding == encoding
+        assert found.rows == ((2, ["987654321", name]),)
+        assert [warning.code for warning in found.warnings] == ["encoding"]
+
+
+def test_a_few_broken_bytes_make_no_other_encoding(tmp_path: Path) -> None:
+    data = "msisdn;operator\n987654321;José Muñoz\n987654322;Peña\n987654323;X\n".encode()
+    found = read_bytes(tmp_path, data.replace(b"X", b"Lu\xeds"))
+    assert found.encoding == "utf-8"
+    assert found.rows[0] == (2, ["987654321", "José Muñoz"])
+    assert found.rows[2][1][1] == "Lu\ufffds"
+    assert "line 4" in found.warnings[0].message
 
 
 def test_one_unknown_header_is_enough_to_ask_for_the_encoding(tmp_path: Path) -> None:

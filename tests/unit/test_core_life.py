@@ -226,6 +226,8 @@ def test_a_new_holder_ends_everything_that_waits_for_the_former() -> None:
         (a_card(), Happening(LifeEvent.CONFIRMED), "no renewal"),
         (a_card(), Happening(LifeEvent.RENEWED), "tell its new end"),
         (a_card(), Happening(LifeEvent.RENEWED, plan_end=date(2026, 6, 9)), "passed already"),
+        (a_card(), Happening(LifeEvent.RENEWED, plan_end=date(2126, 6, 9)), "20 years ahead"),
+        (a_card(), Happening(LifeEvent.CORRECTED, plan_end=date(2126, 6, 9)), "20 years ahead"),
         (
             a_card(plan_end=None),
             Happening(LifeEvent.RENEWED, last_topup=date(2026, 6, 11)),

@@ -16,8 +16,10 @@ _FULL_WIDTH = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)} | {0x3000:
 _BIDI = "\u00ad\u061c\u180e\u200b\u200e\u200f\ufeff"
 _BIDI += "".join(map(chr, [*range(0x202A, 0x202F), *range(0x2060, 0x2065), *range(0x2066, 0x206A)]))
 _DROP_BIDI = dict.fromkeys(map(ord, _BIDI))
+# Hyphens and dashes that word processors put for "-"; the first does not break a line.
+_DASHES = dict.fromkeys((0x2011, 0x2010, *range(0x2012, 0x2016), 0x2212, 0xFE58, 0xFE63), 0x2D)
 # Joiners belong in a name (emoji, Indic scripts), never in a number.
-_TO_CODE = _FULL_WIDTH | _DROP_BIDI | dict.fromkeys((0x200C, 0x200D))
+_TO_CODE = _FULL_WIDTH | _DROP_BIDI | dict.fromkeys((0x200C, 0x200D)) | _DASHES
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffd-\uffff]")
 # As Excel shows them in English (and Chinese) and in Spanish, and LibreOffice its own.
 _ERROR = re.compile(
@@ -27,7 +29,7 @@ _ERROR = re.compile(
 )
 _SCIENTIFIC = re.compile(r"[+-]?[0-9]+([.,][0-9]*)?\s*[eE]\s*[+-]?\s*[0-9]+")
 _POINT_ZERO = re.compile(r"([0-9]+)[.,]0{1,2}")
-_QUOTED = re.compile(r'="([^"]*)"')
+_QUOTED = re.compile(r'="((?:[^"]|"")*)"')
 
 _MAIL = re.compile(r"([^\s@]?)[^\s@]*@")
 _LONG_NUMBER = re.compile(r"\+?\d(?:[\s().\-]?\d){5,}")
@@ -94,6 +96,12 @@ def text_of(cell: Cell) -> str:
     return " ".join((cell if cell.isascii() else cell.translate(_DROP_BIDI)).split())
 
 
+def unquoted(text: str) -> str:
+    """A text without the ``="…"`` that keeps a spreadsheet from changing it."""
+    quoted = _QUOTED.fullmatch(text)
+    return quoted[1].replace('""', '"').strip() if quoted else text
+
+
 def code_of(cell: Cell) -> str:
     """A number or code as plain text: full-width folded, the spreadsheet's wrappings taken off.
 
@@ -106,8 +114,7 @@ def code_of(cell: Cell) -> str:
     text = text_of(cell)
     if not text.isascii():
         text = text.translate(_TO_CODE)
-    quoted = _QUOTED.fullmatch(text)
-    text = (quoted[1] if quoted else text).strip().strip("'’`\"").strip()
+    text = unquoted(text).strip().strip("'’`\"").strip()
     if _SCIENTIFIC.fullmatch(text):
         raise ValueProblem(
             "scientific", f"{masked(text)} is a number cut short by a spreadsheet", _AS_TEXT

@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import Row
 
+from worker.cardbook.last_read import remembered
 from worker.cardbook.rows import CardRow
 from worker.core.cards import CARD_TIME_ZONE, CardState
 from worker.core.hours import local_day
@@ -115,6 +116,8 @@ def new_card(row: CardRow, book_id: int, holder_id: int, now: datetime) -> dict[
     """A card to insert."""
     return {
         **{name: getattr(row, name) for name in FIELDS},
+        **remembered(row),
+        "read_holder_id": holder_id,
         "book_id": book_id,
         "holder_id": holder_id,
         "state": CardState.ACTIVE,

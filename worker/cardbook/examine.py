@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Collection
 from functools import lru_cache, partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from worker.cardbook import values
 from worker.cardbook.cells import Cell, ValueProblem
 from worker.cardbook.columns import Columns
+from worker.cardbook.date_columns import DateColumns
 from worker.cardbook.mapping import ColumnMap
 from worker.cardbook.options import ReadOptions
 from worker.cardbook.rows import Problem
@@ -26,18 +27,31 @@ def remembered(parse: Callable[..., T], *args: object, **options: object) -> Cal
 class RowParser:
     """Reads the rows of one sheet; what depends on the sheet alone is prepared once."""
 
-    def __init__(self, columns: ColumnMap, vocabulary: Columns, options: ReadOptions) -> None:
-        dates = {"order": options.date_order, "epoch": options.excel_dates}
+    def __init__(
+        self, columns: ColumnMap, vocabulary: Columns, options: ReadOptions, dates: DateColumns
+    ) -> None:
+        def of_column(name: str) -> dict[str, Any]:
+            # In a column whose dates a spreadsheet has read, no text is left that has two readings.
+            order = None if name in dates.doubtful else options.date_order
+            turned = name in dates.turned(options.date_order)
+            return {"order": order, "epoch": options.excel_dates, "turned": turned}
+
         self.columns = columns
-        self.date = remembered(values.parse_date, **dates)
+        self.date = remembered(values.parse_date, **of_column("last_topup"))
         self.plan_end = remembered(
-            values.parse_plan_end, indefinite=vocabulary.no_plan_end, **dates
+            values.parse_plan_end, indefinite=vocabulary.no_plan_end, **of_column("expires")
         )
         self.kind = remembered(values.parse_kind, kinds=vocabulary.kinds)
         self.operator = remembered(values.parse_operator, operators=vocabulary.operators)
-        self.language = remembered(values.parse_language, languages=vocabulary.languages)
+        self.language = remembered(
+            values.parse_language,
+            languages=vocabulary.languages,
+            unclear=vocabulary.unclear_languages,
+        )
         self.time_zone = remembered(values.parse_time_zone, zones=vocabulary.time_zones)
-        self.phone = remembered(values.parse_contact_phone, region=options.contact_region)
+        self.phone = remembered(
+            values.parse_contact_phone, region=options.contact_region, any_phone=options.any_phone
+        )
         self.email = remembered(values.parse_email)
         self.balance = remembered(values.parse_balance)
         self.default_kind = self.kind(options.kind) if options.kind else None

@@ -1,15 +1,20 @@
 """Rows of cells as they come from a file, within bounds, and the header row among them."""
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from worker.cardbook.cells import Cell, ValueProblem, text_of, trim
+from worker.cardbook.rows import Problem
 from worker.errors import CardBookError
 
 MAX_ROWS = 1_000_000
 MAX_COLUMNS = 256
 MAX_CELL_CHARS = 10_000
 HEADER_ROWS = 20
+
+# An address, or a number that is longer than that of "teléfono 2".
+_VALUE = re.compile(r"@|[0-9](?:[\s.\-]?[0-9]){5}")
 
 KnowsHeader = Callable[[str], bool]
 Row = tuple[int, list[Cell]]
@@ -20,7 +25,8 @@ class Grid:
     """A sheet's rows that are not blank, each with its own 1-based number.
 
     ``name`` is the sheet's (``None``: a text file); ``next_row`` the number of the row to come;
-    ``first_column`` the 1-based column of each row's first cell.
+    ``first_column`` the 1-based column of each row's first cell; ``hidden`` the rows that a person
+    does not see; ``warnings`` what was doubtful in reading them.
     """
 
     name: str | None
@@ -28,6 +34,8 @@ class Grid:
     next_row: int = 1
     first_column: int = 1
     rows: list[Row] = field(default_factory=list)
+    hidden: frozenset[int] = frozenset()
+    warnings: list[Problem] = field(default_factory=list)
 
     def add(self, raw: list[Cell]) -> None:
         """Take the next row. Raises CardBookError past a bound."""
@@ -55,11 +63,40 @@ class Grid:
         self.rows.append((number, cells))
 
     def header_at(self, knows: KnowsHeader) -> int | None:
-        """The place in ``rows`` of the first row with two known headers, near the top."""
+        """The place in ``rows`` of the header row, near the top: of the rows above the first card
+        the one that names most columns we know.
+
+        A block above the table ("Cliente | Sol SAC") names some, and holds values beside them.
+        """
+        best: tuple[int, int] | None = None
         for place, (_, cells) in enumerate(self.rows[:HEADER_ROWS]):
-            if sum(knows(title) for title in titles(cells)) >= 2:
+            known = sum(map(knows, titles(cells)))
+            values = holds_values(cells)
+            if best and values and not known:
+                break
+            filled = sum(cell is not None for cell in cells)
+            if known >= 2 and not values and 2 * known > filled and known > (best or (0,))[0]:
+                best = known, place
+        return best[1] if best else self._first_known(knows)
+
+    def _first_known(self, knows: KnowsHeader) -> int | None:
+        for place, (_, cells) in enumerate(self.rows[:HEADER_ROWS]):
+            if sum(map(knows, titles(cells))) >= 2 and not _holds_contacts(cells):
                 return place
         return None
+
+
+def holds_values(cells: Sequence[Cell]) -> bool:
+    """Whether a row holds what no header does: a number, a date, an address."""
+    return any(
+        cell is not None and (not isinstance(cell, str) or bool(_VALUE.search(cell)))
+        for cell in cells
+    )
+
+
+def _holds_contacts(cells: Sequence[Cell]) -> bool:
+    """What is in such a row is somebody's, and is not to be told as a column's name."""
+    return any(isinstance(cell, str) and "@" in cell for cell in cells)
 
 
 def column_letter(number: int) -> str:

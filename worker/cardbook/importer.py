@@ -1,21 +1,23 @@
 """From checked rows into the store: one transaction, all or nothing."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Row
+from sqlalchemy import Connection, Engine
 
 from worker.cardbook import changes as meaning
 from worker.cardbook.aftermath import end_waiting, tell_renewals
-from worker.cardbook.changes import Action, Change, Changes
-from worker.cardbook.existing import Existing, Missing
-from worker.cardbook.holders import Holders, Person
-from worker.cardbook.kept import absent, completed
-from worker.cardbook.rows import CardBook, CardRow
-from worker.cardbook.zones import Why, tally
+from worker.cardbook.changes import Action, Change
+from worker.cardbook.elsewhere import Elsewhere
+from worker.cardbook.existing import Missing
+from worker.cardbook.holders import Person
+from worker.cardbook.last_read import Kept
+from worker.cardbook.plan import Plan, compare
+from worker.cardbook.rows import CardBook
+from worker.cardbook.zones import Why
 from worker.core.rules import Rules
 from worker.store import books as book_store
 from worker.store.books import Own
@@ -35,6 +37,9 @@ class Result:
 
     ``changes`` are the first of them, gravest first; ``actions`` counts all. ``told``: renewed
     cards whose holders get the checklist. ``missing``: cards of the book in no row of the file.
+    ``zones``: how many rows took which time zone, and from where (``row``, ``phone``, ``book``).
+    ``kept``: cards on which an event is newer than the file. ``elsewhere``: rows whose card is in
+    another book too.
     """
 
     book: CardBook
@@ -47,25 +52,11 @@ class Result:
     changes: tuple[Change, ...]
     told: int
     missing: tuple[Missing, ...]
+    # Which time zone the holders of the rows get and why, with how many rows.
+    zones: Mapping[tuple[str, Why], int]
+    kept: tuple[Kept, ...] = ()
+    elsewhere: tuple[Elsewhere, ...] = ()
     refused_file: Path | None = None
-    # Which time zone the holders of the rows get, why, and how many rows.
-    zones: tuple[tuple[str, Why, int], ...] = ()
-
-
-@dataclass(slots=True)
-class _Plan:
-    """What is to be written. A holder is an id, or a person who has none yet."""
-
-    own: Own
-    holders: Holders
-    missing: list[Missing]
-    changes: Changes = field(default_factory=Changes)
-    created: list[tuple[CardRow, int | Person]] = field(default_factory=list)
-    changed: list[tuple[Row[Any], CardRow, int | Person, list[str], Action]] = field(
-        default_factory=list
-    )
-    told: int = 0
-    zones: tuple[tuple[str, Why, int], ...] = ()
 
 
 def import_book(
@@ -92,11 +83,11 @@ def import_book(
         with reading(engine) as conn:
             step("comparing")
             own = book_store.peek(conn, name, wanted)
-            return _result(book, _compare(conn, book, own, now, lock=False), applied=False)
+            return _result(book, compare(conn, book, own, now, lock=False), applied=False)
     with writing(engine) as conn:
         step("comparing")
         row = book_store.ensure(conn, name, wanted, now)
-        plan = _compare(conn, book, Own(row.id, row.language, row.time_zone), now, lock=True)
+        plan = compare(conn, book, Own(row.id, row.language, row.time_zone), now, lock=True)
         step("writing")
         renewed = _write(conn, plan, row.id, now)
         step("telling")
@@ -105,45 +96,7 @@ def import_book(
         return _result(book, plan, applied=True, refused_file=kept)
 
 
-def _compare(conn: Connection, book: CardBook, own: Own, now: datetime, *, lock: bool) -> _Plan:
-    """What ``book`` would change; nothing is written."""
-    # The cards first: their locks are what checks and life events wait for.
-    cards = book_store.cards_of(conn, own.id, lock=lock) if own.id is not None else []
-    found = book_store.holders_of(conn, own.id) if own.id is not None else []
-    there = Existing(cards, book.rows, book.named)
-    matched = [there.find(row) for row in book.rows]
-    by_id = {row.id: row for row in found}
-    silent = absent(book.columns)
-    rows = [
-        completed(row, card, by_id.get(card.holder_id) if card is not None else None, silent)
-        for row, card in zip(book.rows, matched, strict=True)
-    ]
-    holders = Holders.of(own, found, rows)
-    plan = _Plan(own, holders, there.missing(), zones=tally(rows, own.time_zone))
-    # All are resolved before any is compared: a later row may change a shared holder.
-    meant = [
-        holders.resolve(person, card.holder_id if card is not None else None)
-        for person, card in zip(holders.persons, matched, strict=True)
-    ]
-    for row, card, person, holder in zip(rows, matched, holders.persons, meant, strict=True):
-        if card is None:
-            plan.created.append((row, holder))
-            plan.changes.add(row, Action.CREATED, (), None)
-            continue
-        fields = meaning.differing(card, row)
-        if holder != card.holder_id:
-            fields.append("holder_id")
-        if not fields and holder not in holders.updated:
-            continue
-        other = holders.is_other(card.holder_id, person)
-        action = meaning.action_of(card, row, fields, other)
-        plan.changed.append((card, row, holder, fields, action))
-        plan.changes.add(row, action, fields, card)
-        plan.told += meaning.owes_notice(card, row, action, now)
-    return plan
-
-
-def _write(conn: Connection, plan: _Plan, book_id: int, now: datetime) -> list[tuple[int, int]]:
+def _write(conn: Connection, plan: Plan, book_id: int, now: datetime) -> list[tuple[int, int]]:
     """Write the plan; returns (holder id, card id) of the renewals that are to be told."""
     plan.holders.write(conn, now)
     known = plan.holders.known
@@ -161,6 +114,7 @@ def _write(conn: Connection, plan: _Plan, book_id: int, now: datetime) -> list[t
             for card, row, holder, fields, action in plan.changed
         ),
     )
+    _write_memory(conn, plan.read, id_of)
     for some in batched(ids):
         add_events(conn, [_event(card, "imported", (), now) for card in some])
     for several in batched(plan.changed):
@@ -179,13 +133,28 @@ def _write(conn: Connection, plan: _Plan, book_id: int, now: datetime) -> list[t
     ]
 
 
+def _write_memory(
+    conn: Connection,
+    read: Iterable[tuple[int, dict[str, Any], int | Person | None]],
+    id_of: Callable[[int | Person], int],
+) -> None:
+    """Keep what the rows said, for the next time that the book is read."""
+    book_store.update_cards(
+        conn,
+        (
+            {"row_id": card, **memory, **({} if who is None else {"read_holder_id": id_of(who)})}
+            for card, memory, who in read
+        ),
+    )
+
+
 def _event(card_id: int, event: str, fields: Any, now: datetime) -> dict[str, Any]:
     """The trail names the fields that changed, never their values."""
     return {"card_id": card_id, "at": now, "event": event, "detail": {"fields": list(fields)}}
 
 
 def _result(
-    book: CardBook, plan: _Plan, *, applied: bool, refused_file: Path | None = None
+    book: CardBook, plan: Plan, *, applied: bool, refused_file: Path | None = None
 ) -> Result:
     created, changed = len(plan.created), len(plan.changed)
     return Result(
@@ -199,6 +168,8 @@ def _result(
         changes=tuple(plan.changes.first(meaning.MOST_KEPT)),
         told=plan.told,
         missing=tuple(plan.missing),
+        zones=plan.holders.zones,
+        kept=tuple(plan.kept),
+        elsewhere=plan.elsewhere,
         refused_file=refused_file,
-        zones=plan.zones,
     )

@@ -16,7 +16,9 @@ class ReadOptions:
     ``card_column``: what a column headed 卡号 holds. ``excel_dates``: the epoch of bare serial
     numbers. ``contact_region``: the ISO 3166 region of contact phones written without ``+``.
     ``sheet``: the sheet's name. ``kind`` and ``operator``: of every card whose row names none, by
-    any word of the vocabulary.
+    any word of the vocabulary. ``columns``: what a header holds, whatever it says: a field, or
+    ``note`` or ``ignore``. ``any_phone``: contact phones are taken that their country does not know
+    as mobile ones.
     """
 
     encoding: str | None = None
@@ -27,3 +29,5 @@ class ReadOptions:
     sheet: str | None = None
     kind: str | None = None
     operator: str | None = None
+    columns: tuple[tuple[str, str], ...] = ()
+    any_phone: bool = False

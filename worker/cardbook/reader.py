@@ -4,31 +4,34 @@ What a file is follows from its content; its name only decides what an unreadabl
 be.
 """
 
-import os
 import re
-import stat
+import shlex
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 from worker.cardbook.cells import Cell, masked
-from worker.cardbook.grid import HEADER_ROWS, Grid, KnowsHeader, Row, titles
+from worker.cardbook.grid import HEADER_ROWS, Grid, KnowsHeader, Row, holds_values, titles
 from worker.cardbook.options import ReadOptions
 from worker.cardbook.rows import Problem
+from worker.cardbook.source_file import (
+    MAX_WORKBOOK_BYTES,
+    content,
+    refuse_disguise,
+    shown_name,
+    too_large,
+)
+from worker.cardbook.tables import FieldOf, parted
 from worker.cardbook.text import text_grid
-from worker.cardbook.workbook import guard, is_workbook, workbook_grids
+from worker.cardbook.wording import counted, rows_named, short
+from worker.cardbook.workbook import guard, is_workbook, unseen_sheets, workbook_grids
 from worker.errors import CardBookError
 
 __all__ = ["ReadOptions", "Sheet", "read_sheet"]
 
-# A million cards as text take some 130 MB. Of a workbook far less is already too much to unpack.
-MAX_FILE_BYTES = 256 << 20
-MAX_WORKBOOK_BYTES = 64 << 20
-_SHOWN_TITLES = 8
-_WORKBOOK_NAMES = {".xlsx", ".xlsm", ".xls", ".xlsb", ".ods"}
-_MARKUP = re.compile(rb"\s*<(!doctype|html|head|body|table|meta|\?xml|workbook|div)", re.I)
-_OTHER_FILES = {b"%PDF": "PDF document", b"\x89PNG": "picture", b"\xff\xd8\xff": "picture"}
+_SHOWN_TITLES, _FEWEST_TITLES = 6, 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +40,8 @@ class Sheet:
 
     ``name`` is ``None`` for a text file, ``encoding`` for a workbook. Row numbers are the
     spreadsheet's own, 1-based; ``first_column`` is the 1-based column of the first cell.
-    ``warnings`` tell of sheets that were not read.
+    ``warnings`` tell of sheets that were not read, and of what was doubtful. ``others`` are the
+    rows of further tables in the sheet, which ``errors`` refuse.
     """
 
     file: str
@@ -48,122 +52,103 @@ class Sheet:
     header: tuple[str, ...]
     rows: tuple[Row, ...]
     warnings: tuple[Problem, ...] = ()
+    errors: tuple[Problem, ...] = ()
+    others: tuple[Row, ...] = ()
 
 
-def read_sheet(path: Path, options: ReadOptions, knows_header: KnowsHeader) -> Sheet:
+def read_sheet(path: Path, options: ReadOptions, field_of: FieldOf) -> Sheet:
     """The sheet named by ``options``, else the first visible one with a header row.
 
-    ``knows_header`` tells whether a text heads a column we can read. Raises CardBookError.
+    ``field_of`` tells what a text heads, ``None`` if no column that we can read. Raises
+    CardBookError.
     """
+
+    def knows(title: str) -> bool:
+        return bool(title) and field_of(title) is not None
+
+    data = content(path)
     # Closed, so that no unpacking goes on after an error.
-    with closing(_grids(path, options, knows_header)) as grids:
-        return _first_with_header(path, grids, options.sheet, knows_header)
+    with closing(_grids(path, data, options, knows)) as grids:
+        looked_at: list[Grid] = []
+        for grid in grids:
+            place = _header_of(grid, knows)
+            if place is not None:
+                further = () if options.sheet else tuple(_unread(grids, knows))
+                return _sheet(path, grid, place, field_of, further)
+            looked_at += [grid] if grid.rows else []
+    raise _no_header(path, looked_at, data, options, knows)
 
 
-def _grids(path: Path, options: ReadOptions, knows: KnowsHeader) -> Generator[Grid, None, None]:
-    data = _content(path)
+def _sheet(
+    path: Path, grid: Grid, place: int, field_of: FieldOf, further: tuple[Problem, ...]
+) -> Sheet:
+    number, cells = grid.rows[place]
+    header = tuple(titles(cells))
+    found = parted(header, grid.rows[place + 1 :], field_of)
+    return Sheet(
+        file=shown_name(path),
+        encoding=grid.encoding,
+        name=grid.name,
+        header_row=number,
+        first_column=grid.first_column,
+        header=header,
+        rows=tuple(found.rows),
+        warnings=(*grid.warnings, *found.told(), *_unseen(grid, found.rows), *further),
+        errors=tuple(found.refused()),
+        others=tuple(row for table in found.others for row in table),
+    )
+
+
+def _unseen(grid: Grid, rows: Sequence[Row]) -> Iterator[Problem]:
+    """A warning of rows that a person does not see, hidden by hand or by a filter."""
+    hidden = tuple(number for number, _ in rows if number in grid.hidden) if grid.hidden else ()
+    if hidden:
+        yield Problem(
+            hidden[0],
+            "",
+            "hidden_rows",
+            f"{counted(len(hidden), 'row')} hidden or filtered out in the sheet, read like the "
+            f"others: {rows_named(hidden)}",
+            "delete the rows that are no longer cards, and import the file again",
+            hidden,
+        )
+
+
+def _grids(
+    path: Path, data: bytes, options: ReadOptions, knows: KnowsHeader
+) -> Generator[Grid, None, None]:
     if is_workbook(data):
         if len(data) > MAX_WORKBOOK_BYTES:
-            raise _too_large(path, len(data), MAX_WORKBOOK_BYTES, "save it as .csv, or split it")
+            raise too_large(path, len(data), MAX_WORKBOOK_BYTES, "save it as .csv, or split it")
         guard(data)
         yield from workbook_grids(data, options.sheet)
         return
-    _refuse_disguise(path, data)
+    refuse_disguise(path, data)
     if options.sheet:
         raise CardBookError("a text file has no sheets", "leave out --sheet")
     yield text_grid(data, options.encoding, knows)
 
 
-def _content(path: Path) -> bytes:
-    try:
-        # A pipe without a writer must not be waited for: what it is decides before it is read.
-        with open(path, "rb", opener=_at_once) as file:
-            about = os.fstat(file.fileno())
-            if not stat.S_ISREG(about.st_mode):
-                raise CardBookError(
-                    f"{_name(path)} is a pipe or a device, not a file",
-                    "save the card book as a file and name that",
-                )
-            # Never more than the limit, even if the file has grown meanwhile.
-            data = b"" if about.st_size > MAX_FILE_BYTES else file.read(MAX_FILE_BYTES + 1)
-    except IsADirectoryError as error:
-        raise CardBookError(f"{_name(path)} is a folder", "name one card book in it") from error
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or "not a file name"
-        raise CardBookError(
-            f"{_name(path)} cannot be read: {reason}", "check the path and your permissions"
-        ) from error
-    size = max(about.st_size, len(data))
-    if size > MAX_FILE_BYTES:
-        raise _too_large(path, size, MAX_FILE_BYTES, "split the card book")
-    if not data.strip():
-        raise CardBookError(
-            f"{_name(path)} is empty", "save the card book again and check its size"
-        )
-    return data
-
-
-def _too_large(path: Path, size: int, most: int, advice: str) -> CardBookError:
-    return CardBookError(
-        f"{_name(path)} has {size >> 20} MB", f"the limit is {most >> 20} MB; {advice}"
-    )
-
-
-def _name(path: Path) -> str:
-    # A name is any bytes; a terminal and a JSON document are not to be broken by it.
-    return "".join(letter if letter.isprintable() else "?" for letter in path.name)
-
-
-def _at_once(path: str, flags: int) -> int:
-    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
-
-
-def _refuse_disguise(path: Path, data: bytes) -> None:
-    """Raises CardBookError for what is known to be neither a workbook nor a text table."""
-    for magic, what in _OTHER_FILES.items():
-        if data.startswith(magic):
-            raise CardBookError(
-                f"{_name(path)} is a {what}", "export the card book as .xlsx or .csv"
-            )
-    if _MARKUP.match(data.removeprefix(b"\xef\xbb\xbf")):
-        raise CardBookError(
-            f"{_name(path)} is a web page or XML, which some portals name like a spreadsheet",
-            "open it in a spreadsheet program and save it as .xlsx or .csv",
-        )
-    if path.suffix.lower() in _WORKBOOK_NAMES:
-        raise CardBookError(
-            f"{_name(path)} has the name of a workbook and is none",
-            "save it again as .xlsx; if it is a text table, rename it to .csv",
-        )
-
-
-def _first_with_header(
-    path: Path, found: Iterator[Grid], named: str | None, knows: KnowsHeader
-) -> Sheet:
-    looked_at: list[Grid] = []
-    for grid in found:
-        place = _header_of(grid, knows)
-        if place is None:
-            looked_at += [grid] if grid.rows else []
-            continue
-        number, cells = grid.rows[place]
-        header = titles(cells)
-        return Sheet(
-            _name(path),
-            grid.encoding,
-            grid.name,
-            number,
-            grid.first_column,
-            tuple(header),
-            # A header repeated for each printed page is no card.
-            tuple(row for row in grid.rows[place + 1 :] if titles(row[1]) != header),
-            () if named else tuple(_unread(found, knows)),
-        )
+def _no_header(
+    path: Path, looked_at: list[Grid], data: bytes, options: ReadOptions, knows: KnowsHeader
+) -> CardBookError:
+    """Why nothing could be read, and what may help."""
+    if is_workbook(data) and not options.sheet:
+        for name in unseen_sheets(data):
+            with closing(workbook_grids(data, name)) as grids:
+                if any(grid.header_at(knows) is not None for grid in grids):
+                    return CardBookError(
+                        f"{shown_name(path)} has cards only on the hidden sheet "
+                        f"{short(repr(name), 60)}",
+                        f"read it with --sheet {short(shlex.quote(name), 60)}",
+                    )
     if not looked_at:
-        raise CardBookError(f"{_name(path)} has no data", "choose the sheet with --sheet")
-    raise CardBookError(
-        f"{_name(path)} has no header row among its first {HEADER_ROWS} rows"
-        + _closest(looked_at, knows),
+        return CardBookError(f"{shown_name(path)} has no data", "choose the sheet with --sheet")
+    return CardBookError(
+        short(
+            f"{shown_name(path)} has no header row among its first {HEADER_ROWS} rows"
+            + _closest(looked_at, knows)
+        ),
         "one row must name the columns, for example 手机号, 运营商, 到期日 or celular, operador, "
         "vencimiento; further names go into config/columns.toml",
     )
@@ -206,10 +191,16 @@ def _unread(others: Iterator[Grid], knows: KnowsHeader) -> Iterator[Problem]:
 
 def _closest(grids: Sequence[Grid], knows: KnowsHeader) -> str:
     """The row that comes closest to a header, so that a person sees which names were not known."""
-    rows = [row for grid in grids for row in grid.rows[:HEADER_ROWS]]
-    number, cells = max(rows, key=lambda row: (_known(row[1], knows), _texts(row[1])))
-    if _texts(cells) < 2:
+    # Only above a row of values: what stands elsewhere may be anything, such as a customer's name.
+    rows = [
+        row
+        for grid in grids
+        for row, (_, below) in pairwise(grid.rows[: HEADER_ROWS + 1])
+        if holds_values(below) and _texts(row[1]) >= max(_FEWEST_TITLES, len(below) - 1)
+    ]
+    if not rows:
         return ""
+    number, cells = max(rows, key=lambda row: (_known(row[1], knows), _texts(row[1])))
     names = [repr(masked(title)) for title in titles(cells) if title]
     known = [repr(masked(title)) for title in titles(cells) if knows(title)]
     shown = ", ".join(names[:_SHOWN_TITLES]) + (", …" if len(names) > _SHOWN_TITLES else "")

@@ -1,5 +1,6 @@
 """One row of cells made into one card, or into the errors that forbid it."""
 
+import re
 from typing import Any
 
 from worker.cardbook import values
@@ -8,13 +9,30 @@ from worker.cardbook.examine import RowCells
 from worker.cardbook.grid import MAX_CELL_CHARS, column_letter
 from worker.cardbook.rows import CardRow, Problem
 
-# A row with none of these is no card at all: one error tells that better than four.
+_NUMBERS = ("msisdn", "iccid")
 _NEEDED = ("msisdn", "iccid", "operator", "kind", "expires", "last_topup")
+# "Total: 25 chips" and the year in a title have digits, and no number of a card.
+_FEW_DIGITS = 4
+_HARDLY_ANY = 2
+
+
+def _no_card(row: int) -> Problem:
+    """One error tells of a row that is no card better than four."""
+    return Problem(
+        row,
+        "",
+        "no_number",
+        "the row has no number, and hardly anything else of a card",
+        "delete the row if it is no card (a title, a total, a note); else give the card's number",
+    )
 
 
 def read_row(row: RowCells, header_width: int | None) -> CardRow | None:
     """The card, or ``None`` if the row has errors. ``header_width`` is set for a text file."""
     take, parser = row.take, row.parser
+    if _is_no_card(row):
+        row.errors.append(_no_card(row.number))
+        return None
     row.msisdn = take("msisdn", values.parse_msisdn)
     row.iccid = take("iccid", values.parse_iccid)
     plan = take("plan", values.parse_name)
@@ -40,6 +58,15 @@ def read_row(row: RowCells, header_width: int | None) -> CardRow | None:
     _complete(row, found)
     _doubts(row, found)
     return None if row.errors else CardRow(row=row.number, **found)
+
+
+def _is_no_card(row: RowCells) -> bool:
+    """A group's name, a total, a remark: no number, and hardly anything else of a card."""
+    places = row.parser.columns.places
+    for name in _NUMBERS:
+        if row.holds(name) and len(re.findall("[0-9]", str(row.cells[places[name]]))) > _FEW_DIGITS:
+            return False
+    return sum(map(row.holds, _NEEDED)) <= _HARDLY_ANY
 
 
 def _note(row: RowCells) -> str | None:
@@ -85,8 +112,6 @@ def _complete(row: RowCells, found: dict[str, Any]) -> None:
             "give its mobile number or ICCID; delete the row if it is no card (a total, a note)",
         ),
     )
-    if not any(map(row.holds, _NEEDED)):
-        return
     for field in ("operator", "kind"):
         missing = ValueProblem(f"no_{field}", f"the card has no {field}", "fill in the cell")
         row.require((field,), found[field] is not None, missing)

@@ -58,7 +58,8 @@ def _reasons(errors: tuple[Problem, ...]) -> dict[int, list[str]]:
     found: dict[int, list[str]] = defaultdict(list)
     for problem in errors:
         where = f"{problem.column}: " if problem.column else ""
-        found[problem.row].append(f"{where}{problem.message}; {problem.hint}")
+        for row in problem.rows or (problem.row,):
+            found[row].append(f"{where}{problem.message}; {problem.hint}")
     return found
 
 

@@ -1,5 +1,6 @@
 """What a card book holds once read: rows that are right, and problems that name their cell."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -40,7 +41,7 @@ class Problem:
     """Why a cell was refused (or is doubtful): where, a stable code, and what to do.
 
     ``row`` 1 is the first line of the sheet, 0 the file as a whole. ``message`` shows at most a
-    masked value.
+    masked value. ``rows`` are all rows it is about, where it is about several.
     """
 
     row: int
@@ -48,6 +49,28 @@ class Problem:
     code: str
     message: str
     hint: str
+    rows: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnReading:
+    """How one column was read: ``column`` is the spreadsheet's letter, ``holds`` its field
+    (``note``: kept among the notes; ``not read``).
+
+    Of the rows that were not refused: how many have a value there and how many none, how the
+    cells are written or what they say (``forms``, the commonest), the lowest and highest value of
+    a date or an amount, and up to three examples, masked where they are personal.
+    """
+
+    column: str
+    header: str
+    holds: str
+    cells: int = 0
+    blank: int = 0
+    forms: Mapping[str, int] = field(default_factory=dict)
+    lowest: str | None = None
+    highest: str | None = None
+    examples: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +79,7 @@ class CardBook:
 
     ``header`` is the header row as text; ``refused`` holds the rows with errors as they stand in
     the file: number and cells. So ``len(refused) == total - len(rows)``. ``named``: the mobile
-    numbers and ICCIDs that could be read in refused rows.
+    numbers and ICCIDs that could be read in refused rows. ``reading`` tells of each column.
     """
 
     file: str
@@ -70,3 +93,4 @@ class CardBook:
     header: tuple[str, ...] = ()
     refused: tuple[tuple[int, tuple[Cell, ...]], ...] = ()
     named: frozenset[str] = frozenset()
+    reading: tuple[ColumnReading, ...] = ()

@@ -6,14 +6,13 @@ import itertools
 import re
 from collections.abc import Iterator
 
-from worker.cardbook.cells import masked
+from worker.cardbook.encodings import Decoded, decoded, legacy
 from worker.cardbook.grid import Grid, KnowsHeader, titles
+from worker.cardbook.rows import Problem
+from worker.cardbook.wording import short
 from worker.errors import CardBookError
 
-# Any Spanish cp1252 text decodes as GB18030 into Chinese without an error: what proves an encoding
-# is only that every header then reads right.
-LEGACY = ("gb18030", "big5", "cp1252")
-DELIMITERS = (",", ";", "\t")
+DELIMITERS = (",", ";", "\t", "|")
 # UTF-32 first: its little-endian mark begins with that of UTF-16.
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -29,15 +28,21 @@ _SAMPLE_CHARS = 100_000
 MAX_LINES = 2_000_000
 MAX_LINE_CHARS = 1_000_000
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
-_CHOOSE = "choose one with --encoding, for example gb18030, big5 or cp1252, or save it as UTF-8"
+_CHOOSE = "choose one with --encoding, for example gb18030, cp950 or cp1252, or save it as UTF-8"
 
 
 def text_grid(data: bytes, encoding: str | None, knows: KnowsHeader) -> Grid:
     """The rows of a text file. Raises CardBookError if its encoding or its quotes are not clear."""
-    text, used = decode(data, encoding, knows)
-    text, given = _separator_line(text)
-    delimiter = given or best_delimiter(text, knows)
-    grid = Grid(None, used)
+    read = decode(data, encoding, knows)
+    text, given = _separator_line(read.text)
+    delimiter = best_delimiter(text, knows, given)
+    grid = Grid(None, read.encoding)
+    if read.doubt:
+        choose = "compare the names below; if they are wrong, choose another with --encoding"
+        grid.warnings.append(Problem(0, "", "encoding", read.doubt, choose))
+    if given and given != delimiter:
+        told = f"its first line says {given!r}, and its columns are separated by {delimiter!r}"
+        grid.warnings.append(Problem(0, "", "separator", told, "nothing to do"))
     reader = csv.reader(_lines(text), delimiter=delimiter, strict=True)
     width = 0
     try:
@@ -57,71 +62,48 @@ def text_grid(data: bytes, encoding: str | None, knows: KnowsHeader) -> Grid:
     return grid
 
 
-def decode(data: bytes, encoding: str | None, knows: KnowsHeader) -> tuple[str, str]:
+def decode(data: bytes, encoding: str | None, knows: KnowsHeader) -> Decoded:
     """The text and its encoding: as told, by its mark, UTF-8, or the one legacy that reads right.
 
     Raises CardBookError.
     """
     if encoding:
-        return _as_told(data, encoding), encoding
+        return Decoded(_as_told(data, encoding), encoding)
     for mark, name in _MARKS:
         if data.startswith(mark):
-            return _as_told(data, name), name
+            if name == "utf-8-sig" and decoded(data, name) is None:
+                return legacy(data.removeprefix(mark), knows, lambda text: _header_of(text, knows))
+            return Decoded(_as_told(data, name), name)
     if b"\0" in data:
         raise CardBookError(
             "the file is binary: neither a workbook nor a text table",
             "give it as .xlsx, .xls, .ods or .csv; for UTF-16 without a mark pass --encoding",
         )
     try:
-        return data.decode("utf-8"), "utf-8"
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-    return _legacy(data, line, knows)
+        return Decoded(data.decode("utf-8"), "utf-8")
+    except UnicodeDecodeError:
+        return legacy(data, knows, lambda text: _header_of(text, knows))
 
 
-def _legacy(data: bytes, line: int, knows: KnowsHeader) -> tuple[str, str]:
-    decoded = [(text, name) for name in LEGACY if (text := _decoded(data, name)) is not None]
-    headers = {name: _header_of(text, knows) for text, name in decoded}
-    readable = [
-        (text, name) for text, name in decoded if headers[name] and all(map(knows, headers[name]))
-    ]
-    if len(readable) == 1:
-        return readable[0]
-    if readable:
-        why = " and ".join(name for _, name in readable) + " both fit"
-    else:
-        why = "no other encoding gives headers all known"
-        # Read wrongly, hardly a header is known: the encoding that knows most is worth naming.
-        best = max(headers, key=lambda name: sum(map(knows, headers[name])), default=None)
-        if best and headers[best]:
-            unknown = ", ".join(repr(masked(t)) for t in headers[best] if not knows(t))
-            why += f": as {best}, {unknown} would not be"
-    raise CardBookError(f"the file is not UTF-8 (line {line}), and {why}", _CHOOSE)
+def best_delimiter(text: str, knows: KnowsHeader, given: str | None = None) -> str:
+    """The delimiter that yields most known headers in one row, then the one that the file itself
+    names, then most columns."""
 
-
-def best_delimiter(text: str, knows: KnowsHeader) -> str:
-    """The delimiter that yields most known headers in one row, then most columns."""
-
-    def score(delimiter: str) -> tuple[int, int]:
+    def score(delimiter: str) -> tuple[int, bool, int]:
         rows = _sample(text, delimiter)
         known = (sum(map(knows, titles(row))) for row in rows)
-        return max(known, default=0), max(map(len, rows), default=0)
+        return max(known, default=0), delimiter == given, max(map(len, rows), default=0)
 
     return max(DELIMITERS, key=score)
 
 
 def _as_told(data: bytes, encoding: str) -> str:
-    text = _decoded(data, encoding)
+    text = decoded(data, encoding)
     if text is None:
-        raise CardBookError(f"the file is not {encoding}, or that is no encoding", _CHOOSE)
+        raise CardBookError(
+            f"the file is not {short(encoding, 40)}, or that is no encoding", _CHOOSE
+        )
     return text.removeprefix("\ufeff")
-
-
-def _decoded(data: bytes, encoding: str) -> str | None:
-    try:
-        return data.decode(encoding)
-    except (LookupError, ValueError):
-        return None
 
 
 def _header_of(text: str, knows: KnowsHeader) -> list[str]:

@@ -5,10 +5,11 @@ stray cell in the last row and column asks for 500 GB. Here that costs a child p
 a file made to exhaust memory or time meets a limit.
 
 Standard input: the workbook. Argument: a sheet's name, or nothing for every visible one. Output:
-JSON lines. First ``{"sheets": [name, ...]}``; then for each sheet ``{"sheet": name, "column": C}``
-(where its data begins, 1-based) and one list a row, or a number for so many blank ones; at last
+JSON lines. First ``{"sheets": [name, ...], "unseen": [name, ...]}``, the latter the hidden ones;
+then for each sheet ``{"sheet": name, "column": C, "hidden": [row, ...]}`` (where its data begins,
+and which rows are hidden, 1-based) and one list a row, or a number for so many blank ones; at last
 ``{}``.
-``{"error": "password"}`` ends it early.
+``{"error": "password"}`` or ``{"error": "limits"}`` ends it early.
 """
 
 import io
@@ -27,6 +28,7 @@ if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from worker.cardbook.lost import Lost, in_records, is_protected, repaired
+from worker.cardbook.xlsx_parts import is_1904, month_styles
 
 MEMORY_BYTES = 2 << 30
 CPU_SECONDS = 120
@@ -40,9 +42,12 @@ def limit() -> None:
         import resource
     except ImportError:  # pragma: no cover - POSIX has it
         return
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
-    resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    bounds = ((resource.RLIMIT_AS, MEMORY_BYTES), (resource.RLIMIT_CPU, CPU_SECONDS))
+    for what, most in (*bounds, (resource.RLIMIT_CORE, 0)):
+        # Nobody may go past the bound that was set before, such as one of ulimit.
+        _, hard = resource.getrlimit(what)
+        least = most if hard == resource.RLIM_INFINITY else min(most, hard)
+        resource.setrlimit(what, (least, least))
 
 
 def unzipped(data: bytes) -> bytes:
@@ -57,10 +62,14 @@ def unzipped(data: bytes) -> bytes:
         zipfile.ZipFile(io.BytesIO(data)) as source,
         zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as copy,
     ):
+        is_xlsx = "xl/workbook.xml" in source.namelist()
+        styles = month_styles(source) if is_xlsx else ()
+        epoch_1904 = is_xlsx and is_1904(source)
         for name in dict.fromkeys(source.namelist()):
             about = source.getinfo(name)
             with source.open(about) as part:
-                copy.writestr(name, repaired(name, part.read(about.file_size)))
+                content = part.read(about.file_size)
+            copy.writestr(name, repaired(name, content, styles, epoch_1904=epoch_1904))
     return target.getvalue()
 
 
@@ -68,7 +77,7 @@ def sheet_lines(sheet: calamine.CalamineSheet, lost: Lost) -> Iterator[Any]:
     """The lines of one sheet; a merged cell's value stands in each row it covers, if that row holds
     anything else."""
     column = sheet.start[1] if sheet.start else 0
-    yield {"sheet": sheet.name, "column": column + 1}
+    yield {"sheet": sheet.name, "column": column + 1, "hidden": lost.hidden}
     merges: dict[int, list[tuple[int, int]]] = {}
     for (top, left), (bottom, _) in [*(sheet.merged_cell_ranges or ()), *lost.merges]:
         if bottom > top and left >= column:
@@ -76,8 +85,8 @@ def sheet_lines(sheet: calamine.CalamineSheet, lost: Lost) -> Iterator[Any]:
     covering: dict[int, tuple[int, Any]] = {}
     blank = 0
     for y, cells in enumerate(sheet.iter_rows()):
-        for x, text in lost.errors.get(y, {}).items():
-            cells[x - column] = text
+        for x, value in lost.cells.get(y, {}).items():
+            cells[x - column] = value
         covering = {x: merge for x, merge in covering.items() if merge[0] >= y}
         if not any(cell != "" for cell in cells):
             blank += 1
@@ -100,7 +109,13 @@ def lines(data: bytes, wanted: str) -> Iterator[Any]:
         return
     book = calamine.CalamineWorkbook.from_filelike(io.BytesIO(data))
     lost = in_records(data)
-    yield {"sheets": book.sheet_names}
+    unseen = [
+        about.name
+        for about in book.sheets_metadata
+        if about.typ == calamine.SheetTypeEnum.WorkSheet
+        and about.visible != calamine.SheetVisibleEnum.Visible
+    ]
+    yield {"sheets": book.sheet_names, "unseen": unseen}
     for index, about in enumerate(book.sheets_metadata):
         shown = about.visible == calamine.SheetVisibleEnum.Visible
         is_sheet = about.typ == calamine.SheetTypeEnum.WorkSheet
@@ -127,4 +142,7 @@ def write(data: bytes, wanted: str) -> None:
 
 if __name__ == "__main__":
     limit()
-    write(sys.stdin.buffer.read(), sys.argv[1])
+    try:
+        write(sys.stdin.buffer.read(), sys.argv[1])
+    except MemoryError:
+        sys.stdout.write('{"error": "limits"}\n')

@@ -5,12 +5,13 @@ given a cell that is not blank.
 """
 
 import re
-from collections.abc import Mapping
+import unicodedata
+from collections.abc import Collection, Mapping
 from functools import cache
 from typing import TypeVar
 from zoneinfo import available_timezones
 
-from worker.cardbook.cells import Cell, ValueProblem, masked, text_of
+from worker.cardbook.cells import Cell, ValueProblem, masked, text_of, unquoted
 from worker.cardbook.contacts import parse_contact_phone, parse_email
 from worker.cardbook.dates import parse_date, parse_plan_end
 from worker.cardbook.folding import fold
@@ -60,12 +61,16 @@ _MARKED = re.compile(rf"'+[{FORMULA_STARTS}]")
 
 
 def parse_text(cell: Cell) -> str:
-    """Free text: a name, a plan, a note; without the apostrophe that keeps it from being a formula.
+    """Free text: a name, a plan, a note; without the apostrophe that keeps it from being a formula,
+    or the ``="…"`` that keeps a spreadsheet from changing it.
 
     Raises ValueProblem for control characters.
     """
     text = text_of(cell)
-    return text[1:] if _MARKED.match(text) else text
+    if not text.isascii():
+        # One form for what looks the same: some systems write é as e and an accent.
+        text = unicodedata.normalize("NFC", text)
+    return text[1:] if _MARKED.match(text) else unquoted(text)
 
 
 def parse_name(cell: Cell) -> str:
@@ -94,8 +99,18 @@ def parse_operator(cell: Cell, operators: Mapping[str, str]) -> str:
     return _named(cell, operators, "operator")
 
 
-def parse_language(cell: Cell, languages: Mapping[str, Language]) -> Language:
-    """A language by code or name; 中文 alone does not tell the script. Raises ValueProblem."""
+def parse_language(
+    cell: Cell, languages: Mapping[str, Language], unclear: Collection[str] = ()
+) -> Language:
+    """A language by code or name; 中文 alone (``unclear``) does not tell the script. Raises
+    ValueProblem."""
+    text = text_of(cell)
+    if fold(text) in unclear:
+        raise ValueProblem(
+            "unclear_language",
+            f"{masked(text)!r} does not tell the script",
+            "write 简体中文 or 繁體中文",
+        )
     return _named(cell, languages, "language")
 
 

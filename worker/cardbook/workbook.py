@@ -2,10 +2,11 @@
 
 import io
 import json
+import signal
 import subprocess
 import sys
 import zipfile
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from contextlib import closing, suppress
 from datetime import date, datetime
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 from worker.cardbook import unpack
 from worker.cardbook.cells import Cell
 from worker.cardbook.grid import Grid
+from worker.cardbook.wording import short
 from worker.errors import CardBookError
 
 OLE_MAGIC = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
@@ -24,6 +26,10 @@ _RATIO_FROM_BYTES = 32 << 20
 # A part of a workbook is a sheet, a picture, a list: the directory of a million costs gigabytes.
 MAX_PARTS = 20_000
 _PART_MAGIC = b"PK\x01\x02"
+
+# Ended by the limit of processor time, by the system for want of memory, or by the library itself
+# when it was given none.
+_STOPPED = {-signal.SIGXCPU, -signal.SIGKILL}
 
 _SAVE_AGAIN = "open it in a spreadsheet program and save it again as .xlsx or .csv"
 
@@ -62,14 +68,11 @@ def workbook_grids(data: bytes, sheet: str | None) -> Generator[Grid, None, None
     such sheet.
     """
     with closing(_lines(data, sheet or "")) as lines:
-        first = next(lines, None)
-        if not isinstance(first, dict) or "sheets" not in first:
-            protected = isinstance(first, dict) and first.get("error") == "password"
-            raise _protected() if protected else _broken()
+        first = _heading(lines)
         if sheet and sheet not in first["sheets"]:
             raise CardBookError(
-                f"the workbook has no sheet {sheet!r}",
-                "its sheets are " + ", ".join(map(repr, first["sheets"])),
+                f"the workbook has no sheet {short(repr(sheet), 60)}",
+                short("its sheets are " + ", ".join(map(repr, first["sheets"]))),
             )
         grid = Grid(None, None)
         for line in lines:
@@ -83,8 +86,27 @@ def workbook_grids(data: bytes, sheet: str | None) -> Generator[Grid, None, None
                 yield grid
             if not line:
                 return
-            grid = Grid(line["sheet"], None, first_column=line["column"])
+            if "error" in line:
+                raise _past_limits()
+            hidden = frozenset(line["hidden"])
+            grid = Grid(line["sheet"], None, first_column=line["column"], hidden=hidden)
         raise _broken()
+
+
+def unseen_sheets(data: bytes) -> list[str]:
+    """The names of the workbook's hidden sheets. Raises CardBookError as ``workbook_grids``."""
+    # A name that no sheet has: none is unpacked.
+    with closing(_lines(data, "\n")) as lines:
+        unseen: list[str] = _heading(lines)["unseen"]
+        return unseen
+
+
+def _heading(lines: Iterator[Any]) -> dict[str, Any]:
+    first = next(lines, None)
+    if isinstance(first, dict) and "sheets" in first:
+        return first
+    error = first.get("error") if isinstance(first, dict) else None
+    raise {"password": _protected, "limits": _past_limits}.get(error or "", _broken)()
 
 
 def _lines(data: bytes, sheet: str) -> Generator[Any, None, None]:
@@ -100,8 +122,11 @@ def _lines(data: bytes, sheet: str) -> Generator[Any, None, None]:
                 child.stdin.write(data)
             for line in child.stdout or ():
                 yield json.loads(line, object_hook=_dated)
+            # The end of its output is also how a child ends that was stopped.
+            if child.wait() in _STOPPED:
+                yield {"error": "limits"}
         except json.JSONDecodeError as error:
-            raise _broken() from error
+            raise (_past_limits() if child.wait() in _STOPPED else _broken()) from error
         finally:
             child.kill()
 
@@ -116,6 +141,14 @@ def _dated(found: dict[str, Any]) -> dict[str, Any] | Cell:
 def _protected() -> CardBookError:
     return CardBookError(
         "the workbook is protected by a password", "save it without a password and try again"
+    )
+
+
+def _past_limits() -> CardBookError:
+    return CardBookError(
+        f"reading the workbook was stopped: it took more than the {unpack.CPU_SECONDS} s of "
+        f"processor or {unpack.MEMORY_BYTES >> 30} GB of memory it may take, or than ulimit allows",
+        "save it as .csv, which needs far less, or split it",
     )
 
 

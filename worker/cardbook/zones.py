@@ -1,15 +1,11 @@
 """The time zone a phone number lives in, and why it is that one."""
 
-from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from functools import lru_cache
 from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
-
-from worker.cardbook.rows import CardRow
 
 
 class Why(StrEnum):
@@ -91,20 +87,6 @@ def main_zone(region: str) -> str | None:
 
     found = get_global("territory_zones").get(region, [])
     return str(found[0]) if len(found) == 1 else None
-
-
-def tally(rows: Iterable[CardRow], book: str) -> tuple[tuple[str, Why, int], ...]:
-    """Which zone the holders of ``rows`` get and why, with how many rows, most frequent first.
-    ``book``: the zone of the book."""
-    counts = Counter(_of_row(row, book) for row in rows)
-    return tuple((zone.name, zone.why, count) for zone, count in counts.most_common())
-
-
-def _of_row(row: CardRow, book: str) -> Zone:
-    if row.time_zone:
-        return Zone(row.time_zone, Why.ROW)
-    by_phone = zone_with_reason(row.contact_phone) if row.contact_phone else None
-    return by_phone or Zone(book, Why.BOOK)
 
 
 @lru_cache(maxsize=1_000)

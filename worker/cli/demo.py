@@ -1,5 +1,6 @@
 """`vigencia demo`: a sample card book and 45 days, in under a minute."""
 
+import shlex
 import sys
 import tempfile
 import time
@@ -102,6 +103,7 @@ def _import(app: Any, file: Path, shift: timedelta, now: datetime) -> None:
     """The same import as `vigencia cards import --apply`, with the dates moved to today."""
     from worker.cardbook.importer import import_book
     from worker.cardbook.parse import ReadOptions, read_cardbook
+    from worker.errors import CardBookError
     from worker.paths import config_dir
     from worker.rules import load_vocabulary
 
@@ -121,7 +123,17 @@ def _import(app: Any, file: Path, shift: timedelta, now: datetime) -> None:
         "guardian_email": "guardian@example.com",
     }
     moved_book = replace(book, rows=rows)
-    import_book(app.engine, moved_book, "demo", wanted, now, rules=app.rules, apply=True)
+    result = import_book(app.engine, moved_book, "demo", wanted, now, rules=app.rules, apply=True)
+    if result.refused:
+        # All rows are written or none: there is nothing to play.
+        first = book.errors[0]
+        where = f"row {first.row}" + (f", column {first.column}" if first.column else "")
+        raise CardBookError(
+            f"{result.refused} of {book.total} rows were refused, so the demo has no cards; "
+            f"{where}: {first.message}",
+            f"see every reason: vigencia cards import {shlex.quote(str(file))} --book demo "
+            "--new-book",
+        )
 
 
 def _terminal() -> bool:

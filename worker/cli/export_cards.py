@@ -111,4 +111,4 @@ def template(file: Path, language: str, overwrite: bool, as_json: bool) -> None:
     if file.suffix.lower() == ".csv":
         click.echo("It is the header row alone: for lists and explanations write an .xlsx.")
     click.echo("Fill in one card a row, then:")
-    click.echo(f"  vigencia cards import {quote(str(file))} --book NAME")
+    click.echo(f"  vigencia cards import {quote(str(file))} --book NAME --new-book")

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from worker.app import build_ready
+from worker.cardbook.book_names import settled_name
 from worker.cardbook.importer import STEPS, Step, import_book
 from worker.cardbook.options import ReadOptions
 from worker.cardbook.parse import read_cardbook
@@ -19,6 +20,7 @@ from worker.core.cards import Language
 from worker.paths import config_dir
 from worker.rules import load_vocabulary
 from worker.settings import Settings
+from worker.store.engine import reading
 
 # What the columns of the store hold.
 _LONGEST_NAME = 100
@@ -34,6 +36,15 @@ def _at_most(most: int) -> Callable[[click.Context, click.Parameter, str | None]
     return check
 
 
+def _told_columns(
+    _ctx: click.Context, _param: click.Parameter, told: tuple[str, ...]
+) -> tuple[tuple[str, str], ...]:
+    for one in told:
+        if not all(one.rpartition("=")[::2]):
+            raise click.BadParameter("HEADER=FIELD is expected, such as Móvil=contact_phone")
+    return tuple((header, field) for header, _, field in (one.rpartition("=") for one in told))
+
+
 @click.command(name="import")
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option(
@@ -42,6 +53,7 @@ def _at_most(most: int) -> Callable[[click.Context, click.Parameter, str | None]
     callback=_at_most(_LONGEST_NAME),
     help="The card book this file belongs to.",
 )
+@click.option("--new-book", is_flag=True, help="Make the book if there is none of this name.")
 @click.option("--apply", "apply_", is_flag=True, help="Write. Without it nothing is changed.")
 @click.option(
     "--skip-bad",
@@ -64,18 +76,31 @@ def _at_most(most: int) -> Callable[[click.Context, click.Parameter, str | None]
 @click.option("--contact-region", help="Country of contact phones without +, such as PE or CN.")
 @click.option("--kind", help="Kind of the cards whose row names none, such as data or 保号卡.")
 @click.option("--operator", help="Operator of the cards whose row names none, such as Claro.")
+@click.option("--any-phone", is_flag=True,
+              help="Take contact phones that their country does not know as mobiles.")  # fmt: skip
+@click.option("--column", "columns", multiple=True, callback=_told_columns,
+              metavar="HEADER=FIELD", help="What a column holds, such as Móvil=contact_phone, "
+              "Clave=note or Clave=ignore; may be repeated.")  # fmt: skip
 @click.option("--sheet", help="The sheet of a workbook.")
 @as_json_option
 def import_(
-    file: Path, book: str, apply_: bool, skip_bad: bool, as_json: bool, **options: Any
+    file: Path,
+    book: str,
+    new_book: bool,
+    apply_: bool,
+    skip_bad: bool,
+    as_json: bool,
+    **options: Any,
 ) -> None:
     """Read a card book FILE (xlsx, xls, ods, csv, tsv) and upsert its cards.
 
-    Without --apply this is a dry run: it tells what would change and changes nothing. Every problem
-    is told at once, with its row and column. All rows are written or none; with --skip-bad the good
-    rows are written, and the refused ones go to FILE's name with .refused.xlsx, to be corrected and
-    imported. A card whose plan end or top-up moved on counts as renewed: older reminders end, and
-    its holder gets the checklist. A card that FILE does not name is told and stays as it is.
+    Without --apply this is a dry run: it tells how each column was read and what would change, and
+    changes nothing. Every problem is told at once, with its row and column. All rows are written or
+    none; with --skip-bad the good rows are written, and the refused ones go to FILE's name with
+    .refused.xlsx, to be corrected and imported. A card whose plan end or top-up moved on counts as
+    renewed: older reminders end, and its holder gets the checklist. A card that FILE does not name
+    is told and stays as it is; so does what was entered since FILE was last read, where FILE only
+    repeats what it said then.
 
     Exit code: 0 if no row was refused, else 1.
     """
@@ -84,6 +109,8 @@ def import_(
     epoch = options.pop("excel_dates")
     read = ReadOptions(**options, excel_dates=int(epoch) if epoch else None)  # type: ignore[arg-type]
     vocabulary = load_vocabulary(config_dir(), app.rules)
+    with reading(app.engine) as conn:
+        book = settled_name(conn, book, new=new_book)
     with _steps(quiet=as_json) as step:
         parsed = read_cardbook(file, read, vocabulary)
 

@@ -9,10 +9,16 @@ import click
 
 from worker.cardbook.changes import Action, Change
 from worker.cardbook.importer import Result
-from worker.cardbook.rows import Problem
+from worker.cardbook.last_read import Kept
+from worker.cardbook.rows import ColumnReading, Problem
+from worker.cardbook.wording import listed, rows_named
+from worker.cli.import_reading import tell_reading
 from worker.cli.output import print_table
 
 _SHOWN_PROBLEMS = 50
+_SHOWN_ROWS = 5
+# Whose message differs from card to card, so that one of them does not stand for the others.
+_BY_MESSAGE = ("duplicate", "unknown_column")
 _SHOWN_CHANGES = 20
 _SHOWN_MISSING = 5
 _MOST_MISSING = 1_000
@@ -38,11 +44,21 @@ def as_document(result: Result) -> dict[str, Any]:
             {"row": c.row, "card": c.card, "action": c.action, "fields": list(c.fields)}
             for c in result.changes
         ],
-        "told": result.told,
-        "time_zones": [
-            {"zone": zone, "why": why.name.lower(), "rows": count}
-            for zone, why, count in result.zones
+        "reading": [_column(column) for column in book.reading],
+        "zones": [
+            {"zone": zone, "from": why.name.lower(), "why": str(why), "rows": count}
+            for (zone, why), count in sorted(result.zones.items())
         ],
+        "kept": len(result.kept),
+        "kept_cards": [
+            {"row": k.row, "card": k.card, "fields": list(k.fields)}
+            for k in result.kept[:_MOST_MISSING]
+        ],
+        "in_other_books": len(result.elsewhere),
+        "in_other_books_rows": [
+            {"row": e.row, "book": e.book} for e in result.elsewhere[:_MOST_MISSING]
+        ],
+        "told": result.told,
         "missing": len(result.missing),
         "missing_cards": [
             {"id": m.id, "card": f"{m.operator} {m.number}"} for m in result.missing[:_MOST_MISSING]
@@ -54,18 +70,35 @@ def as_document(result: Result) -> dict[str, Any]:
 
 def _problem(problem: Problem) -> dict[str, Any]:
     names = ("row", "column", "code", "message", "hint")
-    return {name: getattr(problem, name) for name in names}
+    rows = {"rows": list(problem.rows)} if problem.rows else {}
+    return {name: getattr(problem, name) for name in names} | rows
+
+
+def _column(column: ColumnReading) -> dict[str, Any]:
+    return {
+        "column": column.column,
+        "header": column.header,
+        "field": column.holds,
+        "cells": column.cells,
+        "blank": column.blank,
+        "forms": dict(column.forms),
+        "lowest": column.lowest,
+        "highest": column.highest,
+        "examples": list(column.examples),
+    }
 
 
 def tell(result: Result, file: Path, book: str, *, wrote: bool, skip_bad: bool) -> None:
     """The result for people; ``wrote``: --apply was given. The last line is the next step."""
     _problems("warning", result.book.warnings)
     _problems("error", result.book.errors)
+    if not result.applied:
+        tell_reading(result)
     click.echo(_counts(result))
     if not result.applied:
         _changes(result)
-        for zone, why, count in result.zones:
-            click.echo(f"Hours of {zone} for {count} row{'' if count == 1 else 's'}: {why}.")
+    _kept(result)
+    _elsewhere(result)
     if result.told:
         done = "are" if result.applied else "would be"
         click.echo(f"Holders {done} told of renewed cards: {result.told} (renewal_recorded).")
@@ -78,17 +111,42 @@ def _problems(kind: str, problems: Sequence[Problem]) -> None:
         return
     plural = "" if len(problems) == 1 else "s"
     click.echo(f"{len(problems)} {kind}{plural}:", err=True)
+    groups = _grouped(problems)
     print_table(
         ("row", "column", "code", "what is wrong", "what to do"),
         [
-            (p.row or "-", p.column or "-", p.code, p.message, p.hint)
-            for p in problems[:_SHOWN_PROBLEMS]
+            (
+                _rows_of(group),
+                group[0].column or "-",
+                group[0].code,
+                group[0].message,
+                group[0].hint,
+            )
+            for group in groups[:_SHOWN_PROBLEMS]
         ],
         err=True,
     )
-    if len(problems) > _SHOWN_PROBLEMS:
-        more = len(problems) - _SHOWN_PROBLEMS
+    if len(groups) > _SHOWN_PROBLEMS:
+        more = sum(map(len, groups[_SHOWN_PROBLEMS:]))
         click.echo(f"… and {more} more {kind}s; --json lists all.", err=True)
+
+
+def _grouped(problems: Sequence[Problem]) -> list[list[Problem]]:
+    """One group for each mistake: the same code in one column, told by its first message."""
+    found: dict[tuple[str, ...], list[Problem]] = {}
+    for one in problems:
+        # What tells of several rows already, such as the rows of one card, stays by itself.
+        own = one.message if one.code in _BY_MESSAGE else ""
+        found.setdefault((one.code, one.column, one.hint, own), []).append(one)
+    return list(found.values())
+
+
+def _rows_of(group: Sequence[Problem]) -> str:
+    rows = sorted({row for one in group for row in (one.rows or (one.row,)) if row})
+    if not rows:
+        return "-"
+    shown = listed(map(str, rows), _SHOWN_ROWS)
+    return shown if len(rows) <= _SHOWN_ROWS else f"{shown} ({len(rows)} rows)"
 
 
 def _counts(result: Result) -> str:
@@ -135,6 +193,38 @@ def _words(change: Change) -> str:
         Action.CONTACT_CHANGED: "contact changed",
     }.get(change.action, change.action.value)
     return f"{what}: {', '.join(names)}" if names else what
+
+
+def _kept(result: Result) -> None:
+    """Where the file is older than what was entered since."""
+    if not result.kept:
+        return
+    keeps = "keeps" if result.applied else "would keep"
+    shown = [_older(one) for one in result.kept[:_SHOWN_MISSING]]
+    more = len(result.kept) - len(shown)
+    click.echo(
+        f"Of {len(result.kept)} cards the book {keeps} what was entered since this file was last "
+        f"read: {'; '.join(shown)}{f' and {more} more' if more else ''}."
+    )
+
+
+def _older(one: Kept) -> str:
+    if one.plan_end:
+        told, stored = (day or "none" for day in one.plan_end)
+        return f"row {one.row} ({one.card}): plan end {stored}, in the file still {told}"
+    return f"row {one.row} ({one.card}): {', '.join(one.fields)}"
+
+
+def _elsewhere(result: Result) -> None:
+    """Cards whose holders another book tells as well."""
+    if not result.elsewhere:
+        return
+    books = listed(dict.fromkeys(repr(one.book) for one in result.elsewhere), _SHOWN_MISSING)
+    rows = rows_named(dict.fromkeys(one.row for one in result.elsewhere), _SHOWN_MISSING)
+    click.echo(
+        f"Cards that are also in another book ({books}), so that their holders are told twice: "
+        f"{rows}."
+    )
 
 
 def _missing(result: Result) -> None:

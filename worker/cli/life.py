@@ -101,6 +101,7 @@ def registration(card: str, resolved: bool, now: datetime | None, as_json: bool)
 @click.option("--name", required=True, help="The new holder.")
 @click.option("--email", help="The new holder's email address.")
 @click.option("--phone", "contact_phone", help="A phone with + and country code.")
+@click.option("--any-phone", is_flag=True, help="Take it even if its country knows no such mobile.")
 @click.option("--language", type=click.Choice(LANGUAGES), help="Default: the book's.")
 @click.option("--time-zone", help="Default: the phone's country's, else the book's.")
 @now_option
@@ -123,12 +124,15 @@ def _checked(person: dict[str, Any]) -> dict[str, Any]:
     )
     from worker.cardbook.zones import zone_of
 
+    any_phone = person.pop("any_phone")
     try:
         person["name"] = parse_name(person["name"])
         if person["email"]:
             person["email"] = parse_email(person["email"])
         if person["contact_phone"]:
-            person["contact_phone"] = parse_contact_phone(person["contact_phone"], None)
+            person["contact_phone"] = parse_contact_phone(
+                person["contact_phone"], None, any_phone=any_phone
+            )
         if person["time_zone"]:
             person["time_zone"] = parse_time_zone(person["time_zone"], {})
         elif person["contact_phone"]:

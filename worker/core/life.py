@@ -13,6 +13,9 @@ from enum import StrEnum
 from worker.core.cards import Card, CardState
 from worker.core.hours import local_day
 
+# Nobody sells a longer plan: a date beyond it is a slip of the finger, such as 2126 for 2026.
+_LONGEST_PLAN_YEARS = 20
+
 
 class LifeEvent(StrEnum):
     """What is entered, or found out by the clock: ``RENEWAL_NOT_EFFECTIVE`` (nobody has confirmed
@@ -123,7 +126,7 @@ def _renewed(card: Card, what: Happening, now: datetime) -> Effect:
     if card.renewed_at is not None and _today(card, card.renewed_at) == today:
         return _corrected(card, what, now)
     topup = _topup(what, today, today)
-    _check_end(card, what)
+    _check_end(card, what, today)
     first = card.renewed_at is None
     changes: dict[str, object] = {
         **SETTLED,
@@ -152,7 +155,7 @@ def _corrected(card: Card, what: Happening, now: datetime) -> Effect:
         "last_topup": _topup(what, card.last_topup, _today(card, now)),
         "watched_since": now,
     }
-    _check_end(card, what)
+    _check_end(card, what, _today(card, now))
     if what.balance is not None:
         changes["balance"] = what.balance
     if what.receipt_ref is not None:
@@ -167,9 +170,13 @@ def _topup(what: Happening, default: date | None, today: date) -> date | None:
     return topup
 
 
-def _check_end(card: Card, what: Happening) -> None:
+def _check_end(card: Card, what: Happening, today: date) -> None:
     if what.plan_end is None and card.plan_end is not None:
         raise ImpossibleError("the card has a plan that ends: tell its new end")
+    if what.plan_end is not None and what.plan_end.year > today.year + _LONGEST_PLAN_YEARS:
+        raise ImpossibleError(
+            f"the new plan end {what.plan_end} lies more than {_LONGEST_PLAN_YEARS} years ahead"
+        )
 
 
 def _confirmed(card: Card, what: Happening, now: datetime) -> Effect:

@@ -1,6 +1,6 @@
 """Card books in the store: the book itself, and its holders and cards as an import needs them."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -9,8 +9,9 @@ from sqlalchemy import Connection, Row, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from worker.core.cards import CardState
+from worker.core.names import same_name
 from worker.core.reminders import ReminderState
-from worker.store.bulk import batched, insert_many, update_many
+from worker.store.bulk import among, batched, insert_many, update_many
 from worker.store.tables import books, cards, holders, reminders
 
 
@@ -61,8 +62,48 @@ def _parted(wanted: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def find(conn: Connection, name: str) -> int | None:
-    """The id of the book ``name``."""
-    return conn.execute(select(books.c.id).where(books.c.name == name)).scalar()
+    """The id of the book ``name``, however it is typed (see ``core.names``)."""
+    found = named_like(conn, name)
+    return found[0] if found else None
+
+
+def named_like(conn: Connection, name: str) -> tuple[int, str] | None:
+    """The id and the name of the book that ``name`` means: the one of exactly this name, else the
+    one whose name differs in case, width or Unicode form only."""
+    exact = conn.execute(select(books.c.id).where(books.c.name == name)).scalar()
+    if exact is not None:
+        return exact, name
+    wanted = same_name(name)
+    every = conn.execute(select(books.c.id, books.c.name).order_by(books.c.id))
+    return next(((row.id, row.name) for row in every if same_name(row.name) == wanted), None)
+
+
+def names(conn: Connection) -> list[str]:
+    """The names of all books, the oldest first."""
+    return list(conn.execute(select(books.c.name).order_by(books.c.id)).scalars())
+
+
+def in_other_books(
+    conn: Connection, book_id: int | None, msisdns: Collection[str], iccids: Collection[str]
+) -> list[tuple[str | None, str | None, str]]:
+    """The watched cards of other books with one of these numbers: number, ICCID, name of the book.
+
+    ``iccids`` are looked up book by book, for no index has them alone.
+    """
+    others = conn.execute(select(books.c.id, books.c.name)).all()
+    by_id = {row.id: row.name for row in others if row.id != book_id}
+    if not by_id:
+        return []
+    query = select(cards.c.msisdn, cards.c.iccid, cards.c.book_id).where(
+        cards.c.state.in_((CardState.ACTIVE, CardState.SUSPENDED))
+    )
+    found: list[Any] = []
+    if msisdns:
+        found += conn.execute(query.where(among(conn, cards.c.msisdn, msisdns))).all()
+    for other in by_id if iccids else ():
+        own = query.where(cards.c.book_id == other)
+        found += conn.execute(own.where(among(conn, cards.c.iccid, iccids))).all()
+    return [(row.msisdn, row.iccid, by_id[row.book_id]) for row in found if row.book_id in by_id]
 
 
 def holders_of(conn: Connection, book_id: int) -> Sequence[Row[Any]]:

@@ -90,6 +90,13 @@ cards = Table(
     Column("asked_at", Instant),
     Column("claimed_plan_end", Date),
     Column("claimed_last_topup", Date),
+    # What the card's row said when its book was last read, and the holder it was given then: what
+    # an event has set since is newer than the same words. The holder's own are a fingerprint.
+    Column("read_plan_end", Date),
+    Column("read_last_topup", Date),
+    Column("read_balance", Numeric(12, 2)),
+    Column("read_holder", String(32)),
+    Column("read_holder_id", RowId),
     # Since when the present deadlines are known: nothing before it was ever owed.
     Column("watched_since", Instant, nullable=False),
     # The next instant at which a check can have a new result; a claim moves it by a lease.

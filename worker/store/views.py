@@ -8,6 +8,7 @@ from sqlalchemy import Connection, Row, RowMapping, Select, case, func, select
 
 from worker.core.reminders import WAITING, MessageState
 from worker.errors import CardBookError
+from worker.store.books import named_like
 from worker.store.tables import (
     attempts,
     books,
@@ -22,7 +23,9 @@ from worker.store.tables import (
 
 def list_cards(conn: Connection, book: str | None, limit: int | None) -> Sequence[RowMapping]:
     """Cards with their holder, in the order of import."""
-    return conn.execute(_cards(book).limit(limit)).mappings().all()
+    # A name may be typed in other letters; that of no book finds no card.
+    meant = named_like(conn, book) if book else None
+    return conn.execute(_cards(meant[1] if meant else book).limit(limit)).mappings().all()
 
 
 def each_card(conn: Connection, book: str) -> Iterator[RowMapping]:
@@ -34,7 +37,9 @@ def each_card(conn: Connection, book: str) -> Iterator[RowMapping]:
 def book_named(conn: Connection, name: str | None) -> Row[Any]:
     """The book ``name``, or the only one there is. Raises CardBookError where none is meant."""
     query = select(books).order_by(books.c.name)
-    found = conn.execute(query.where(books.c.name == name) if name else query).all()
+    meant = named_like(conn, name) if name else None
+    own = query.where(books.c.name == (meant[1] if meant else name))
+    found = conn.execute(own if name else query).all()
     if len(found) == 1:
         return found[0]
     there = ", ".join(repr(row.name) for row in conn.execute(query.limit(20)))

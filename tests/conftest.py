@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from hypothesis import settings
 from sqlalchemy import URL, make_url, text
 
 from worker.embedded import EmbeddedServer
@@ -29,6 +30,9 @@ def pytest_configure() -> None:
     for name in list(os.environ):
         if name.startswith(_OURS):
             del os.environ[name]
+    # How long an example takes is the machine's affair: a busy one must not fail a test.
+    settings.register_profile("vigencia", deadline=None)
+    settings.load_profile("vigencia")
     sys.addaudithook(_no_network)
 
 

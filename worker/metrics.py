@@ -6,15 +6,21 @@ takes a bounded set of values, and none is a person's.
 
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Final
+from functools import wraps
+from typing import TYPE_CHECKING, Final, ParamSpec
+
+import structlog
 
 from worker.core.outcomes import DELIVERED, OPT_INS, PROGRESS, SENDGRID_EVENTS
 from worker.core.promise import one_of, reason_class
 
 if TYPE_CHECKING:
     from prometheus_client import Counter, Histogram
+
+log = structlog.get_logger(__name__)
+P = ParamSpec("P")
 
 # Seconds to a day: what a tolerance may be, and the steps of an outage on the way there.
 _DELAYS: Final = (1, 5, 15, 60, 300, 900, 1_800, 3_600, 7_200, 21_600, 43_200, 86_400)
@@ -75,9 +81,27 @@ def enable(*, several_processes: bool = False) -> None:
     if _meters is None:
         if not several_processes:
             os.environ.pop("PROMETHEUS_MULTIPROC_DIR", None)
-        _meters = _Meters()
+        try:
+            _meters = _Meters()
+        except OSError as error:  # a full disk, or a folder that is not ours
+            log.warning("metrics_not_counted", reason=type(error).__name__)
 
 
+def _harmless(count: Callable[P, None]) -> Callable[P, None]:
+    """Let ``count`` never undo what it counts: the counts of several processes are files, and the
+    disk may be full. What a call to a provider came to is known by then and must be recorded."""
+
+    @wraps(count)
+    def counted(*args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            count(*args, **kwargs)
+        except Exception as error:  # prometheus_client's files break in several ways
+            log.debug("not_counted", what=count.__name__, reason=type(error).__name__)
+
+    return counted
+
+
+@_harmless
 def attempt(provider: str, outcome: str, seconds: float, segments: int = 0) -> None:
     """A call to ``provider`` ended in ``outcome``; ``segments`` of an SMS that was taken."""
     if _meters is not None:
@@ -87,18 +111,21 @@ def attempt(provider: str, outcome: str, seconds: float, segments: int = 0) -> N
             _meters.segments.labels(provider).inc(segments)
 
 
+@_harmless
 def settled(channel: str, state: str) -> None:
     """A message over ``channel`` is in ``state`` after a call."""
     if _meters is not None:
         _meters.messages.labels(channel, state).inc()
 
 
+@_harmless
 def reminder(state: str, channel: str, reason: str | None) -> None:
     """A reminder ended."""
     if _meters is not None:
         _meters.reminders.labels(state, channel, reason_class(reason)).inc()
 
 
+@_harmless
 def accepted(window: str, owed_at: datetime, at: datetime) -> None:
     """A provider took the reminder of ``window`` at ``at``."""
     if _meters is not None:
@@ -106,24 +133,28 @@ def accepted(window: str, owed_at: datetime, at: datetime) -> None:
         _meters.delay.labels(name).observe(max(timedelta(), at - owed_at).total_seconds())
 
 
+@_harmless
 def receipt(provider: str, status: str) -> None:
     """A provider reported ``status``."""
     if _meters is not None:
         _meters.receipts.labels(provider, one_of(_STATUSES, status)).inc()
 
 
+@_harmless
 def erased(what: str, rows: int) -> None:
     """So many rows were erased or deleted in the step ``what`` of retention."""
     if _meters is not None and rows:
         _meters.erased.labels(what).inc(rows)
 
 
+@_harmless
 def alarm(cause: str) -> None:
     """An alarm was logged."""
     if _meters is not None:
         _meters.alarms.labels(cause).inc()
 
 
+@_harmless
 def tick(seconds: float, at: float) -> None:
     """The scheduler looked, for ``seconds``, and succeeded at the UNIX time ``at``."""
     if _meters is not None:

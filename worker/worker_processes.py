@@ -7,7 +7,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+import structlog
+
 from worker.children import fork_from_here
+
+log = structlog.get_logger(__name__)
 
 # Queue messages of each queue that a process has in hand, those it works on included. They are
 # batches: with more one process would hoard them while another stands idle, with one it would wait
@@ -84,8 +88,15 @@ def _counts() -> Iterator[None]:
             file.unlink(missing_ok=True)
         yield
         return
-    _remove_left_behind()
-    with tempfile.TemporaryDirectory(prefix=f"{_PREFIX}{os.getpid()}-") as name:
+    try:
+        _remove_left_behind()
+        made = tempfile.TemporaryDirectory(prefix=f"{_PREFIX}{os.getpid()}-")
+    except OSError as error:  # a full disk: what is sent matters more than what is counted
+        log.warning("metrics_not_counted", reason=type(error).__name__)
+        with _no_counts():
+            yield
+        return
+    with made as name:
         os.environ[_COUNTS] = name
         yield
 

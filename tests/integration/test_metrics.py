@@ -429,6 +429,45 @@ print(generate_latest(registry).decode())
     assert found["vigencia_provider_seconds_count"] == {("twilio",): 3}
 
 
+_FULL = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))"
+
+
+@pytest.mark.parametrize("full", ["before it counts", "while it counts"])
+def test_a_full_disk_undoes_nothing_of_what_is_counted(tmp_path: Path, full: str) -> None:
+    enable = "metrics.enable(several_processes=True)"
+    before, then = (_FULL, enable) if full == "before it counts" else (enable, _FULL)
+    code = f"""
+from worker import metrics
+{before}
+{then}
+for number in range(3000):
+    metrics.attempt(f"provider-{{number}}", "accepted", 0.2, 1)
+metrics.settled("sms", "sent")
+metrics.alarm("disk_full")
+print("went on")
+"""
+    env = {**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-c", code], timeout=120, env=env, capture_output=True, text=True
+    )
+    assert done.stdout.splitlines()[-1:] == ["went on"], done.stderr
+
+
+def test_a_worker_starts_without_its_counts_where_the_disk_is_full(tmp_path: Path) -> None:
+    code = f"""
+import os
+from worker import worker_processes
+{_FULL}
+with worker_processes._counts():
+    print("works", os.environ.get("PROMETHEUS_MULTIPROC_DIR"))
+"""
+    env = {name: value for name, value in os.environ.items() if "PROMETHEUS" not in name}
+    done = subprocess.run(
+        [sys.executable, "-c", code], timeout=120, env=env, capture_output=True, text=True
+    )
+    assert done.stdout.splitlines()[-1:] == ["works None"], done.stderr
+
+
 def test_counts_of_commands_that_were_killed_are_removed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

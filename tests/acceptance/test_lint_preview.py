@@ -1,8 +1,11 @@
 """`vigencia lint` and `vigencia preview`, run as a person does."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from zoneinfo import ZoneInfo
+
+import pytest
 
 from tests.acceptance.program import ROOT, Program
 from tests.calendars import events
@@ -123,3 +126,16 @@ def test_preview_of_a_card_writes_the_calendar_file_that_goes_with_its_email(
 def _line(file: Path, words: str) -> int:
     lines = file.read_text("utf-8").splitlines()
     return next(n for n, line in enumerate(lines, 1) if words in line)
+
+
+@pytest.mark.timeout(1200)
+def test_lint_ends_with_a_template_that_does_not_and_names_its_file(vigencia: Program) -> None:
+    texts = vigencia.directory / "texts"
+    shutil.copytree(ROOT / "templates", texts)
+    sms = texts / "suspended" / "en" / "sms.txt.j2"
+    loop = "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}"
+    sms.write_text(sms.read_text() + loop)
+    ran = replace(vigencia, patience=1100).run("lint", VIGENCIA_TEMPLATES_DIR=str(texts))
+    assert ran.code == 1, ran.told
+    assert f"{sms}: error [endless] suspended en: does not come to an end" in ran.out
+    assert "Traceback" not in ran.told

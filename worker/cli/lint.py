@@ -8,9 +8,11 @@ from pathlib import Path
 
 import click
 
+from worker.cli.bounded import bounded
 from worker.cli.output import as_json_option, print_json
+from worker.content.errors import TemplateError
 from worker.content.findings import Finding
-from worker.content.lint import lint_templates
+from worker.content.lint import key_of, lint_templates
 from worker.content.lint_windows import twins
 from worker.content.render import Content
 from worker.content.sources import template_name
@@ -37,10 +39,13 @@ def lint(as_json: bool) -> None:
     error, 0 if there are warnings only.
     """
     directory = config_dir()
-    signature, public_url = _ours()
-    packs = _packs(directory)
-    content, found = lint_templates(templates_dir(), signature, packs, public_url)
-    found = sorted([*_config(directory), *_windows(directory, content), *found])
+    config = list(_config(directory))
+    try:
+        found = sorted([*config, *bounded(lambda: _texts(directory))])
+    except TemplateError as error:  # nothing behind it was looked at
+        file = str(templates_dir() / error.file)
+        what = f"{error.what}; what comes after it was not looked at"
+        found = [*config, Finding(file, 0, "error", "endless", key_of(error.file), what)]
     errors = sum(one.severity == "error" for one in found)
     if as_json:
         told = [{**asdict(one), "line": one.line or None} for one in found]
@@ -54,6 +59,13 @@ def lint(as_json: bool) -> None:
             click.echo(f"{where}: {mark} [{one.rule}] {one.key}: {one.message}")
         click.echo(f"{errors} errors, {len(found) - errors} warnings")
     sys.exit(1 if errors else 0)
+
+
+def _texts(directory: Path) -> list[Finding]:
+    """What is wrong with the texts, and with the windows that they tell of."""
+    signature, public_url = _ours()
+    content, found = lint_templates(templates_dir(), signature, _packs(directory), public_url)
+    return [*_windows(directory, content), *found]
 
 
 def _ours() -> tuple[str, str | None]:

@@ -6,6 +6,7 @@ from functools import partial
 from itertools import product
 from typing import Any, Final
 
+from worker.content.bounds import begin
 from worker.content.dates import full_date, long_date, short_date
 from worker.content.environment import build
 from worker.content.errors import TemplateError
@@ -88,6 +89,7 @@ class Letters:
         """What ends every SMS of a language: ``out`` of its shared file, with a ``link`` or, where
         ``replies`` arrive, with the word to answer."""
         name = f"{SHARED}/{language}/sms.j2"
+        begin(name)
         try:
             module: Any = build(self.content.sources, html=False).get_template(name).module
             return str(module.out(link, replies)) or None

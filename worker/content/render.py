@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from jinja2 import Environment, Template
 
+from worker.content.bounds import begin
 from worker.content.environment import build, explain
 from worker.content.errors import TemplateError
 from worker.content.events import parts_of
@@ -127,6 +128,7 @@ class Content:
                 f"{name}: there is no such template", f"events are {', '.join(ALL_EVENTS)}"
             )
         try:
+            begin(name)
             return template.render(values)
         except Exception as error:  # a template can fail in any way that Python can
             raise self._explain(error, name, values) from None
@@ -142,6 +144,7 @@ class Content:
 
 
 def _compile(environment: Environment, name: str, sources: Sources) -> Template:
+    begin(name)
     try:
         return environment.get_template(name)
     except Exception as error:  # syntax is not all that can be wrong: a constant may be too

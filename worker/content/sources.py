@@ -7,6 +7,7 @@ from typing import Final
 from jinja2 import Environment, TemplateSyntaxError
 from mjml import mjml2html
 
+from worker.content.bounds import begin
 from worker.content.errors import TemplateError
 from worker.content.events import parts_of
 from worker.core.cards import Language
@@ -63,6 +64,7 @@ def compile_mjml(
     """
 
     def convert(name: str) -> str:
+        begin(name)
         source = sources[name]
         return _to_html(name, source, syntax) if name.endswith(".mjml.j2") else source
 

@@ -40,7 +40,7 @@ lint: $(STAMP) ## Check style, types, the compose file and the Dockerfile
 	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
 	$(BIN)/hadolint Dockerfile
 
-storm: $(STAMP) ## Prove the promise: kill, cut and refuse everything for 3 minutes on each database (SEED=1)
+storm: $(STAMP) ## Prove the promise: kill, freeze, cut and refuse everything, some 3 minutes on each database (SEED=1)
 	$(BIN)/vigencia storm --seed $(SEED)
 
 bench: $(VENV)/.bench ## Measure beside other designs; takes some minutes

@@ -186,7 +186,8 @@ class App:
             self.limits,
             reply_to=self.settings.email.reply_to,
         )
-        return Delivery(self.engine, preparation, providers, self.retry, own.in_flight)
+        played = self.now if self.settings.clock_file else None
+        return Delivery(self.engine, preparation, providers, self.retry, own.in_flight, played)
 
     @cached_property
     def reconciliation(self) -> Reconciliation:

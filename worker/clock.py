@@ -36,14 +36,22 @@ def set_file_clock(path: Path, now: datetime) -> None:
 
 class Stopwatch:
     """How much time has passed since it was made. A process may be stopped in between, or its
-    machine put to sleep, and goes on without having noticed."""
+    machine put to sleep, and goes on without having noticed.
 
-    def __init__(self) -> None:
+    ``played`` is the clock of a play, in which time flows faster than here: leases are counted by
+    it, so it must be heard too.
+    """
+
+    def __init__(self, played: Clock | None = None) -> None:
         self._steady, self._wall = time.clock_gettime(_BOOT_CLOCK), time.time()
+        self._played, self._began = played, played() if played else None
 
     def passed(self) -> timedelta:
         """By the clock that nobody sets: for instants that are written down."""
-        return timedelta(seconds=time.clock_gettime(_BOOT_CLOCK) - self._steady)
+        steady = timedelta(seconds=time.clock_gettime(_BOOT_CLOCK) - self._steady)
+        if self._played is None or self._began is None:
+            return steady
+        return max(steady, self._played() - self._began)
 
     def longest(self) -> timedelta:
         """By the clock that says most. A virtual machine that was paused shows it in its time of

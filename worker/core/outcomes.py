@@ -80,6 +80,7 @@ __all__ = [
     "is_opt_out",
     "scope_of",
     "smtp_lost",
+    "twilio_row",
 ]
 
 

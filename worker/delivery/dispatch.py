@@ -75,13 +75,15 @@ class _Call:
 
 @dataclass(slots=True)
 class Delivery:
-    """Sends messages; one per process, so that ``in_flight`` bounds all its calls."""
+    """Sends messages; one per process, so that ``in_flight`` bounds all its calls. ``played``: the
+    clock of a play, where time does not flow as on this machine."""
 
     engine: Engine
     preparation: Preparation
     providers: Mapping[Channel, Provider[Any]]
     retry: RetryPolicy
     in_flight: int
+    played: Clock | None = None
     _slots: Slots = field(init=False)
     _recorder: Recorder = field(init=False)
 
@@ -91,7 +93,7 @@ class Delivery:
 
     async def run(self, channel: Channel, ids: Sequence[int], now: datetime) -> Counter[str]:
         """Send the due ones of ``ids``; returns how many messages ended in which state."""
-        watch = Stopwatch()
+        watch = Stopwatch(self.played)
 
         def clock() -> datetime:
             return now + watch.passed()
@@ -117,7 +119,7 @@ class Delivery:
     async def _prepare(
         self, channel: Channel, ids: Sequence[int], now: datetime
     ) -> Sequence[_Call]:
-        watch = Stopwatch()
+        watch = Stopwatch(self.played)
         ready = await asyncio.to_thread(self.preparation.run, channel, ids, now)
         return [_Call(one, now, self.preparation.lease, watch) for one in ready]
 

@@ -215,5 +215,6 @@ def _entry(message: Sms | Email) -> dict[str, object]:
         "digest": message.digest,
         "attempt": message.attempt,
         "ending": message.ending.status if isinstance(message, Sms) else message.ending,
+        "late": isinstance(message, Sms) and message.ending.late,
         "created": message.created.isoformat(),
     }

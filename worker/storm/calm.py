@@ -14,21 +14,28 @@ from worker.store.tables import cards, messages
 from worker.storm.life import Life
 from worker.storm.stage import Stage
 
-_CALM_SECONDS = 90.0
+# On a machine of the usual pace.
+_CALM_SECONDS = 180.0
 _POLL_SECONDS = 0.25
 # Nothing to do at this many looks in a row: the last hints have been worked off.
 _QUIET_LOOKS = 8
 
 
-def settle(on: Stage, life: Life, progress: Callable[[str, float], None]) -> None:
-    """Let the processes work undisturbed until nothing is due, or for 90 seconds."""
+def settle(on: Stage, life: Life, pace: float, progress: Callable[[str, float], None]) -> bool:
+    """Let the processes work undisturbed until nothing is due; ``False`` if that took longer than
+    180 seconds, on a machine of the usual ``pace``."""
     began = time.monotonic()
+    longest = _CALM_SECONDS * pace
     quiet = 0
-    while quiet < _QUIET_LOOKS and (passed := time.monotonic() - began) < _CALM_SECONDS:
+    while quiet < _QUIET_LOOKS:
+        passed = time.monotonic() - began
+        if passed > longest:
+            return False
         life.observe()
-        progress("calm", passed / _CALM_SECONDS)
+        progress("calm", passed / longest)
         time.sleep(_POLL_SECONDS)
         quiet = quiet + 1 if _open(on, on.clock.now()) == 0 else 0
+    return True
 
 
 def _open(on: Stage, now: datetime) -> int:

@@ -1,12 +1,18 @@
-"""The storm's database: one of its own, which can be stopped and started while it is in use."""
+"""The storm's database: one of its own, which can be stopped and started while it is in use, and
+which can refuse to write."""
 
+import contextlib
+import resource
+import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
 from worker.errors import UnreachableError
+
+_PATIENCE_SECONDS = 120.0
 
 
 class Database(Protocol):
@@ -18,6 +24,14 @@ class Database(Protocol):
     def restart(self) -> bool:
         """Stop it without a word to its clients and start it again; ``False`` if it has no
         process that could be stopped."""
+        ...
+
+    def refuse(self, pids: Iterable[int]) -> None:
+        """Let it take no changes, as ``pids``, the program's processes, see it."""
+        ...
+
+    def accept(self, pids: Iterable[int]) -> None:
+        """Let it take changes again, also from ``pids``."""
         ...
 
 
@@ -32,6 +46,22 @@ class Sqlite:
     def restart(self) -> bool:
         """Nothing to do."""
         return False
+
+    def refuse(self, pids: Iterable[int]) -> None:
+        """Its disk is full: none of ``pids`` can write to any file, which is what the kernel lets a
+        limit on their size do."""
+        self._limit(pids, full=True)
+
+    def accept(self, pids: Iterable[int]) -> None:
+        """There is room again."""
+        self._limit(pids, full=False)
+
+    @staticmethod
+    def _limit(pids: Iterable[int], *, full: bool) -> None:
+        for pid in pids:
+            with contextlib.suppress(ProcessLookupError, ValueError):
+                _, hard = resource.prlimit(pid, resource.RLIMIT_FSIZE)
+                resource.prlimit(pid, resource.RLIMIT_FSIZE, (0 if full else hard, hard))
 
 
 class Postgresql:
@@ -56,6 +86,32 @@ class Postgresql:
         )
         self._server.ensure_postgres_running()
         return True
+
+    def refuse(self, pids: Iterable[int]) -> None:
+        """It turns read-only, as a server does from which another one has taken over."""
+        self._set("ALTER SYSTEM SET default_transaction_read_only = on")
+
+    def accept(self, pids: Iterable[int]) -> None:
+        """It is the primary again."""
+        self._set("ALTER SYSTEM RESET default_transaction_read_only")
+
+    def _set(self, statement: str) -> None:
+        """Say it, however often the server has to be asked: it may be starting."""
+        import psycopg
+
+        give_up = time.monotonic() + _PATIENCE_SECONDS
+        while True:
+            try:
+                with psycopg.connect(
+                    self.url, autocommit=True, options="-c default_transaction_read_only=off"
+                ) as conn:
+                    conn.execute(statement)
+                    conn.execute("SELECT pg_reload_conf()")
+                    return
+            except psycopg.OperationalError:
+                if time.monotonic() > give_up:
+                    raise
+                time.sleep(0.2)
 
 
 @contextmanager

@@ -64,9 +64,13 @@ class Life:
 
     def opt_out(self, pick: float) -> None:
         """Let one of the numbers with a waiting SMS answer STOP, through the provider's webhook."""
-        found = self._patiently(lambda conn: conn.execute(_reachable()).scalars().all())
-        if found:
-            self._inbound(str(found[int(pick * len(found))]))
+        if (number := self.address(Channel.SMS, pick)) is not None:
+            self._inbound(number)
+
+    def address(self, channel: str, pick: float) -> str | None:
+        """One of the numbers or mailboxes to which a message waits or has just gone."""
+        found = self._patiently(lambda conn: conn.execute(_reachable(channel)).scalars().all())
+        return str(found[int(pick * len(found))]) if found else None
 
     def observe(self) -> None:
         """Note the opt-outs that have arrived by now: they hold from here on at the latest."""
@@ -116,15 +120,16 @@ def _renewable() -> Select[Any]:
     )
 
 
-def _reachable() -> Select[Any]:
-    """Numbers to which an SMS waits or has just gone."""
+def _reachable(channel: str) -> Select[Any]:
+    """Addresses to which a message of ``channel`` waits or has just gone."""
+    address = holders.c.contact_phone if channel == Channel.SMS else holders.c.email
     return (
-        select(holders.c.contact_phone)
+        select(address)
         .join(messages, messages.c.holder_id == holders.c.id)
         .where(
-            messages.c.channel == Channel.SMS,
+            messages.c.channel == channel,
             messages.c.state.in_(("pending", "retryable", "sending", "sent")),
-            holders.c.contact_phone.is_not(None),
+            address.is_not(None),
         )
         .order_by(messages.c.id)
         .limit(200)

@@ -4,9 +4,10 @@ import os
 import signal
 import subprocess
 import threading
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import IO
 
 from worker.children import spawn, stop
 from worker.supervise import VIGENCIA
@@ -40,15 +41,27 @@ class Kept:
         self._keeper.join()
 
     def _keep(self) -> None:
-        with self._log.open("ab") as log:
+        with self._sink() as log:
             while not self._stopping.is_set():
                 self._child = spawn(self._command, env=self._env, stdout=log, stderr=log)
                 self.starts += 1
                 while self._child.poll() is None and not self._stopping.wait(0.05):
                     pass
                 self._stopping.wait(0.2)
-        if self._child is not None:
-            stop(self._child, _STOP_SECONDS)
+            if self._child is not None:
+                stop(self._child, _STOP_SECONDS)
+
+    @contextmanager
+    def _sink(self) -> Iterator[IO[bytes]]:
+        """Where it writes: a process of its own fills the file, so that a process whose disk is
+        full can still tell of it."""
+        with self._log.open("ab") as file:
+            reads, writes = os.pipe()
+            filler = subprocess.Popen(["cat"], stdin=reads, stdout=file)  # noqa: S607
+            os.close(reads)
+            with os.fdopen(writes, "wb") as sink:
+                yield sink
+            filler.wait()
 
 
 class Company:
@@ -65,6 +78,7 @@ class Company:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.thaw()  # who stands still hears nothing
         # All at once: each takes seconds to end.
         enders = [threading.Thread(target=one.__exit__) for one in self._kept]
         for ender in enders:
@@ -74,15 +88,42 @@ class Company:
 
     def kill_one(self, pick: float) -> None:
         """SIGKILL one of the processes, or of their children; ``pick`` (0..1) chooses."""
-        alive = sorted(pid for one in self._kept if one.pid for pid in _family(one.pid))
-        if not alive:
-            return
-        victim = alive[int(pick * len(alive))]
-        try:
-            os.kill(victim, signal.SIGKILL)
-        except ProcessLookupError:  # it ended by itself this moment
-            return
-        self.kills += 1
+        victim = self._victim(pick)
+        if victim and _tell(victim, signal.SIGKILL):
+            self.kills += 1
+
+    def freeze_one(self, pick: float) -> Callable[[], None]:
+        """SIGSTOP one of them, chosen as by ``kill_one``; returns what lets it go on."""
+        victim = self._victim(pick)
+        if victim:
+            _tell(victim, signal.SIGSTOP)
+        return lambda: None if victim is None else _thaw(victim)
+
+    def pids(self) -> list[int]:
+        """All processes that are alive."""
+        return sorted(pid for one in self._kept if one.pid for pid in _family(one.pid))
+
+    def thaw(self) -> None:
+        """Let all go on that stand still."""
+        for pid in self.pids():
+            _thaw(pid)
+
+    def _victim(self, pick: float) -> int | None:
+        alive = self.pids()
+        return alive[int(pick * len(alive))] if alive else None
+
+
+def _tell(pid: int, word: signal.Signals) -> bool:
+    """Send ``word`` to ``pid``; ``False`` if it has ended by itself this moment."""
+    try:
+        os.kill(pid, word)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def _thaw(pid: int) -> None:
+    _tell(pid, signal.SIGCONT)
 
 
 def _family(pid: int) -> Iterator[int]:

@@ -47,9 +47,10 @@ class Stage:
 
 @contextmanager
 def stage(
-    directory: Path, database: str, start: datetime, speed: float, seed: int
+    directory: Path, database: str, start: datetime, speed: float, seed: int, pace: float
 ) -> Iterator[Stage]:
-    """Set everything up in ``directory``; the processes start with ``company``."""
+    """Set everything up in ``directory``; the processes start with ``company``. ``speed``: seconds
+    of the clock in a real one; ``pace``: how much slower than usual the machine is."""
     directory.mkdir(parents=True, exist_ok=True)
     web_port = free_port()
     with ExitStack() as stack:
@@ -65,9 +66,18 @@ def stage(
             )
         )
         network = stack.enter_context(Network(urlsplit(sandbox.url).port or 0))
-        use_environment(_environment(directory, clock, base, queue, network, web_port, speed))
+        use_environment(
+            {
+                **_environment(directory, clock, base, queue, network, web_port),
+                **_times(speed, pace),
+            }
+        )
         app = build_ready() if database == "sqlite" else _migrated()
-        kept = [Kept(args, dict(os.environ), directory / f"{args[0]}.log") for args in _commands()]
+        ahead = {"VIGENCIA_CLOCK_FILE": str(clock.ahead.resolve())}
+        kept = [
+            Kept(args, {**os.environ, **(ahead if wrong else {})}, directory / f"{args[0]}.log")
+            for args, wrong in _commands()
+        ]
         yield Stage(
             app, clock, base, queue, directory / "queue", network, Company(kept), sandbox.url
         )
@@ -83,19 +93,19 @@ def _migrated() -> App:
     return app
 
 
-def _commands() -> list[list[str]]:
-    workers = [["worker", "--processes", "1", "--threads", "4"]] * _WORKERS
-    return [*workers, *[["scheduler"]] * _SCHEDULERS, *[["web"]] * _WEBS]
+def _commands() -> Iterator[tuple[list[str], bool]]:
+    """The arguments of each process, and whether it has the clock that is ahead: one of the
+    workers has, and no two clocks of machines are the same."""
+    worker = ["worker", "--processes", "1", "--threads", "4"]
+    yield from ((worker, number == 0) for number in range(_WORKERS))
+    yield from ((["scheduler"], False) for _ in range(_SCHEDULERS))
+    yield from ((["web"], False) for _ in range(_WEBS))
 
 
 def _environment(
     directory: Path, clock: FastClock, base: Database, queue: EmbeddedServer, network: Network,
-    web_port: int, speed: float,
+    web_port: int,
 ) -> Mapping[str, str]:  # fmt: skip
-    def stretched(seconds: float) -> str:
-        """Real seconds as the fast clock counts them."""
-        return str(max(30, int(seconds * speed)))
-
     return {
         "DATABASE_URL": base.url,
         "REDIS_URL": queue.url,
@@ -103,26 +113,37 @@ def _environment(
         "VIGENCIA_SANDBOX__URL": f"http://127.0.0.1:{network.port}",
         "VIGENCIA_WEB__PORT": str(web_port),
         "VIGENCIA_WEB__PUBLIC_URL": f"http://127.0.0.1:{web_port}",
-        "VIGENCIA_DELIVERY__READ_TIMEOUT": "1.5",
-        "VIGENCIA_DELIVERY__LEASE_SECONDS": stretched(8),
-        "VIGENCIA_SCHEDULER__TICK_SECONDS": "0.25",
         "VIGENCIA_SCHEDULER__SEND_BATCH": "40",
         "VIGENCIA_SCHEDULER__CHECK_BATCH": "60",
+        "VIGENCIA_RETRY__ATTEMPTS": "40",
+        # Of an email whose end nobody knows the provider's events tell in the end. To send it again
+        # before they come is the one thing that can double a notice, so here it is not allowed.
+        "VIGENCIA_UNKNOWN__EMAIL": "hold",
+        "VIGENCIA_LOG_FORMAT": "json",
+        "dramatiq_worker_timeout": "50",
+        "SECRET_KEY": secrets.token_hex(32),
+    }
+
+
+def _times(speed: float, pace: float) -> Mapping[str, str]:
+    """Settings that are times: leases and pauses as the fast clock counts them, and what is waited
+    for really."""
+
+    def stretched(seconds: float) -> str:
+        return str(max(30, int(seconds * pace * speed)))
+
+    return {
+        "VIGENCIA_DELIVERY__READ_TIMEOUT": str(min(60, 1.5 * pace)),
+        "VIGENCIA_DELIVERY__LEASE_SECONDS": stretched(8),
+        "VIGENCIA_SCHEDULER__TICK_SECONDS": "0.25",
         "VIGENCIA_SCHEDULER__CHECK_LEASE_SECONDS": stretched(5),
         "VIGENCIA_SCHEDULER__HINT_SECONDS": stretched(3),
         "VIGENCIA_RETRY__BASE_SECONDS": stretched(0.5),
         "VIGENCIA_RETRY__LONGEST_SECONDS": stretched(5),
         "VIGENCIA_RETRY__PARK_SECONDS": stretched(14),
         "VIGENCIA_RETRY__HOLD_SECONDS": stretched(1),
-        "VIGENCIA_RETRY__ATTEMPTS": "40",
-        # Of an email whose end nobody knows the provider's events tell in the end. To send it again
-        # before they come is the one thing that can double a notice, so here it is not allowed.
-        "VIGENCIA_UNKNOWN__EMAIL": "hold",
         "VIGENCIA_BREAKER__PROBE_SECONDS": stretched(1),
-        "VIGENCIA_WORKER__SHUTDOWN_SECONDS": "5",
-        "VIGENCIA_LOG_FORMAT": "json",
-        "dramatiq_worker_timeout": "50",
-        "SECRET_KEY": secrets.token_hex(32),
+        "VIGENCIA_WORKER__SHUTDOWN_SECONDS": str(int(5 * pace)),
     }
 
 

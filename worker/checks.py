@@ -25,6 +25,7 @@ from worker.store import messages as message_store
 from worker.store import receipts as receipt_store
 from worker.store import reminders as ledger
 from worker.store.cards import Watched
+from worker.store.committed import after_commit
 from worker.store.engine import writing
 from worker.store.messages import NewMessage
 from worker.store.plans import by_index
@@ -270,7 +271,7 @@ def _message(reader: int, members: Sequence[tuple[Watched, Planned]]) -> NewMess
 def _raise_alarms(rows: Sequence[dict[str, Any]]) -> None:
     for row in rows:
         if row["state"] is ReminderState.MISSED:
-            log.error(
+            after_commit(log.error)(
                 "alarm",
                 cause="reminder_missed",
                 reason=row["reason"],

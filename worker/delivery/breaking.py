@@ -20,6 +20,7 @@ from worker.store import attempts as attempt_store
 from worker.store import breakers as breaker_store
 from worker.store import lately
 from worker.store.breakers import Breaker
+from worker.store.committed import after_commit
 from worker.store.engine import writing
 
 log = structlog.get_logger(__name__)
@@ -108,7 +109,7 @@ def settle(
     silent = [e.ready.parcel.id for e in probes if e.ready.parcel.id not in taken]
     breaker_store.unanswered(conn, silent, again)
     for breaker in found.closed:
-        log.info("breaker_closed", key=breaker.key, code=breaker.code)
+        after_commit(log.info)("breaker_closed", key=breaker.key, code=breaker.code)
     return found
 
 
@@ -125,7 +126,9 @@ def _trip(
     policy = policy.of(code)
     probe_at, news = breaker_store.trip(conn, key, code, ids, at, policy)
     if news and is_down(code):
-        log.error("alarm", cause="provider_down", code=code, probe_at=probe_at.isoformat())
+        after_commit(log.error)(
+            "alarm", cause="provider_down", code=code, probe_at=probe_at.isoformat()
+        )
     held = (one for one in ended if one.outcome.kind in _FAULTS)
     # Who has met the fault is not the next to try it while others wait.
     urgent = sorted(held, key=lambda one: (_was_called(one), one.ready.parcel.useful_until))

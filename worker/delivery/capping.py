@@ -19,6 +19,7 @@ from worker.core.windows import address_of
 from worker.delivery.limits import Limits
 from worker.delivery.writes import Writes
 from worker.store import lately, usage
+from worker.store.committed import after_commit
 from worker.store.parcels import Parcel
 from worker.store.usage import Use
 
@@ -97,7 +98,9 @@ class Capping:
             writes.settle(parcel, MessageState.CANCELLED, cap)
         kind = f"{cap}:{parcel.book_id}"[:30]
         if cap is not Cap.ROUTE and usage.first_today(self.conn, kind, self.day):
-            log.error("alarm", cause="cap_reached", cap=cap.value, book=parcel.book_id)
+            after_commit(log.error)(
+                "alarm", cause="cap_reached", cap=cap.value, book=parcel.book_id
+            )
 
     def write(self) -> None:
         """Count what the batch uses."""

@@ -16,6 +16,7 @@ from worker.core.windows import address_of
 from worker.store import books
 from worker.store import messages as message_store
 from worker.store import reminders as ledger
+from worker.store.committed import after_commit
 from worker.store.messages import NewMessage
 from worker.store.parcels import Parcel
 
@@ -59,7 +60,9 @@ def _tell_unreached(parcel: Parcel, reasons: Iterable[Collection[str]]) -> None:
     """No way is left to a holder, by the word of providers and not by the holder's own."""
     words = sorted({word for several in reasons for word in several if is_providers_word(word)})
     if words:
-        log.error("alarm", cause="holder_unreached", reason=words[0], message=parcel.id)
+        after_commit(log.error)(
+            "alarm", cause="holder_unreached", reason=words[0], message=parcel.id
+        )
 
 
 def _owe(

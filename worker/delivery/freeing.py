@@ -7,6 +7,7 @@ from sqlalchemy import Connection
 
 from worker.store import breakers as breaker_store
 from worker.store.breakers import Breaker
+from worker.store.committed import after_commit
 
 log = structlog.get_logger(__name__)
 
@@ -15,6 +16,6 @@ _AT_ONCE = 5_000
 
 def free(conn: Connection, closed: Breaker, now: datetime) -> None:
     """Make due what waited for ``closed``; others may hold some of it, which come by themselves."""
-    log.info("breaker_closed", key=closed.key, code=closed.code)
+    after_commit(log.info)("breaker_closed", key=closed.key, code=closed.code)
     while breaker_store.release(conn, closed, now, _AT_ONCE) == _AT_ONCE:
         pass

@@ -19,6 +19,7 @@ from worker.delivery.following import NOT_TAKEN, Ended, plan, tries
 from worker.store import attempts as attempt_store
 from worker.store import message_states, suppressions
 from worker.store import reminders as ledger
+from worker.store.committed import after_commit
 from worker.store.parcels import Parcel
 
 log = structlog.get_logger(__name__)
@@ -58,7 +59,7 @@ def record(
     for one, planned in zip(ended, plans, strict=True):
         following = planned.following
         if one.outcome.alarm and one.ready.parcel.id not in told:
-            log.error(
+            after_commit(log.error)(
                 "alarm", cause=one.outcome.kind, code=one.outcome.code, message=one.ready.parcel.id
             )
         if following.state is MessageState.SENT:
@@ -117,7 +118,9 @@ def _tell_of_long_waits(ended: Sequence[Ended]) -> None:
     ]
     for code in sorted({one.outcome.code for one in long}):
         same = [one.ready.parcel.id for one in long if one.outcome.code == code]
-        log.error("alarm", cause="not_taken_yet", code=code, messages=len(same), message=same[0])
+        after_commit(log.error)(
+            "alarm", cause="not_taken_yet", code=code, messages=len(same), message=same[0]
+        )
 
 
 def _all_sent(
@@ -141,7 +144,7 @@ def _all_sent(
         if taken[message] == provider_id:
             told.append(message)
         else:
-            log.error("alarm", cause="sent_twice", message=message)
+            after_commit(log.error)("alarm", cause="sent_twice", message=message)
     message_states.set_all_sent(conn, rows)
     if told:
         ledger.all_told(conn, told, max(one.at for one in ended))
@@ -173,7 +176,7 @@ def sent(
     if message_states.set_sent(conn, message_id, provider_id, at, wake_at):
         ledger.told(conn, message_id, at, begun)
     else:
-        log.error("alarm", cause="sent_twice", message=message_id, channel=channel)
+        after_commit(log.error)("alarm", cause="sent_twice", message=message_id, channel=channel)
 
 
 def _costs_nothing(one: Ended) -> bool:
@@ -219,7 +222,7 @@ def held_back(
     ledger.end(conn, [item.id for item in items], ReminderState.SUPPRESSED, reason, now)
     if parcel.channel is not Channel.GUARDIAN:
         return fall_back(conn, parcel, items, now, alarm=alarm)
-    log.error("alarm", cause="guardian_unreachable", reason=reason, message=parcel.id)
+    after_commit(log.error)("alarm", cause="guardian_unreachable", reason=reason, message=parcel.id)
     return []
 
 
@@ -228,7 +231,7 @@ def missed(
 ) -> None:
     """These were not told on their channel, and ought to have been: an alarm, with the cause. The
     notice may still reach its holder the other way."""
-    log.error("alarm", cause="reminder_missed", reason=reason, message=parcel.id)
+    after_commit(log.error)("alarm", cause="reminder_missed", reason=reason, message=parcel.id)
     ledger.end(conn, [item.id for item in items], ReminderState.MISSED, reason, now)
     if parcel.channel is not Channel.GUARDIAN:
         fall_back(conn, parcel, items, now, alarm=False)

@@ -14,6 +14,7 @@ from worker.core.reminders import WAITING, MessageState, ReminderState
 from worker.delivery.fallback import fall_back, reroute, split
 from worker.store import message_states
 from worker.store import reminders as ledger
+from worker.store.committed import after_commit
 from worker.store.parcels import Parcel
 
 log = structlog.get_logger(__name__)
@@ -35,7 +36,9 @@ class Writes:
         """End a reminder; one that is missed raises the alarm."""
         self._ends[state, reason].append(item.id)
         if state is ReminderState.MISSED:
-            log.error("alarm", cause="reminder_missed", reason=reason, reminder=item.id)
+            after_commit(log.error)(
+                "alarm", cause="reminder_missed", reason=reason, reminder=item.id
+            )
 
     def go_over(self, parcel: Parcel, items: Sequence[Item]) -> None:
         """Owe these on the other channel, or tell the guardian; they end here."""

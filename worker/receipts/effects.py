@@ -25,6 +25,7 @@ from worker.store import parcels as parcel_store
 from worker.store import receipts as receipt_store
 from worker.store import reminders as ledger
 from worker.store.attempts import Tried
+from worker.store.committed import after_commit
 from worker.store.parcels import Parcel
 
 log = structlog.get_logger(__name__)
@@ -149,11 +150,13 @@ def _failed(
     if is_doubtful(outcome.code) and one.address and is_proven(conn, one, now):
         outcome = replace(outcome, kind=OutcomeKind.RECIPIENT_DEAD)
         suppress(conn, one.channel, one.address, outcome.code, now)
-        log.info("address_dead", code=outcome.code, message=one.message_id)
+        after_commit(log.info)("address_dead", code=outcome.code, message=one.message_id)
     stopped = shown(conn, one, outcome, breaker, now)
     is_ours = outcome.kind is OutcomeKind.CONFIG_FAULT
     if outcome.alarm and not (is_ours and stopped):  # a breaker raises its own
-        log.error("alarm", cause=outcome.kind, code=outcome.code, message=one.message_id)
+        after_commit(log.error)(
+            "alarm", cause=outcome.kind, code=outcome.code, message=one.message_id
+        )
     is_the_one = one.provider_id == one.message_provider_id
     if not is_the_one or one.state not in (MessageState.SENT, MessageState.DELIVERED):
         return
@@ -187,7 +190,9 @@ def _undelivered(
     message_states.set_undelivered(conn, parcel.id, following.state, following.reason, following.at)
     if outcome.kind is OutcomeKind.CONFIG_FAULT:
         message_states.not_counted(conn, [parcel.id])
-    log.info("undelivered", channel=parcel.channel, code=outcome.code, state=following.state)
+    after_commit(log.info)(
+        "undelivered", channel=parcel.channel, code=outcome.code, state=following.state
+    )
     if following.at is not None or not parcel.items:
         return
     is_ours = outcome.kind is OutcomeKind.CONFIG_FAULT and not elsewhere
@@ -197,7 +202,9 @@ def _undelivered(
     dead = outcome.kind is OutcomeKind.RECIPIENT_DEAD
     lost = held_back(conn, parcel, parcel.items, outcome.code, now, alarm=dead)
     if lost and not dead:
-        log.error("alarm", cause="reminder_missed", reason=outcome.code, message=parcel.id)
+        after_commit(log.error)(
+            "alarm", cause="reminder_missed", reason=outcome.code, message=parcel.id
+        )
         ledger.miss(conn, [item.id for item in lost])
 
 

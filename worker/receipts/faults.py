@@ -16,6 +16,7 @@ from worker.store import attempts as attempt_store
 from worker.store import breakers as breaker_store
 from worker.store import lately
 from worker.store.attempts import Tried
+from worker.store.committed import after_commit
 
 log = structlog.get_logger(__name__)
 
@@ -42,9 +43,13 @@ def shown(
     ids = [one.message_id]
     _, news = breaker_store.trip(conn, key, code, ids, now, policy, behind=True)
     if news and code == FILTERED:
-        log.error("alarm", cause="carrier_filters", code=code, key=key, message=one.message_id)
+        after_commit(log.error)(
+            "alarm", cause="carrier_filters", code=code, key=key, message=one.message_id
+        )
     elif news:
-        log.error("alarm", cause=outcome.kind, code=code, key=key, message=one.message_id)
+        after_commit(log.error)(
+            "alarm", cause=outcome.kind, code=code, key=key, message=one.message_id
+        )
     return True
 
 

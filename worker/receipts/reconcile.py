@@ -26,6 +26,7 @@ from worker.store import attempts as attempt_store
 from worker.store import message_states
 from worker.store import reminders as ledger
 from worker.store import unknowns as unknown_store
+from worker.store.committed import after_commit
 from worker.store.engine import reading, writing
 from worker.store.unknowns import Unknown
 
@@ -164,11 +165,11 @@ class Reconciliation:
         resent = attempt_store.codes(conn, one.parcel.id)[_RESENT]
         channel = one.parcel.channel
         if resent or channel not in self.retry.resend:
-            log.info("unknown_held", channel=channel, message=one.parcel.id)
+            after_commit(log.info)("unknown_held", channel=channel, message=one.parcel.id)
             return self._wait(conn, one, self.retry.longest, now)
         perhaps = Outcome(OutcomeKind.AMBIGUOUS, _RESENT)
         attempt_store.end(conn, [_attempt(one, perhaps, now)])
-        log.info("unknown_resent", channel=channel, message=one.parcel.id)
+        after_commit(log.info)("unknown_resent", channel=channel, message=one.parcel.id)
         return _set(conn, one, MessageState.RETRYABLE, _RESENT, now)
 
     def _wait(self, conn: Connection, one: Unknown, pause: timedelta, now: datetime) -> str:
@@ -193,7 +194,9 @@ def _miss(
 ) -> None:
     """Nobody can tell whether these were told, and now it is too late."""
     if items:
-        log.error("alarm", cause="reminder_missed", reason=reason, message=one.parcel.id)
+        after_commit(log.error)(
+            "alarm", cause="reminder_missed", reason=reason, message=one.parcel.id
+        )
         ledger.end(conn, [item.id for item in items], ReminderState.MISSED, reason, now)
 
 

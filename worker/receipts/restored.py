@@ -29,6 +29,7 @@ from worker.store import parcels as parcel_store
 from worker.store import quarantine as store
 from worker.store import reminders as ledger
 from worker.store import unknowns as unknown_store
+from worker.store.committed import after_commit
 from worker.store.engine import reading, writing
 from worker.store.parcels import Parcel
 from worker.store.quarantine import Quarantine
@@ -176,7 +177,9 @@ def _give_up(conn: Connection, parcel: Parcel, own: Quarantine, now: datetime) -
     """Nobody can tell of an email that was due in between; what fell due later is left."""
     items = [item for item in parcel.items if own.since <= item.due_at <= own.begun_at]
     if items:
-        log.error("alarm", cause="reminder_missed", reason="unknown_outcome", message=parcel.id)
+        after_commit(log.error)(
+            "alarm", cause="reminder_missed", reason="unknown_outcome", message=parcel.id
+        )
     ledger.end(conn, [i.id for i in items], ReminderState.MISSED, "unknown_outcome", now)
     return bool(items)
 

@@ -13,6 +13,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from worker.errors import ConfigError, UnreachableError
 from worker.paths import private_file, private_folder
+from worker.store.committed import telling
 from worker.store.postgresql import TCP, Bounds, watch_over
 from worker.store.turns import DURABLE, PATIENCE, take_turns
 
@@ -94,9 +95,10 @@ def _make_private(folder: Path, file: Path) -> None:
 @contextmanager
 def writing(engine: Engine, *, durable: bool = False) -> Iterator[Connection]:
     """A transaction that may write; committed at the end, rolled back on any exception.
-    ``durable``: what others are told afterwards must not be forgotten with a power cut."""
+    ``durable``: what others are told afterwards must not be forgotten with a power cut. What
+    ``after_commit`` keeps is told after the commit, and never after a rollback."""
     options = {DURABLE: durable, _READ: False}
-    with _translated(engine), engine.connect() as plain:
+    with telling(), _translated(engine), engine.connect() as plain:
         connection = plain.execution_options(**options)
         with connection.begin():
             yield connection

@@ -16,6 +16,7 @@ from worker.core.deadlines import DeadlineKind
 from worker.core.life import LifeNotice
 from worker.core.reminders import REVIVABLE, UNCHECKED, Known, Planned, ReminderKey, ReminderState
 from worker.store.bulk import among, as_source, listed, source_values
+from worker.store.committed import after_commit
 from worker.store.tables import attempts, card_events, messages, reminders
 
 _DEADLINES = frozenset(DeadlineKind)
@@ -146,7 +147,7 @@ def insert_new(conn: Connection, rows: Sequence[Mapping[str, Any]]) -> list[int 
     inserted = conn.execute(statement, source_values(conn, reminders, rows)).all()
     for row in inserted:
         if row.state != ReminderState.PENDING:
-            metrics.reminder(row.state, row.channel, row.reason)
+            after_commit(metrics.reminder)(row.state, row.channel, row.reason)
     return [row.message_id for row in inserted]
 
 
@@ -182,7 +183,7 @@ def end(
             .returning(reminders.c.channel)
         )
         for channel in ended.scalars():
-            metrics.reminder(state, channel, reason)
+            after_commit(metrics.reminder)(state, channel, reason)
 
 
 def told(conn: Connection, message_id: int, at: datetime, begun: datetime | None = None) -> None:
@@ -222,7 +223,7 @@ def delivered(conn: Connection, message_id: int, at: datetime, begun: datetime) 
         .returning(reminders.c.channel)
     )
     for channel in arrived.scalars():
-        metrics.reminder(ReminderState.DELIVERED, channel, None)
+        after_commit(metrics.reminder)(ReminderState.DELIVERED, channel, None)
 
 
 def _carried(
@@ -247,8 +248,8 @@ def _carried(
         .returning(*(reminders.c[name] for name in ("channel", "window", "owed_at", "due_at")))
     )
     for row in told:
-        metrics.reminder(state, row.channel, None)
-        metrics.accepted(row.window, row.owed_at or row.due_at, at)
+        after_commit(metrics.reminder)(state, row.channel, None)
+        after_commit(metrics.accepted)(row.window, row.owed_at or row.due_at, at)
 
 
 def reopen(conn: Connection, message_id: int) -> None:
@@ -272,7 +273,7 @@ def miss(conn: Connection, ids: Iterable[int]) -> None:
         .returning(reminders.c.channel, reminders.c.reason)
     )
     for row in missed:
-        metrics.reminder(ReminderState.MISSED, row.channel, row.reason)
+        after_commit(metrics.reminder)(ReminderState.MISSED, row.channel, row.reason)
 
 
 def overtaken(conn: Connection, ids: Iterable[int], events: Iterable[str]) -> dict[int, str]:

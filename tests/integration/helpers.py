@@ -205,6 +205,7 @@ class World:
         lease: timedelta = LEASE,
         in_flight: int = 64,
         url: str | None = None,
+        played: Clock | None = None,
     ) -> Counter[str]:
         """Send what is due at ``now``, of ``channel`` or of both."""
 
@@ -220,7 +221,7 @@ class World:
                 lanes=lanes_of(carriers),
                 limits=self.limits,
             )
-            delivery = Delivery(self.engine, preparation, carriers, self.retry, in_flight)
+            delivery = Delivery(self.engine, preparation, carriers, self.retry, in_flight, played)
             states: Counter[str] = Counter()
             try:
                 for one in [channel] if channel else list(Channel):

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import event
 
 from tests.integration.helpers import NOW, TODAY, World, until
 from worker.clock import Stopwatch, set_file_clock
@@ -223,3 +224,30 @@ def test_a_watch_goes_on_while_its_process_stands_still() -> None:
     child.send_signal(signal.SIGCONT)
     told, _ = child.communicate(timeout=60)
     assert float(told) >= 0.5
+
+
+def test_a_lease_is_over_when_it_is_by_the_clock_of_a_play_however_little_time_passed(
+    world: World,
+) -> None:
+    people(world, 2)
+    world.check()
+    played = [NOW]
+
+    @event.listens_for(world.engine, "before_cursor_execute")
+    def _leap(_conn: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        if statement.startswith("INSERT INTO attempts"):
+            played[0] = NOW + timedelta(minutes=5)
+
+    world.send(NOW, SMS, lease=timedelta(minutes=5), played=lambda: played[0])
+    assert world.accepted(SMS) == []
+    assert {row.code for row in world.rows(attempts)} == {"lease_over_before_the_call"}
+
+
+def test_a_watch_hears_the_clock_of_a_play() -> None:
+    played = [NOW]
+    watch = Stopwatch(lambda: played[0])
+    played[0] += timedelta(hours=3)
+    assert watch.passed() >= timedelta(hours=3)
+    assert watch.longest() >= timedelta(hours=3)
+    played[0] -= timedelta(hours=6)
+    assert timedelta(0) <= watch.passed() < timedelta(hours=1)

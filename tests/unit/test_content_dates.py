@@ -1,11 +1,18 @@
 """Dates as each language writes them, values made harmless, samples that are true."""
 
 from datetime import date, datetime
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, available_timezones
 
 import pytest
 
-from worker.content.dates import days_later, deadline_words, full_date, long_date, short_date
+from worker.content.dates import (
+    city_of,
+    days_later,
+    deadline_words,
+    full_date,
+    long_date,
+    short_date,
+)
 from worker.content.samples import SAMPLE_DAYS, sample_notice
 from worker.content.tidy import one_line
 from worker.core.cards import Language
@@ -73,11 +80,36 @@ def test_dates_read_as_the_language_writes_them(
         ("Asia/Taipei", ("台北时间", "台北時間", "hora de Taipéi", "Taipei time")),
         ("Asia/Hong_Kong", ("香港时间", "香港時間", "hora de Hong Kong", "Hong Kong time")),
         ("Europe/Madrid", ("马德里时间", "馬德里時間", "hora de Madrid", "Madrid time")),
+        # Zones that were renamed: CLDR has their cities under the former names.
+        ("Asia/Kathmandu", ("加德满都时间", "加德滿都時間", "hora de Katmandú", "Kathmandu time")),
+        ("Asia/Ho_Chi_Minh", ("胡志明市时间", "胡志明市時間", "Ho Chi Minh", "Ho Chi Minh City")),
+        (
+            "America/Argentina/Buenos_Aires",
+            (
+                "布宜诺斯艾利斯时间",
+                "布宜諾斯艾利斯時間",
+                "de Buenos Aires;",
+                ", 01:59 Buenos Aires time",
+            ),
+        ),
+        # Etc/GMT+3 is three hours behind UTC.
+        ("Etc/GMT+3", ("UTC-3时间", "UTC-3時間", "hora de UTC-3", "UTC-3 time")),
+        ("Etc/GMT-8", ("UTC+8时间", "UTC+8時間", "hora de UTC+8", "UTC+8 time")),
     ],
 )
 def test_a_time_has_the_name_that_its_people_use(zone: str, names: tuple[str, ...]) -> None:
     for language, name in zip(Language, names, strict=True):
         assert name in deadline_words(LAST_MINUTE, "America/Lima", language, zone)
+
+
+def test_the_place_of_every_time_has_a_name_of_the_readers_language() -> None:
+    zones = available_timezones() - {"localtime"}
+    for zone in sorted(zones):
+        for language in Language:
+            assert not {"/", "_"} & set(city_of(zone, language)), zone
+    latin = {zone for zone in zones if city_of(zone, Language.ZH_HANS).isascii()}
+    # The names of offsets are the same everywhere, and CLDR does not know one new zone yet.
+    assert {city_of(z, Language.EN)[:3] for z in latin} == {"UTC", "GMT", "Coy"}
 
 
 def test_days_later_crosses_months() -> None:

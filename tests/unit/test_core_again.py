@@ -1,12 +1,12 @@
 """One more reminder tomorrow: when it is due, and when there is none."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
 from tests.unit.core_helpers import RULES, T, a_card, a_holder, at
 from worker.core.again import tomorrow
-from worker.core.cards import Channel
+from worker.core.cards import Channel, Kind
 from worker.core.deadlines import DeadlineKind
 from worker.core.reminders import Known, ReminderKey, ReminderState
 
@@ -47,6 +47,16 @@ def test_it_ends_with_the_last_window_of_its_deadline() -> None:
     late = tomorrow(KEY, a_card(), HOLDER, RULES, at("2026-06-21 12:00"))
     assert (late.too_late, late.planned.useful_until) == (True, at("2026-06-22 09:00"))
     assert not tomorrow(KEY, a_card(), HOLDER, RULES, at("2026-06-20 12:00")).too_late
+
+
+def test_the_closing_of_a_card_is_no_notice_that_makes_a_late_one_useful() -> None:
+    """The last notice of a lost line is useful for seven days, while its card closes after 90."""
+    lost = a_card(kind=Kind.RETENTION, operator="entel", plan_end=None, last_topup=T)
+    key = ReminderKey(DeadlineKind.LINE_LOSS, date(2026, 8, 11), "line_loss+1d", Channel.EMAIL)
+    last = at("2026-08-19 09:00")
+    assert not tomorrow(key, lost, HOLDER, RULES, last - timedelta(days=2)).too_late
+    assert tomorrow(key, lost, HOLDER, RULES, last - timedelta(days=1)).too_late
+    assert tomorrow(key, lost, HOLDER, RULES, last + timedelta(days=40)).too_late
 
 
 def test_while_it_waits_the_windows_go_on_and_a_new_deadline_ends_it() -> None:

@@ -1,12 +1,14 @@
 """Dates in words, as each language's readers write them."""
 
+import re
 from datetime import date, datetime, timedelta
 from functools import lru_cache
 from typing import Final
 from zoneinfo import ZoneInfo
 
 from babel import Locale
-from babel.dates import format_date, get_timezone_location
+from babel.core import get_global
+from babel.dates import format_date
 
 from worker.core.cards import Language
 
@@ -40,6 +42,8 @@ _SAME_TIME: Final = {
     **dict.fromkeys(("Asia/Chongqing", "Asia/Chungking", "Asia/Harbin", "PRC"), "Asia/Shanghai"),
     **{"ROC": "Asia/Taipei", "Hongkong": "Asia/Hong_Kong", "Asia/Macao": "Asia/Macau"},
 }
+# Etc/GMT+5 is five hours behind UTC: in these names POSIX counts towards the west.
+_OFFSET: Final = re.compile(r"(?:Etc/)?GMT(?P<sign>[+-])(?P<hours>[1-9]\d?)")
 _LANGUAGES: Final = (Language.ZH_HANS, Language.ZH_HANT, Language.ES_PE, Language.EN)
 # On one clock, and on the reader's first with the card's in brackets.
 _ONE_CLOCK: Final = {
@@ -120,4 +124,17 @@ def city_of(zone: str, language: Language) -> str:
     names = _CITIES.get(_SAME_TIME.get(zone, zone))
     if names:
         return names[_LANGUAGES.index(language)]
-    return str(get_timezone_location(ZoneInfo(zone), locale=LOCALES[language], return_city=True))
+    if offset := _OFFSET.fullmatch(zone):
+        return "UTC" + ("+" if offset["sign"] == "-" else "-") + offset["hours"]
+    known = LOCALES[language].time_zones
+    cities = (known.get(name, {}).get("city") for name in _names_of(zone))
+    found = next((str(city) for city in cities if city), None)
+    return found or _names_of(zone)[0].rpartition("/")[2].replace("_", " ")
+
+
+def _names_of(zone: str) -> list[str]:
+    """All names of a zone, today's first: CLDR keeps its cities under the name that a zone had at
+    first, such as Asia/Katmandu."""
+    todays = get_global("zone_aliases")
+    name = str(todays.get(zone, zone))
+    return [name, *sorted(former for former, today in todays.items() if today == name)]

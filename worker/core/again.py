@@ -34,6 +34,7 @@ def tomorrow(key: ReminderKey, card: Card, holder: Holder, rules: Rules, now: da
         span
         for span in rules.spans(card, holder)
         if (span.deadline.kind, span.deadline.on) == (key.deadline, key.on)
+        and not span.window.closes  # it ends the watch, and tells nobody anything
     ]
     ends = max((span.until for span in spans), default=due_at)
     regular = any(

@@ -393,5 +393,5 @@ def test_how_a_travel_esim_reads() -> None:
     def read(language: Language) -> str:
         return text_of(travel_letter("plan_end_tomorrow", language))
 
-    assert ": el plan de su chip eSIM ...5678 vence MAÑANA a las 12:59" in read(Language.ES_PE)
+    assert ": el plan de su eSIM ...5678 vence MAÑANA a las 12:59" in read(Language.ES_PE)
     assert ": the plan on your eSIM ending 5678 ends TOMORROW at 12:59" in read(Language.EN)

@@ -1,6 +1,7 @@
 """The account of the promise on real databases: what was owed, how it ended, with which proof."""
 
 from collections import Counter
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -151,35 +152,41 @@ def test_what_waits_past_its_use_is_unexplained(promise: Promise, world: World) 
     assert use_case.cause_of(line) == "still waiting, no longer useful (pending)"
 
 
+def by_email(lines: Iterable[Line]) -> dict[int, Line]:
+    return {line.card_id: line for line in lines if line.channel == Channel.EMAIL}
+
+
 def test_what_shares_an_unknown_message_with_later_notices_is_explained_and_ends_with_a_look(
     promise: Promise, world: World
 ) -> None:
     world.retry = RetryPolicy(resend=frozenset())
-    holder = world.holder(email=None)
-    soon, later = world.card(holder, plan_end=TODAY), world.card(holder)
+    holder = world.holder(contact_phone=None)
+    soon = world.card(holder, msisdn=None, plan_end=TODAY + timedelta(days=1))
+    later = world.card(holder, msisdn=None)
     world.check()
     timeout = Outcome(OutcomeKind.AMBIGUOUS, "timeout")
-    world.send(channel=Channel.SMS, providers={Channel.SMS: always(timeout)})
+    world.send(channel=Channel.EMAIL, providers={Channel.EMAIL: always(timeout)})
     nobody_can_tell = Listing(None)
     world.reconcile(NOW + timedelta(minutes=3), sms=nobody_can_tell)
-    until = {row.card_id: row.useful_until for row in world.rows(reminders)}
+    told = [row for row in world.rows(reminders) if row.channel == Channel.EMAIL]
+    until = {row.card_id: row.useful_until for row in told}
     assert until[soon] < until[later]
-    while (look := world.message(Channel.SMS).wake_at) < until[soon]:
+    while (look := world.message(Channel.EMAIL).wake_at) < until[soon]:
         world.reconcile(look, sms=nobody_can_tell)
     assert look == until[soon], "it is looked at when one of them is over"
 
-    lines = {line.card_id: line for line in account(promise, look)}
+    lines = by_email(account(promise, look))
     assert (lines[soon].verdict, lines[later].verdict) == ("overdue", "waiting")
     since, seen = (f"{at:%Y-%m-%dT%H:%MZ}" for at in (NOW, look))
     assert lines[soon].reason == (
         f"unknown: unknown_outcome, since {since}; too late by itself, looked at {seen}"
     )
-    abandoned = {line.card_id: line for line in account(promise, look + UNCHECKED)}
+    abandoned = by_email(account(promise, look + UNCHECKED))
     assert abandoned[soon].verdict == "unexplained", "nobody has looked"
     with capture_logs() as logs:
         world.reconcile(look, sms=nobody_can_tell)
     assert causes(logs) == ["reminder_missed"]
-    lines = {line.card_id: line for line in account(promise, look)}
+    lines = by_email(account(promise, look))
     assert (lines[soon].verdict, lines[soon].reason) == ("missed", "unknown_outcome")
     assert (lines[later].verdict, lines[later].state) == ("waiting", "pending")
 

@@ -99,11 +99,14 @@ def test_cards_of_one_holder_travel_together_however_many(app: App, world: World
     assert sorted(flat(told.checks)) == sorted(mixed)
 
 
-def test_a_holder_of_more_cards_than_a_batch_gets_one_text(app: App, world: World) -> None:
-    world.cards(9, world.holder(email=None))
+def test_a_holder_of_more_cards_than_a_batch_gets_one_email_and_few_texts(
+    app: App, world: World
+) -> None:
+    world.cards(9, world.holder())
     for batch in look(app)[1].checks:
         world.check(ids=batch)
-    assert [row.channel for row in world.rows(messages)] == [SMS]
+    # An SMS names four cards, an email lists them all.
+    assert sorted(row.channel for row in world.rows(messages)) == [MAIL, SMS, SMS, SMS]
 
 
 def test_a_waiting_message_is_told_when_its_hint_has_run_out(app: App, world: World) -> None:

@@ -73,6 +73,9 @@ def _rows(program: Program, query: str) -> list[tuple[Any, ...]]:
 # +51 Lima, +86 China, +1 415 San Francisco. An instant in UTC stands where it is another one.
 # T is the plan's end, n its days, L the loss of the line. A window further ahead of T than n / 2
 # days is left out. L counts from the last known top-up, the later of the book's and T - n.
+# The end of T in Lima is 13:00 of the next day in China: there all windows of a plan are a day later.
+# L begins at midnight in Lima, which is the day before in San Francisco, so its windows before the
+# loss are a day earlier; those after it count from the end of that day.
 
 _CASES: Mapping[str, Mapping[str, tuple[str, list[str]]]] = {
     "cardbook-en.tsv": {
@@ -94,15 +97,16 @@ _CASES: Mapping[str, Mapping[str, tuple[str, list[str]]]] = {
             "06-12 line_loss-3d sms", "06-14 line_loss-1d sms email", "06-16 line_loss+1d email",
         ]),
         # Claro, retention, no plan end, top-up 17 Nov 2025: L = 270 days later = 14 August.
-        # L-60 = 15 June, L-30 = 15 July (01:00 UTC, still the 14th in Lima).
+        # L-60 = 15 June, L-30 = 15 July (01:00 UTC, still the 14th in Lima). The balance goes 210
+        # days after the top-up, on 15 June: B-15 has been open since 31 May.
         "927450338": (SHANGHAI, [
-            "06-15 line_loss-60d email", "07-15 line_loss-30d sms email",
+            "06-05T05:00 balance_loss-15d email", "06-15 line_loss-60d email", "07-15 line_loss-30d sms email",
         ]),
         # Entel, eSIM, n = 15, T = 6 July, no email: where the policy wants only an email (T-3,
         # T+1) the SMS steps in, elsewhere it is there already.
         "991493742": (SHANGHAI, [
-            "07-03 plan_end-3d email:no_address sms", "07-05 plan_end-1d email:no_address sms",
-            "07-06 plan_end+0d sms", "07-07 plan_end+1d email:no_address sms",
+            "07-04 plan_end-3d email:no_address sms", "07-06 plan_end-1d email:no_address sms",
+            "07-07 plan_end+0d sms", "07-08 plan_end+1d email:no_address sms",
         ]),
         # Movistar, data, n = 15, T = 13 June: T-30 falls away (30 > 7.5), T-7 stays (7 < 7.5).
         "974374802": (LIMA, [
@@ -126,11 +130,11 @@ _CASES: Mapping[str, Mapping[str, tuple[str, list[str]]]] = {
             "06-05 plan_end-3d email", "06-06 plan_end-1d sms email", "06-07 plan_end+0d sms",
             "06-08 plan_end+1d sms email", "06-14 plan_end+7d email",
         ]),
-        # Movistar, data, n = 30, T = 8 June: T-7 has been open since the 1st, and 05:00 UTC is
+        # Movistar, data, n = 30, T = 8 June: T-7 has been open since the 2nd, and 05:00 UTC is
         # 13:00 in China: told at once.
         "948648785": (SHANGHAI, [
-            "06-05T05:00 plan_end-7d sms email", "06-07 plan_end-1d sms email",
-            "06-08 plan_end+0d sms", "06-11 plan_end+3d sms email",
+            "06-05T05:00 plan_end-7d sms email", "06-08 plan_end-1d sms email",
+            "06-09 plan_end+0d sms", "06-12 plan_end+3d sms email",
         ]),
         # Bitel, eSIM, n = 15, T = 6 June: T-3 is open until T-1 opens at 09:00, and nobody may be
         # disturbed before.
@@ -138,7 +142,7 @@ _CASES: Mapping[str, Mapping[str, tuple[str, list[str]]]] = {
             "06-05T05:00 plan_end-3d email:next_window_opens_first",
             "06-05 plan_end-1d sms email", "06-06 plan_end+0d sms", "06-07 plan_end+1d email",
         ]),
-        # Entel, eSIM, T = 2 June: T+1 (3 June) is worth sending for 7 days, so it is told at once.
+        # Entel, eSIM, T = 2 June: T+1 (4 June) is worth sending for 7 days, so it is told at once.
         "908233566": (SHANGHAI, ["06-05T05:00 plan_end+1d email"]),
         # Claro, 4g, n = 1, T = 11 June.
         "969660267": (SAN_FRANCISCO, [
@@ -157,30 +161,36 @@ _CASES: Mapping[str, Mapping[str, tuple[str, list[str]]]] = {
             "06-10 plan_end-1d sms email", "06-11 plan_end+0d sms email",
             "06-12 plan_end+1d sms email", "06-18 plan_end+7d email",
         ]),
-        # Claro, eSIM, n = 15, T = 6 June: as the Bitel eSIM above, but Chinese in Lima.
+        # Claro, eSIM, n = 15, T = 6 June: as the Bitel eSIM above, but Chinese in Lima. Paid for
+        # on 22 May at the earliest: Claro blocks calls 60 days later, on 21 July.
         "988360759": (LIMA, [
             "06-05T05:00 plan_end-3d email:next_window_opens_first",
             "06-05 plan_end-1d sms email", "06-06 plan_end+0d sms email",
-            "06-07 plan_end+1d email",
+            "06-07 plan_end+1d email", "07-18 outgoing_block-3d email",
         ]),
-        # Movistar, 4g, T = 2 June: T+1 (3 June) is open until T+7 (9 June).
-        "927868387": (SHANGHAI, ["06-05T05:00 plan_end+1d sms email", "06-09 plan_end+7d email"]),
+        # Movistar, 4g, T = 2 June: T+1 (4 June) is open until T+7 (10 June). Two SMS a day may go
+        # to a number in China, and other cards of this holder take both: this one waits a day.
+        "927868387": (SHANGHAI, [
+            "06-05T05:00 plan_end+1d email", "06-06T05:00 plan_end+1d sms",
+            "06-10 plan_end+7d email",
+        ]),
         # Entel, retention, no plan end, top-up 5 April, balance 0: L = 60 days later = 4 June.
         # That day ended as the card became known: only L+1, how to claim the line back, is owed.
         "977548659": (LIMA, ["06-05 line_loss+1d email"]),
         # The same with a balance of 25.90: 210 days, L = 1 November, L-60 in September.
         "983358871": (SHANGHAI, []),
         # Movistar, retention, top-up 9 Sep 2025: L = 210 days later = 7 April; L+1 was worth
-        # sending until 15 April.
-        "919628367": (LIMA, []),
+        # sending until 15 April. The number may be given away 90 days after L, on 6 July.
+        "919628367": (LIMA, ["06-21 reassignment-15d email"]),
         # Movistar, retention, n = 180, T = 11 June. T-7 opened at 09:00 on 4 June; it is 22:00
         # when the card becomes known, so it is told on the 5th. Paid for no earlier than
-        # 13 Dec 2025, so L = 210 days later = 11 July, and L-60 (12 May) is open until L-30.
+        # 13 Dec 2025, so L = 210 days later = 11 July, from 22:00 on the 10th there, and L-60
+        # (11 May) is open until L-30, which takes the SMS of 10 June from T-1.
         "964287985": (SAN_FRANCISCO, [
             "06-05 plan_end-7d sms email", "06-05 line_loss-60d email",
-            "06-10 plan_end-1d sms email", "06-11 line_loss-30d sms email",
-            "06-26 line_loss-15d sms email", "07-04 line_loss-7d sms email",
-            "07-08 line_loss-3d sms", "07-10 line_loss-1d sms email", "07-12 line_loss+1d email",
+            "06-10 plan_end-1d email", "06-10 line_loss-30d sms email", "06-11 plan_end-1d sms",
+            "06-25 line_loss-15d sms email", "07-03 line_loss-7d sms email",
+            "07-07 line_loss-3d sms", "07-09 line_loss-1d sms email", "07-12 line_loss+1d email",
         ]),
     },
 }  # fmt: skip
@@ -235,8 +245,8 @@ def test_several_cards_of_one_holder_share_a_message(there: Program) -> None:
 
 
 def test_lima_shanghai_and_new_york_are_told_at_nine_by_their_own_clocks(there: Program) -> None:
-    # One eSIM for each, ending on 12 June; T-1 is on the 11th, T0 on the 12th. The zone comes
-    # from the contact phone: +51 is Lima, +86 China, +1 212 New York.
+    # One eSIM for each, ending on 12 June; T-1 is on the 11th, T0 on the 12th, and in China, where
+    # the plan ends at 12:59 on the 13th, a day later. The zone comes from the contact phone: +51 is Lima, +86 China, +1 212 New York.
     head = "msisdn\toperator\tkind\tplan\texpiry\tholder\temail\tcontact phone\tlanguage\n"
     phones = {LIMA: "+51987654321", SHANGHAI: "+8613800138000", NEW_YORK: "+12125550100"}
     rows = [
@@ -252,7 +262,7 @@ def test_lima_shanghai_and_new_york_are_told_at_nine_by_their_own_clocks(there: 
             at[notice["holder"]].add(notice["at"])
     assert at == {
         "H0": {"2026-06-11T14:00:00Z", "2026-06-12T14:00:00Z"},
-        "H1": {"2026-06-11T01:00:00Z", "2026-06-12T01:00:00Z"},
+        "H1": {"2026-06-12T01:00:00Z", "2026-06-13T01:00:00Z"},
         "H2": {"2026-06-11T13:00:00Z", "2026-06-12T13:00:00Z"},
     }
 

@@ -73,7 +73,8 @@ def _rows(program: Program, query: str) -> list[tuple[Any, ...]]:
 # +51 Lima, +86 China, +1 415 San Francisco. An instant in UTC stands where it is another one.
 # T is the plan's end, n its days, L the loss of the line. A window further ahead of T than n / 2
 # days is left out. L counts from the last known top-up, the later of the book's and T - n.
-# The end of T in Lima is 13:00 of the next day in China: there all windows of a plan are a day later.
+# The end of T in Lima is 13:00 of the next day in China: there all windows of a plan are a day
+# later.
 # L begins at midnight in Lima, which is the day before in San Francisco, so its windows before the
 # loss are a day earlier; those after it count from the end of that day.
 
@@ -100,7 +101,8 @@ _CASES: Mapping[str, Mapping[str, tuple[str, list[str]]]] = {
         # L-60 = 15 June, L-30 = 15 July (01:00 UTC, still the 14th in Lima). The balance goes 210
         # days after the top-up, on 15 June: B-15 has been open since 31 May.
         "927450338": (SHANGHAI, [
-            "06-05T05:00 balance_loss-15d email", "06-15 line_loss-60d email", "07-15 line_loss-30d sms email",
+            "06-05T05:00 balance_loss-15d email", "06-15 line_loss-60d email",
+            "07-15 line_loss-30d sms email",
         ]),
         # Entel, eSIM, n = 15, T = 6 July, no email: where the policy wants only an email (T-3,
         # T+1) the SMS steps in, elsewhere it is there already.
@@ -246,7 +248,8 @@ def test_several_cards_of_one_holder_share_a_message(there: Program) -> None:
 
 def test_lima_shanghai_and_new_york_are_told_at_nine_by_their_own_clocks(there: Program) -> None:
     # One eSIM for each, ending on 12 June; T-1 is on the 11th, T0 on the 12th, and in China, where
-    # the plan ends at 12:59 on the 13th, a day later. The zone comes from the contact phone: +51 is Lima, +86 China, +1 212 New York.
+    # the plan ends at 12:59 on the 13th, a day later. The zone comes from the contact phone: +51 is
+    # Lima, +86 China, +1 212 New York.
     head = "msisdn\toperator\tkind\tplan\texpiry\tholder\temail\tcontact phone\tlanguage\n"
     phones = {LIMA: "+51987654321", SHANGHAI: "+8613800138000", NEW_YORK: "+12125550100"}
     rows = [

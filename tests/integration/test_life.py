@@ -122,7 +122,7 @@ def test_a_notice_on_its_way_when_the_card_is_renewed_counts_as_told_and_is_not_
     world.send(NOW + DAY + 2 * moment, Channel.SMS)
     texts = [m["text"] for m in world.accepted(Channel.SMS)]
     assert len(texts) == 1
-    assert "work after the top-up" in texts[0]
+    assert "top-up not confirmed" in texts[0]
 
 
 def test_a_confirmed_renewal_is_not_doubted(world: World) -> None:

@@ -395,3 +395,10 @@ def test_how_a_travel_esim_reads() -> None:
 
     assert ": el plan de su eSIM ...5678 vence MAÑANA a las 12:59" in read(Language.ES_PE)
     assert ": the plan on your eSIM ending 5678 ends TOMORROW at 12:59" in read(Language.EN)
+
+
+def test_a_chinese_sms_asks_about_a_renewal_only_where_an_answer_arrives() -> None:
+    for language, question in ((Language.ZH_HANS, "能用了吗"), (Language.ZH_HANT, "能用了嗎")):
+        plain = letter("renewal_recorded", language)
+        assert question in text_of(plain)
+        assert question not in text_of(replace(plain, replies=False))

@@ -49,6 +49,20 @@ def test_it_ends_with_the_last_window_of_its_deadline() -> None:
     assert not tomorrow(KEY, a_card(), HOLDER, RULES, at("2026-06-20 12:00")).too_late
 
 
+def test_on_the_last_day_to_act_tomorrow_is_too_late() -> None:
+    assert tomorrow(KEY, a_card(), HOLDER, RULES, at("2026-06-12 09:00")).too_late
+    assert not tomorrow(KEY, a_card(), HOLDER, RULES, at("2026-06-11 09:00")).too_late
+    # A line that can be lost from the beginning of 11 August on.
+    line = a_card(kind=Kind.RETENTION, operator="entel", plan_end=None, last_topup=T)
+    key = ReminderKey(DeadlineKind.LINE_LOSS, date(2026, 8, 11), "line_loss-1d", Channel.EMAIL)
+    assert tomorrow(key, line, HOLDER, RULES, at("2026-08-10 09:00")).too_late
+    assert not tomorrow(key, line, HOLDER, RULES, at("2026-08-09 09:00")).too_late
+    # In China from 13:00 of that day on: four hours are left when it opens.
+    there = a_holder(time_zone="Asia/Shanghai")
+    morning = at("2026-08-10 09:00", "Asia/Shanghai")
+    assert not tomorrow(key, line, there, RULES, morning).too_late
+
+
 def test_the_closing_of_a_card_is_no_notice_that_makes_a_late_one_useful() -> None:
     """The last notice of a lost line is useful for seven days, while its card closes after 90."""
     lost = a_card(kind=Kind.RETENTION, operator="entel", plan_end=None, last_topup=T)

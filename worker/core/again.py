@@ -26,7 +26,8 @@ def tomorrow(key: ReminderKey, card: Card, holder: Holder, rules: Rules, now: da
     """What the reminder of tomorrow would be, after one with ``key``.
 
     Its window is named for its day, which makes it one a day however often it is asked for. It is
-    useful for a day, and no longer than the last window of its deadline.
+    useful for a day, and no longer than the last window of its deadline; before the deadline, no
+    longer than acting is certain to help.
     """
     day = local_day(now, holder.time_zone) + timedelta(days=1)
     due_at = rules.hours.opening(day, holder.time_zone)
@@ -37,6 +38,9 @@ def tomorrow(key: ReminderKey, card: Card, holder: Holder, rules: Rules, now: da
         and not span.window.closes  # it ends the watch, and tells nobody anything
     ]
     ends = max((span.until for span in spans), default=due_at)
+    # Before a loss nothing helps that comes when it can have happened: the last safe minute of a
+    # line that can be lost from the 13th on is in the night to the 13th.
+    ends = min([ends, *(s.deadline.begins for s in spans if now < s.deadline.begins)])
     regular = any(
         local_day(span.at, holder.time_zone) == day and key.channel in span.window.channels
         for span in spans

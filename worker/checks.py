@@ -14,7 +14,7 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from worker.core.cards import Channel
 from worker.core.hours import local_day
 from worker.core.life import Happening, LifeEvent, happen
-from worker.core.naming import parts
+from worker.core.naming import alike, parts
 from worker.core.reminders import RENEWED, Known, Planned, ReminderState
 from worker.core.rules import Rules
 from worker.core.windows import REMEMBERED, SILENT, Decision, address_of
@@ -214,9 +214,8 @@ class Checks:
                     if book not in guardians:
                         guardians[book] = book_store.guardian_of(conn, book, now)
                     reader = guardians[book]
-                # One sentence of an SMS must be true of all cards that it names.
-                alike = _alike(watched, planned) if channel is Channel.SMS else None
-                groups[reader, channel, address, day, alike].append((watched, planned))
+                same = alike(watched.card, planned.key)
+                groups[reader, channel, address, day, same].append((watched, planned))
         letters = [
             (reader, part)
             for (reader, channel, *_), members in groups.items()
@@ -243,11 +242,6 @@ def _alone(one: Watched) -> Iterator[None]:
 def _alarm(one: Watched) -> None:
     """The card stays due: its claim runs out, and it is tried again."""
     log.exception("alarm", cause="card_check_failed", card=one.card.id)
-
-
-def _alike(watched: Watched, planned: Planned) -> tuple[object, ...]:
-    key, card = planned.key, watched.card
-    return key.deadline, key.on, card.operator, card.time_zone
 
 
 def _urgent_first(

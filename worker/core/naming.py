@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Sequence
 from typing import TypeVar
 
-from worker.core.cards import Channel
+from worker.core.cards import Card, Channel
+from worker.core.reminders import ReminderKey
 
 T = TypeVar("T")
 
@@ -12,6 +13,14 @@ NAMED = 4
 # Cards listed in one email. With their links they take some 90 KB; mail programs cut off what is
 # longer than about 100, and with it the link to unsubscribe.
 LISTED = 125
+
+
+def alike(card: Card, key: ReminderKey) -> tuple[object, ...] | None:
+    """What two cards must have in common for one sentence of an SMS to be true of both; ``None``
+    where a message has a line for each card."""
+    if key.channel is not Channel.SMS:
+        return None
+    return key.deadline, key.on, card.operator, card.time_zone
 
 
 def parts(members: Sequence[T], channel: Channel) -> Iterator[Sequence[T]]:

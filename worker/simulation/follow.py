@@ -11,6 +11,7 @@ from heapq import heappop, heappush
 from worker.core.cards import Card, Channel
 from worker.core.hours import local_day
 from worker.core.life import LifeEvent
+from worker.core.naming import alike, parts
 from worker.core.recheck import Item
 from worker.core.reminders import ReminderState
 from worker.core.windows import Decision, address_of
@@ -22,8 +23,8 @@ from worker.simulation.notices import Notice
 from worker.simulation.period import Period
 from worker.simulation.post import Post
 
-# A message before it is one: channel, address, day at the holder's.
-_Group = tuple[Channel, str | None, object]
+# A message before it is one: channel, address, day at the holder's, and what an SMS says of all.
+_Group = tuple[Channel, str | None, object, object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +82,13 @@ class _Checks:
             self._write(card, decision, groups, now)
             if decision.next_check_at is not None:
                 heappush(self.due, (decision.next_check_at.astimezone(UTC), index))
-        for (channel, _, day), items in groups.items():
+        letters = [
+            (channel, day, part)
+            for (channel, _, day, _), items in groups.items()
+            for part in parts(sorted(items, key=lambda item: item.useful_until), channel)
+        ]
+        # Of several at one instant the most urgent goes first: it may take what a cap leaves.
+        for channel, day, items in sorted(letters, key=lambda one: one[2][-1].useful_until):
             due = min(item.due_at for item in items)
             # What is found at one instant about any holder goes to the guardian in one digest.
             self._post.put(due, channel, items, (items[0].card.book_id, now, day))
@@ -113,4 +120,5 @@ class _Checks:
                 continue
             channel = planned.key.channel
             day = local_day(planned.due_at, holder.time_zone)
-            groups[channel, address_of(card, holder, channel), day].append(item)
+            same = alike(card, planned.key)
+            groups[channel, address_of(card, holder, channel), day, same].append(item)

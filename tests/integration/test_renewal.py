@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from click.testing import CliRunner
 
+from tests.integration import stories
 from tests.integration.helpers import EMAIL, MORNING, NIGHT, NOW, PHONE, TODAY, World
 from tests.integration.sandbox_helpers import mailbox
 from tests.integration.test_links import app_at, everything, send, text, web
@@ -22,8 +23,9 @@ from worker.cli import cli
 from worker.clock import set_file_clock
 from worker.content.letter import Letter, Notice
 from worker.content.render import Content
-from worker.core.cards import Channel, Kind
+from worker.core.cards import Channel, Kind, Language
 from worker.core.life import LifeEvent
+from worker.core.segments import measure
 from worker.core.tokens import LIFETIMES, Purpose
 from worker.once import run_once
 from worker.store.engine import reading
@@ -486,3 +488,45 @@ def diary(world: World, zone: str) -> list[str]:
         f"{', '.join(sorted(channels, key=order.index))}"
         for (at, what), channels in sorted(lines.items())
     ]
+
+
+_A_DAY_AGO = re.compile(
+    r"more than 24 hours|after 24h|más de 24 horas|a las 24 h|超[过過]24|24小[时時][后後]\("
+)
+_NEVER_HEARD = re.compile(
+    r"know of no|no tenemos registro|没有收到充值的消息|沒有收到儲值的消息", re.IGNORECASE
+)
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("phone", ["+447400123456", "+51987000001"])
+@pytest.mark.parametrize("language", Language)
+def test_a_line_that_is_lost_soon_is_asked_about_in_words_that_are_true(
+    world: World, language: Language, phone: str
+) -> None:
+    """Reported an hour before the loss can happen, asked in the morning: ten hours later. And what
+    was reported is not called unknown once the line may be lost."""
+    loss = datetime(2026, 6, 13, 5, tzinfo=UTC)
+    holder = world.holder(language=language, contact_phone=phone)
+    world.card(
+        holder,
+        kind=Kind.RETENTION,
+        operator="entel",
+        plan=None,
+        plan_days=None,
+        plan_end=None,
+        last_topup=date(2026, 4, 14),
+    )
+    world.live(1, LifeEvent.RENEWED, loss - HOUR, receipt_ref="R-1")
+    got = stories.play(world, loss - HOUR, loss + 3 * DAY)
+    [sms, *_] = [one for one in got if one.channel == "sms"]
+    [asked, *_, lost] = [one for one in got if one.channel == "email"]
+    assert sms.at == asked.at == loss + 9 * HOUR
+    top = asked.text.split("\n== ")[0]
+    for words in (sms.text, asked.subject, top):
+        assert not _A_DAY_AGO.search(words)
+    assert not re.search(r"0000\d", sms.text)
+    assert "12" in top
+    assert measure(sms.text).segments == 1
+    assert lost.at == loss + 33 * HOUR
+    assert not _NEVER_HEARD.search(lost.text)

@@ -58,6 +58,7 @@ def letter(
         ends_on=day if notice.ends_on else None,
         balance="S/ 199.99" if notice.balance else None,
         receipt_ref="R-20261231-00001" if notice.receipt_ref else None,
+        reported_on=day if notice.reported_on else None,
     )
     notices = tuple(replace(notice, tail=tail) for tail in TAILS[:named])
     plain = sample_letter(event, language)

@@ -17,6 +17,7 @@ from worker.core.life import QUESTIONS, LifeNotice
 from worker.core.operators import OperatorPack, Way
 from worker.core.place import is_abroad
 from worker.core.recheck import Item
+from worker.core.renewal import SHOWS_WITHIN
 from worker.core.routes import Filled, Registered
 from worker.core.rules import Rules
 from worker.core.tokens import Links, Purpose
@@ -166,6 +167,8 @@ def _notice(
         ends_on=_plan_ends_on(card, event, zone, now),
         balance=None if card.balance is None else f"S/ {card.balance:.2f}",
         receipt_ref=card.receipt_ref if event.startswith("renewal_") else None,
+        reported_on=local_day(card.renewed_at, zone) if card.renewed_at else None,
+        early=card.renewed_at is not None and now - card.renewed_at < SHOWS_WITHIN,
         balance_on=_ahead(rules, card, DeadlineKind.BALANCE_LOSS, zone, now),
         line_on=_ahead(rules, card, DeadlineKind.LINE_LOSS, zone, now),
         reassign_on=_ahead(rules, card, DeadlineKind.REASSIGNMENT, zone, now),

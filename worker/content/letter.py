@@ -23,6 +23,9 @@ class Notice:
     from which it can be lost. ``line_on`` and ``reassign_on`` are the days from which the number
     can be lost and given to somebody else, where they are known and still ahead.
 
+    ``reported_on`` is the day on which a renewal was reported that nobody has answered for, and
+    ``early``: less than the 24 hours have passed since that a top-up may take to show.
+
     ``travel``: an eSIM of a provider abroad, without a Peruvian number: it has no store, no line
     and no number to lose. ``in_service``: the card itself can still receive, a login code too.
     ``holder`` and ``why`` (``no_address``, ``suppressed``, ``silent`` or ``last_day``) are for the
@@ -49,6 +52,8 @@ class Notice:
     travel: bool = False
     in_service: bool = True
     receipt_ref: str | None = None
+    reported_on: date | None = None
+    early: bool = False
     holder: str | None = None
     why: str | None = None
     renewed_link: str | None = None

@@ -68,4 +68,5 @@ def _one_sentence(
 def _says(n: Notice) -> tuple[object, ...]:
     """All that an SMS says of a card but its tail."""
     when = (n.event, n.deadline_on, n.clock, n.card_on, n.days, n.ends_on)
-    return n.operator, *when, n.balance, n.receipt_ref, n.travel, n.in_service
+    renewal = (n.receipt_ref, n.reported_on, n.early)
+    return n.operator, *when, *renewal, n.balance, n.travel, n.in_service

@@ -98,6 +98,7 @@ def sample_notice(
         reassign_on=day + timedelta(days=90) if event.startswith("line_") else None,
         in_service=event not in ("suspended", "line_lost", "recycled"),
         receipt_ref="R-20260612" if event.startswith("renewal_") else None,
+        reported_on=TODAY - timedelta(days=1) if event == "renewal_not_effective" else None,
         holder=_NAMES[language] if guardian else None,
         why=REASONS[0] if guardian else None,
         renewed_link=f"{_SITE}/renewed" if event in ANSWERABLE else None,

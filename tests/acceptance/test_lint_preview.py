@@ -129,13 +129,19 @@ def _line(file: Path, words: str) -> int:
 
 
 @pytest.mark.timeout(1200)
-def test_lint_ends_with_a_template_that_does_not_and_names_its_file(vigencia: Program) -> None:
+def test_lint_and_preview_end_with_a_template_that_does_not_and_name_it(vigencia: Program) -> None:
     texts = vigencia.directory / "texts"
     shutil.copytree(ROOT / "templates", texts)
     sms = texts / "suspended" / "en" / "sms.txt.j2"
     loop = "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}"
     sms.write_text(sms.read_text() + loop)
-    ran = replace(vigencia, patience=1100).run("lint", VIGENCIA_TEMPLATES_DIR=str(texts))
+    patient = replace(vigencia, patience=500)
+    ran = patient.run("lint", VIGENCIA_TEMPLATES_DIR=str(texts))
     assert ran.code == 1, ran.told
     assert f"{sms}: error [endless] suspended en: does not come to an end" in ran.out
+    assert "Traceback" not in ran.told
+    shown = ("preview", "suspended", "--language", "en", "--channel", "sms")
+    ran = patient.run(*shown, VIGENCIA_TEMPLATES_DIR=str(texts))
+    assert ran.code == 1, ran.told
+    assert "suspended/en/sms.txt.j2: does not come to an end" in ran.told
     assert "Traceback" not in ran.told

@@ -23,7 +23,7 @@ DUE = datetime(2026, 6, 5, 14, tzinfo=UTC)
 SOON = {"since": DUE.isoformat(), "until": (DUE + timedelta(hours=2)).isoformat()}
 HOURS = Hours(time(8), time(20))
 LEASE = timedelta(minutes=90)
-ALL = dict.fromkeys(Blow, 1)
+ALL: dict[str, int] = dict.fromkeys(Blow, 1)
 
 
 def test_the_same_seed_plays_the_same_storm() -> None:

@@ -13,7 +13,9 @@ from tests.calendars import events
 _BOOK = ROOT / "examples" / "cardbook-en.tsv"
 
 
+@pytest.mark.timeout(1200)
 def test_lint_tells_every_finding_at_once_with_file_line_and_key(vigencia: Program) -> None:
+    vigencia = replace(vigencia, patience=500)
     config, texts = vigencia.directory / "config", vigencia.directory / "texts"
     shutil.copytree(ROOT / "config", config)
     shutil.copytree(ROOT / "templates", texts)
@@ -44,10 +46,13 @@ def test_lint_tells_every_finding_at_once_with_file_line_and_key(vigencia: Progr
     assert "Traceback" not in ran.told
 
 
+@pytest.mark.timeout(600)
 def test_lint_warns_of_a_signature_that_is_too_long_and_that_is_no_error(
     vigencia: Program,
 ) -> None:
-    ran = vigencia.run("lint", VIGENCIA_BOOK__SIGNATURE="Agencia Los Andes del Sur")
+    ran = replace(vigencia, patience=500).run(
+        "lint", VIGENCIA_BOOK__SIGNATURE="Agencia Los Andes del Sur"
+    )
     assert ran.code == 0, ran.told
     assert "warning [segments] suspended es-PE: the signature" in ran.out
     assert "\n0 errors, " in ran.out

@@ -13,7 +13,9 @@ from tests.calendars import events
 _BOOK = ROOT / "examples" / "cardbook-en.tsv"
 
 
+@pytest.mark.timeout(1200)
 def test_lint_tells_every_finding_at_once_with_file_line_and_key(vigencia: Program) -> None:
+    vigencia = replace(vigencia, patience=500)
     config, texts = vigencia.directory / "config", vigencia.directory / "texts"
     shutil.copytree(ROOT / "config", config)
     shutil.copytree(ROOT / "templates", texts)
@@ -44,10 +46,13 @@ def test_lint_tells_every_finding_at_once_with_file_line_and_key(vigencia: Progr
     assert "Traceback" not in ran.told
 
 
+@pytest.mark.timeout(600)
 def test_lint_warns_of_a_signature_that_is_too_long_and_that_is_no_error(
     vigencia: Program,
 ) -> None:
-    ran = vigencia.run("lint", VIGENCIA_BOOK__SIGNATURE="Agencia Los Andes del Sur")
+    ran = replace(vigencia, patience=500).run(
+        "lint", VIGENCIA_BOOK__SIGNATURE="Agencia Los Andes del Sur"
+    )
     assert ran.code == 0, ran.told
     assert "warning [segments] suspended es-PE: the signature" in ran.out
     assert "\n0 errors, " in ran.out
@@ -129,13 +134,19 @@ def _line(file: Path, words: str) -> int:
 
 
 @pytest.mark.timeout(1200)
-def test_lint_ends_with_a_template_that_does_not_and_names_its_file(vigencia: Program) -> None:
+def test_lint_and_preview_end_with_a_template_that_does_not_and_name_it(vigencia: Program) -> None:
     texts = vigencia.directory / "texts"
     shutil.copytree(ROOT / "templates", texts)
     sms = texts / "suspended" / "en" / "sms.txt.j2"
     loop = "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}"
     sms.write_text(sms.read_text() + loop)
-    ran = replace(vigencia, patience=1100).run("lint", VIGENCIA_TEMPLATES_DIR=str(texts))
+    patient = replace(vigencia, patience=500)
+    ran = patient.run("lint", VIGENCIA_TEMPLATES_DIR=str(texts))
     assert ran.code == 1, ran.told
     assert f"{sms}: error [endless] suspended en: does not come to an end" in ran.out
+    assert "Traceback" not in ran.told
+    shown = ("preview", "suspended", "--language", "en", "--channel", "sms")
+    ran = patient.run(*shown, VIGENCIA_TEMPLATES_DIR=str(texts))
+    assert ran.code == 1, ran.told
+    assert "suspended/en/sms.txt.j2: does not come to an end" in ran.told
     assert "Traceback" not in ran.told

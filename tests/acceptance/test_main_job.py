@@ -171,6 +171,7 @@ def test_a_queue_that_dies_while_the_scheduler_runs_is_alarmed_and_nothing_is_lo
     with EmbeddedServer(tmp_path / "queue") as server:
         ticking = vigencia.start("scheduler", **env, REDIS_URL=server.url)
         assert ticking.stderr is not None
+        assert "A new, empty database was made" in ticking.stderr.readline()
         assert "scheduler_started" in ticking.stderr.readline()
     try:
         _import(vigencia, "cardbook-en.tsv")  # every hint from here on finds no server

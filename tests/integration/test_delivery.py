@@ -482,6 +482,7 @@ def test_a_database_that_stays_away_leaves_the_message_to_its_lease(
         raise UnreachableError("away")
 
     monkeypatch.setattr(dispatch, "writing", never)
+    monkeypatch.setattr(dispatch, "_PATIENCE", timedelta(0))  # else it waits for an hour
     world.card()
     world.check()
     with pytest.raises(UnreachableError):

@@ -12,6 +12,7 @@ from tests.integration.test_import import LATER, OTHER, ROW, book_of, only, put,
 from worker.cardbook.book_names import settled_name
 from worker.cardbook.importer import import_book
 from worker.cardbook.rows import CardRow
+from worker.cardbook.zones import Why
 from worker.core.hours import local_day
 from worker.core.life import LifeEvent
 from worker.errors import CardBookError
@@ -157,7 +158,7 @@ def test_zones_are_told_with_where_they_are_from(world: World) -> None:
         replace(OTHER, contact_phone=None, time_zone="Europe/Madrid"),
     )
     done = put_book(world, book_of(*rows), keep=lambda _: Path("kept.xlsx"))
-    assert done.zones == {("Asia/Shanghai", "phone"): 1, ("Europe/Madrid", "row"): 1}
+    assert done.zones == {("Asia/Shanghai", Why.PREFIX): 1, ("Europe/Madrid", Why.ROW): 1}
 
 
 def test_a_book_is_found_however_its_name_is_typed(world: World) -> None:

@@ -1,5 +1,6 @@
 """`vigencia preview`: a text as a holder would read it, and a gallery of all texts."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, replace
 from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
@@ -8,6 +9,7 @@ from zoneinfo import ZoneInfo
 import click
 
 from worker.app import build_ready
+from worker.cli.bounded import bounded
 from worker.cli.output import as_json_option, print_json
 from worker.content.compose import compose
 from worker.content.events import parts_of
@@ -72,14 +74,13 @@ def preview(
     Events are the folders of the templates, such as plan_end_near or low_balance.
     """
     if pages:
-        _write_pages(_content(), pages, as_json)
+        _write_pages(bounded(lambda: gallery(_content())), pages, as_json)
         return
     if event is None:
         raise click.UsageError(f"Name an event: {', '.join(ALL_EVENTS)}")
     if calendar and not card:
         raise click.UsageError("A calendar file is about a card of yours: name it with --card")
     way = _channel(event, channel, html or calendar)
-    content = _content()
     spoken = Language(language) if language else None
     entries = None
     if card:
@@ -87,9 +88,10 @@ def preview(
     else:
         letter = _sample(event, spoken)
     if way is Channel.SMS:
-        _show_sms(content.sms(letter), as_json)
+        _show_sms(bounded(lambda: _content().sms(letter)), as_json)
     else:
-        _show_email(content.email(letter), html, entries, calendar, as_json)
+        email = bounded(lambda: _content().email(letter))
+        _show_email(email, html, entries, calendar, as_json)
 
 
 def _content() -> Content:
@@ -110,12 +112,12 @@ def _channel(event: str, wanted: str | None, file: Path | None) -> Channel:
     return channel
 
 
-def _write_pages(content: Content, directory: Path, as_json: bool) -> None:
+def _write_pages(texts: Mapping[str, str], directory: Path, as_json: bool) -> None:
     directory.mkdir(parents=True, exist_ok=True)
-    for name, page in gallery(content).items():
+    for name, page in texts.items():
         (directory / name).write_text(page, encoding="utf-8")
     if as_json:
-        print_json({"written": [str(directory / name) for name in gallery(content)]})
+        print_json({"written": [str(directory / name) for name in texts]})
     else:
         click.echo(f"Wrote {len(Language)} pages to {directory}")
 

@@ -109,7 +109,7 @@ def _book(app: App, name: str | None) -> int | None:
     if name is None:
         return None
     with reading(app.engine) as conn:
-        found = find(conn, name)
+        found = find(conn, name, removed=True)
     if found is None:
         raise CardBookError(f"There is no card book {name!r}.", "Import one first.")
     return found

@@ -185,6 +185,7 @@ class App:
             self.links,
             self.limits,
             reply_to=self.settings.email.reply_to,
+            live=self.gateways.live,
         )
         played = self.now if self.settings.clock_file else None
         return Delivery(self.engine, preparation, providers, self.retry, own.in_flight, played)

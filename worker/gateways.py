@@ -58,6 +58,11 @@ class Gateways:
         """Does anything go to the sandbox?"""
         return Mode.SANDBOX in self.modes.values()
 
+    @property
+    def live(self) -> bool:
+        """Does anything reach real people?"""
+        return Mode.LIVE in self.modes.values()
+
     def through(self, channel: Channel) -> str:
         """Who carries messages on a channel, for people."""
         if channel is Channel.SMS:

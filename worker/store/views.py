@@ -143,6 +143,15 @@ def list_messages(
     return conn.execute(query).mappings().all()
 
 
+def waiting_messages(conn: Connection, book_id: int | None, limit: int) -> Sequence[RowMapping]:
+    """The messages that wait to be sent, the next one first."""
+    waits = (messages.c.wake_at.is_not(None), messages.c.state.in_(WAITING))
+    query = _messages().where(*waits).order_by(messages.c.next_attempt_at, messages.c.id)
+    if book_id is not None:
+        query = query.where(messages.c.book_id == book_id)
+    return conn.execute(query.limit(limit)).mappings().all()
+
+
 _UNENDED = (*WAITING, MessageState.SENDING, MessageState.UNKNOWN)
 
 
@@ -187,7 +196,9 @@ def _messages() -> Select[Any]:
         select(
             messages.c.id,
             books.c.name.label("book"),
+            books.c.time_zone.label("book_time_zone"),
             holders.c.name.label("holder"),
+            holders.c.time_zone.label("holder_time_zone"),
             holders.c.language,
             messages.c.channel,
             messages.c.state,

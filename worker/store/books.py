@@ -81,9 +81,7 @@ def find(conn: Connection, name: str, *, removed: bool = False) -> int | None:
     return found[0] if found else None
 
 
-def named_like(
-    conn: Connection, name: str, *, removed: bool = False
-) -> tuple[int, str] | None:
+def named_like(conn: Connection, name: str, *, removed: bool = False) -> tuple[int, str] | None:
     """The id and the name of the book that ``name`` means: the one of exactly this name, else the
     one whose name differs in case, width or Unicode form only."""
     there = select(books.c.id, books.c.name).order_by(books.c.id)

@@ -7,7 +7,11 @@ from pathlib import Path
 
 from sqlalchemy import Connection, Engine, inspect
 
+<<<<<<< HEAD
 from worker.paths import private_file
+=======
+from worker.errors import ConfigError
+>>>>>>> 04b4669 (Tell what cannot work before the first message does)
 from worker.store.engine import not_migrated, reading, writing
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
@@ -25,6 +29,7 @@ def upgrade(engine: Engine) -> tuple[str | None, str]:
         if engine.dialect.name == "postgresql":
             connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK_KEY})")
         before = revision(connection)
+        require_known(before)
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
         after = revision(connection)
@@ -40,8 +45,23 @@ def revision(connection: Connection) -> str | None:
 
 def head() -> str:
     """The revision this version of the program needs, read from the names of the files."""
+    return _revisions()[-1]
+
+
+def require_known(found: str | None) -> None:
+    """Raise ``ConfigError`` for a database that a newer program has changed."""
+    if found is not None and found not in _revisions():
+        raise ConfigError(
+            f"The database is newer than this program: its revision is {found}, this program "
+            f"knows {head()}.",
+            "Run the newer version of Vigencia again, or restore the backup from before its first "
+            "start; `vigencia db upgrade` goes forward only.",
+        )
+
+
+def _revisions() -> list[str]:
     names = sorted(path.stem for path in (_MIGRATIONS / "versions").glob("[0-9]*.py"))
-    return names[-1].split("_")[0]
+    return [name.split("_")[0] for name in names]
 
 
 def require_current(engine: Engine) -> bool:
@@ -52,7 +72,12 @@ def require_current(engine: Engine) -> bool:
     with reading(engine) as connection:
         found = revision(connection)
     if found == head():
+<<<<<<< HEAD
         return False
+=======
+        return
+    require_known(found)
+>>>>>>> 04b4669 (Tell what cannot work before the first message does)
     if found is None and engine.dialect.name == "sqlite":
         upgrade(engine)
         return True

@@ -55,8 +55,10 @@ def _unexpected(name: str, error: Exception) -> Finding:
 
 
 def _quarantine(app: App) -> Iterator[Finding]:
+    if is_missing(app):
+        return
     with reading(app.engine) as conn:
-        held = quarantine.current(conn)
+        held = quarantine.current(conn) if revision(conn) == head() else None
     if held is not None:
         message = f"in quarantine since {held.begun_at:%Y-%m-%d %H:%M} UTC: nothing is sent"
         hint = "vigencia db release asks Twilio what was sent since the backup, and ends it"

@@ -49,7 +49,7 @@ def database(app: App) -> Iterator[Finding]:
 
 def _file(app: App) -> Path | None:
     name = app.engine.url.database
-    if app.engine.dialect.name != "sqlite" or not name or name == ":memory:":
+    if app.engine.dialect.name != "sqlite" or not name or name.startswith((":", "file:")):
         return None
     return Path(name)
 

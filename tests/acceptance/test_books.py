@@ -13,7 +13,7 @@ NOW = ("--now", "2026-06-13T15:00:00Z")
 def bring(vigencia: Program, name: str = "shop", text: str = BOOK) -> None:
     file = vigencia.directory / "book.csv"
     file.write_text(text, encoding="utf-8")
-    ran = vigencia.run("cards", "import", file, "--book", name, "--apply")
+    ran = vigencia.run("cards", "import", file, "--book", name, "--new-book", "--apply")
     assert ran.code == 0, ran.told
 
 

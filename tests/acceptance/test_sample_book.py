@@ -20,18 +20,18 @@ def test_the_sample_is_known_under_any_name_and_keeps_apart(vigencia: Program) -
     lines = SAMPLE.read_text(encoding="utf-8-sig").splitlines()
     mine = lines[1].replace("951956832", "951956833").replace("8951672110684038854", "")
     copy.write_text("\n".join([lines[0], mine, *lines[2:]]), encoding="utf-8")
-    ran = vigencia.run("cards", "import", copy, "--book", "travel", "--apply")
+    ran = vigencia.run("cards", "import", copy, "--book", "travel", "--new-book", "--apply")
     assert (ran.code, "sample" in ran.out) == (0, True), ran.told
     assert vigencia.run("books", "list", "--json").json[0]["sample"] is True
     own = vigencia.directory / "own.csv"
     own.write_text(BOOK, encoding="utf-8")
-    ran = vigencia.run("cards", "import", own, "--book", "travel", "--apply")
+    ran = vigencia.run("cards", "import", own, "--book", "travel", "--new-book", "--apply")
     assert (ran.code, "is the sample book" in ran.told) == (1, True)
     bring(vigencia)
-    ran = vigencia.run("cards", "import", SAMPLE, "--book", "shop", "--apply")
+    ran = vigencia.run("cards", "import", SAMPLE, "--book", "shop", "--new-book", "--apply")
     assert (ran.code, "a book of your own" in ran.told) == (1, True)
     assert vigencia.run("books", "remove", "travel", "--apply").code == 0
-    ran = vigencia.run("cards", "import", own, "--book", "travel", "--apply")
+    ran = vigencia.run("cards", "import", own, "--book", "travel", "--new-book", "--apply")
     assert ran.code == 0, ran.told
     assert not any(one["sample"] for one in vigencia.run("books", "list", "--json").json)
 
@@ -41,7 +41,7 @@ def test_nothing_of_the_sample_is_handed_to_a_real_provider(
     vigencia: Program, tmp_path: Path, name: str
 ) -> None:
     if name == "sample":
-        ran = vigencia.run("cards", "import", SAMPLE, "--book", name, "--apply")
+        ran = vigencia.run("cards", "import", SAMPLE, "--book", name, "--new-book", "--apply")
         assert ran.code == 0, ran.told
     else:
         bring(vigencia)

@@ -24,7 +24,7 @@ def shop(vigencia: Program) -> Program:
     # Known for two days: what fell due before a card was known is not owed.
     clock.write_text("2026-06-12T15:00:00Z")
     file.write_text(BOOK, encoding="utf-8")
-    ran = there.run("cards", "import", file, "--book", "shop", "--apply")
+    ran = there.run("cards", "import", file, "--book", "shop", "--new-book", "--apply")
     assert ran.code == 0, ran.told
     clock.write_text(NOW)
     return there

@@ -166,7 +166,8 @@ _READ_ONLY = (
 _NO_RIGHT = (
     "The database refuses a right that is needed.",
     "GRANT SELECT, INSERT, UPDATE, DELETE on all tables, and USAGE on all sequences, to the role "
-    "in DATABASE_URL; this goes on by itself then, nothing was lost.",
+    "in DATABASE_URL, and CREATE on the schema public to the one of `db upgrade`; this goes on by "
+    "itself then, nothing was lost.",
 )
 _MALFORMED = (
     "The SQLite file is damaged, or is no database.",

@@ -7,11 +7,8 @@ from pathlib import Path
 
 from sqlalchemy import Connection, Engine, inspect
 
-<<<<<<< HEAD
-from worker.paths import private_file
-=======
 from worker.errors import ConfigError
->>>>>>> 04b4669 (Tell what cannot work before the first message does)
+from worker.paths import private_file
 from worker.store.engine import not_migrated, reading, writing
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
@@ -52,8 +49,8 @@ def require_known(found: str | None) -> None:
     """Raise ``ConfigError`` for a database that a newer program has changed."""
     if found is not None and found not in _revisions():
         raise ConfigError(
-            f"The database is newer than this program: its revision is {found}, this program "
-            f"knows {head()}.",
+            "The database does not have this version's tables: it is newer than this program "
+            f"(revision {found}, this program knows {head()}).",
             "Run the newer version of Vigencia again, or restore the backup from before its first "
             "start; `vigencia db upgrade` goes forward only.",
         )
@@ -72,12 +69,8 @@ def require_current(engine: Engine) -> bool:
     with reading(engine) as connection:
         found = revision(connection)
     if found == head():
-<<<<<<< HEAD
         return False
-=======
-        return
     require_known(found)
->>>>>>> 04b4669 (Tell what cannot work before the first message does)
     if found is None and engine.dialect.name == "sqlite":
         upgrade(engine)
         return True

@@ -36,6 +36,7 @@ from worker.prices import load_tariff
 from worker.providers.base import Hearing
 from worker.providers.transport import Transport
 from worker.providers.twilio import TwilioProvider
+from worker.queue_address import require_address
 from worker.receipts import Fetching, Listening, Receipts, Reconciliation
 from worker.receipts.restored import Release
 from worker.retention import Periods, Retention
@@ -185,6 +186,7 @@ class App:
             self.links,
             self.limits,
             reply_to=self.settings.email.reply_to,
+            live=self.gateways.live,
         )
         played = self.now if self.settings.clock_file else None
         return Delivery(self.engine, preparation, providers, self.retry, own.in_flight, played)
@@ -237,10 +239,14 @@ class App:
         await asyncio.to_thread(self.engine.dispose)
 
 
-def build(settings: Settings | None = None, *, serves: bool = False) -> App:
+def build(
+    settings: Settings | None = None, *, serves: bool = False, make_folder: bool = True
+) -> App:
     """Read settings and rules and open the database. ``serves``: the process runs on, so no
-    statement may keep it for ever. Raises ``ConfigError``."""
+    statement may keep it for ever. ``make_folder``: see ``open_engine``. Raises
+    ``ConfigError``."""
     settings = settings or load()
+    require_address(settings.redis_url)
     own = settings.database
     bounds = Bounds(own.statement_seconds, own.lock_seconds, own.idle_seconds) if serves else None
     if serves:
@@ -250,7 +256,9 @@ def build(settings: Settings | None = None, *, serves: bool = False) -> App:
         settings=settings,
         rules=load_rules(config_dir()),
         gateways=choose(settings),
-        engine=open_engine(settings.database_url.get_secret_value(), bounds=bounds),
+        engine=open_engine(
+            settings.database_url.get_secret_value(), bounds=bounds, make_folder=make_folder
+        ),
         now=clock,
     )
 

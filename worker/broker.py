@@ -12,6 +12,8 @@ NAMESPACE = "vigencia"
 # One for each kind of work: a slow one keeps no other waiting.
 QUEUES = ("checks", "sms", "email", "reconcile")
 
+_WRONG_PASSWORD = ("NOAUTH", "WRONGPASS", "invalid username-password", "invalid password")
+
 # A hint older than this was overtaken by the sweep long ago.
 _OLDEST_HINT_MS = 3_600_000
 _LONGEST_JOB_MS = 600_000
@@ -54,9 +56,62 @@ def require_queue(url: SecretStr | None) -> str:
         raise UnreachableError(
             "REDIS_URL is not a Redis address.", "Write redis://host:6379/0 or unix:///path."
         ) from None
-    except (redis.RedisError, OSError) as error:
-        raise UnreachableError(
-            f"The queue at REDIS_URL does not answer: {type(error).__name__}.",
-            "Start Redis or Valkey, or unset REDIS_URL and run `vigencia up`. Nothing was lost.",
-        ) from None
+    except redis.RedisError as error:
+        raise _refusal(error) from None
+    except OSError as error:
+        raise _away(error) from None
     return address
+
+
+def _refusal(error: redis.RedisError) -> UnreachableError:
+    """A server that answers and will not have us is another matter than one that is away."""
+    words = str(error)
+    if isinstance(error, redis.AuthenticationError) or words.startswith(_WRONG_PASSWORD):
+        return UnreachableError(
+            "The queue at REDIS_URL refuses the user or password.",
+            "Correct them in REDIS_URL: redis://:password@host:6379/1, with @ written as %40.",
+        )
+    if isinstance(error, redis.exceptions.NoPermissionError):
+        return UnreachableError(
+            "The queue at REDIS_URL does not let this user work.",
+            "Give the user of REDIS_URL all commands on its keys (ACL SETUSER).",
+        )
+    if "DB index" in words:
+        return UnreachableError(
+            "The queue at REDIS_URL has no database of this number.",
+            "Write a smaller number at the end of REDIS_URL, such as redis://host:6379/1.",
+        )
+    return _away(error)
+
+
+def _away(error: Exception) -> UnreachableError:
+    return UnreachableError(
+        f"The queue at REDIS_URL does not answer: {type(error).__name__}.",
+        "Start Redis or Valkey, or unset REDIS_URL and run `vigencia up`. Nothing was lost.",
+    )
+
+
+def trouble(url: SecretStr) -> tuple[str, str] | None:
+    """Why a queue that answers takes no messages, and what to do; ``None`` if it does."""
+    client = redis.Redis.from_url(url.get_secret_value(), socket_connect_timeout=5)
+    try:
+        if client.info("replication").get("role") == "slave":
+            return (
+                "the server at REDIS_URL is a read-only replica",
+                "set REDIS_URL to the primary server",
+            )
+        memory = client.info("memory")
+    except (redis.RedisError, OSError):  # a user who may not ask: then nobody knows
+        return None
+    finally:
+        client.close()
+    most = int(memory.get("maxmemory", 0))
+    if most and int(memory.get("used_memory", 0)) >= most:
+        hint = "raise maxmemory, or give the queue a server of its own; nothing is lost meanwhile"
+        return "the memory of the server at REDIS_URL is full", hint
+    if most and memory.get("maxmemory_policy", "noeviction") != "noeviction":
+        return (
+            f"the server at REDIS_URL throws keys away ({memory['maxmemory_policy']})",
+            "set maxmemory-policy to noeviction",
+        )
+    return None

@@ -11,6 +11,7 @@ from pydantic import SecretStr
 
 from worker.core.cards import Channel
 from worker.errors import ConfigError
+from worker.providers import forms
 from worker.providers.base import Provider
 from worker.providers.choice import Weighted
 from worker.providers.sendgrid import SendGridProvider, SendGridSettings
@@ -57,6 +58,11 @@ class Gateways:
     def sandboxed(self) -> bool:
         """Does anything go to the sandbox?"""
         return Mode.SANDBOX in self.modes.values()
+
+    @property
+    def live(self) -> bool:
+        """Does anything reach real people?"""
+        return Mode.LIVE in self.modes.values()
 
     def through(self, channel: Channel) -> str:
         """Who carries messages on a channel, for people."""
@@ -180,6 +186,8 @@ def _twilio(settings: Settings, errors: list[str]) -> TwilioSettings | None:
             _base_url("TWILIO_BASE_URL", settings.twilio_base_url, False, errors)
         return None
     sid = settings.twilio_account_sid or ""
+    service = settings.twilio_messaging_service_sid
+    errors += forms.twilio(sid, token or "", settings.twilio_from, service)
     live = sid != sandbox.ACCOUNT_SID
     url = settings.twilio_base_url or (None if live else settings.sandbox.url)
     _base_url("TWILIO_BASE_URL", settings.twilio_base_url, live, errors)
@@ -197,6 +205,7 @@ def _sendgrid(settings: Settings, errors: list[str]) -> SendGridSettings | None:
             _base_url("SENDGRID_BASE_URL", settings.sendgrid_base_url, False, errors)
         return None
     secret = key or ""
+    errors += forms.sendgrid(secret, settings.sendgrid_from or "")
     live = secret != sandbox.API_KEY
     url = settings.sendgrid_base_url or (None if live else settings.sandbox.url)
     _base_url("SENDGRID_BASE_URL", settings.sendgrid_base_url, live, errors)

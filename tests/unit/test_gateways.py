@@ -109,9 +109,10 @@ def test_with_both_set_both_are_live_at_the_providers_own_addresses(chosen: Chos
 
 
 def test_a_messaging_service_counts_more_than_a_number(chosen: Chosen) -> None:
-    gateways = chosen(TWILIO | {"TWILIO_MESSAGING_SERVICE_SID": "MG1"})
+    service = "MG" + "1" * 32
+    gateways = chosen(TWILIO | {"TWILIO_MESSAGING_SERVICE_SID": service})
     assert gateways.twilio is not None
-    assert gateways.twilio.sender == "MG1"
+    assert gateways.twilio.sender == service
 
 
 @pytest.mark.parametrize(

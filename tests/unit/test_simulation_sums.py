@@ -174,8 +174,8 @@ def test_totals_count_messages_once_and_days_in_lima() -> None:
     counts = {"sms": 1, "email": 1, "sms_notices": 2, "email_notices": 1, "segments": 2}
     guardian = {"guardian": 0, "guardian_notices": 0}
     assert told["by_day"] == [
-        {"day": "2026-06-05", **counts, **guardian},
-        {"day": "2026-06-06", **dict.fromkeys(counts, 0), **guardian},
+        {"day": "2026-06-05", **counts, **guardian, "cost": None},
+        {"day": "2026-06-06", **dict.fromkeys(counts, 0), **guardian, "cost": {}},
     ]
     assert told["by_channel"] == {
         "sms": {"messages": 1, "notices": 2},

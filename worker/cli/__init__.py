@@ -23,6 +23,7 @@ _COMMANDS: Mapping[str, tuple[str, str, str]] = {
     "sandbox": ("run", "sandbox", "Serve the stand-in for Twilio and SendGrid."),
     "db": ("db", "db", "Prepare the database."),
     "doctor": ("doctor", "doctor", "Say what is configured, reachable and missing."),
+    "books": ("books", "books", "Show card books, and take them away."),
     "cards": ("cards", "cards", "Import and show cards."),
     "messages": ("messages", "messages", "Show messages and how they ended."),
     "suppressions": ("suppressions", "suppressions", "Show and change who is not written to."),

@@ -1,23 +1,30 @@
 """`vigencia cards`: import a card book, and look at cards."""
 
 from dataclasses import asdict
+from datetime import datetime
 from typing import Any
 
 import click
 
 from worker.app import App, build_ready
+from worker.cardbook.removal import remove_card
+from worker.cli.books import apply_option, tell_removal
 from worker.cli.export_cards import export, template
 from worker.cli.import_cards import import_
-from worker.cli.life import LIFE_COMMANDS
+from worker.cli.life import LIFE_COMMANDS, now_option
 from worker.cli.output import as_json_option, print_json, print_table
+from worker.cli.suppressions import mask
+from worker.cli.times import local
+from worker.core.cards import Channel
 from worker.errors import CardBookError
 from worker.store import rechecks, views
 from worker.store.books import find
 from worker.store.cards import AT_ONCE, Watched
 from worker.store.engine import reading, writing
 
-# What an expected reading of a card book holds: the names and values of `cards list --json`.
+# The names and values of `cards list --json`: the id, and what a reading of a card book holds.
 _LISTED = (
+    "id",
     "msisdn",
     "iccid",
     "imsi",
@@ -30,10 +37,17 @@ _LISTED = (
     "language",
 )
 
+# Shown by their ends, unless somebody asks for them.
+_PRIVATE = ("msisdn", "iccid", "imsi", "email", "contact_phone")
+_SHOWN = (
+    *("id", "book", "holder", *_PRIVATE, "language", "holder_time_zone", "operator", "kind"),
+    *("plan", "plan_end", "last_topup", "balance", "state", "next_check_at"),
+)
+
 
 @click.group()
 def cards() -> None:
-    """Import and show cards."""
+    """Import, show and remove cards."""
 
 
 for _command in (import_, export, template):
@@ -73,8 +87,10 @@ def _tell_rechecks(app: App, as_json: bool) -> None:
     if as_json:
         print_json([asdict(one) for one in found])
         return
+    zone = app.settings.book.time_zone
     for one in found:
-        click.echo(f"{one.book or 'all books'}: {one.done:.0%}, asked for {_minute(one.asked_at)}")
+        since = _minute(one.asked_at, zone)
+        click.echo(f"{one.book or 'all books'}: {one.done:.0%}, asked for {since}")
     if not found:
         click.echo("Every card was handed out; nothing is under way.")
 
@@ -96,7 +112,8 @@ def list_(book: str | None, limit: int | None, as_json: bool) -> None:
          "next check"),
         [
             (r["id"], r["msisdn"] or r["iccid"], r["operator"], r["kind"], r["plan_end"],
-             r["last_topup"], r["holder"], r["language"], _minute(r["next_check_at"]))
+             r["last_topup"], r["holder"], r["language"],
+             _minute(r["next_check_at"], r["book_time_zone"]))
             for r in rows
         ],
     )  # fmt: skip
@@ -104,9 +121,34 @@ def list_(book: str | None, limit: int | None, as_json: bool) -> None:
 
 @cards.command()
 @click.argument("card")
+@apply_option
+@now_option
 @as_json_option
-def show(card: str, as_json: bool) -> None:
-    """Show CARD (its id, number or ICCID): deadlines, reminders, audit trail."""
+def remove(card: str, apply_: bool, now: datetime | None, as_json: bool) -> None:
+    """Take CARD (its id, number or ICCID) away; without --apply this only tells what goes.
+
+    What waits for it is not sent, and its holder is forgotten unless another card is theirs. The
+    proof of what was sent stays as long as any (retention.proof_days), without its number.
+    """
+    app = build_ready()
+    with reading(app.engine) as conn:
+        found = views.show_card(conn, card)
+    if found is None:
+        raise CardBookError("There is no such card.", "List them with: vigencia cards list")
+    done = remove_card(app.engine, found, now or app.now(), apply=apply_)
+    tell_removal(done, f"Card {found['id']}", f"vigencia cards remove {found['id']}", as_json)
+
+
+@cards.command()
+@click.argument("card")
+@click.option("--reveal", is_flag=True, help="Show numbers and contacts whole.")
+@as_json_option
+def show(card: str, reveal: bool, as_json: bool) -> None:
+    """Show CARD (its id, number or ICCID): deadlines, reminders, audit trail.
+
+    Numbers and contacts are shown by their ends; times are those of the book's zone, and UTC with
+    --json.
+    """
     app = build_ready()
     with reading(app.engine) as conn:
         found = views.show_card(conn, card)
@@ -118,24 +160,26 @@ def show(card: str, as_json: bool) -> None:
         for step in app.rules.ladder(watched.card).values()
     ]
     found["renewal"] = renewal = _renewal(app, watched)
+    if not reveal:
+        found |= {name: _masked(name, found[name]) for name in _PRIVATE}
     if as_json:
         print_json(found)
         return
-    found["next_check_at"] = _minute(found["next_check_at"])
-    for name in ("book", "holder", "operator", "kind", "plan", "plan_end", "last_topup", "balance",
-                 "state", "next_check_at"):  # fmt: skip
-        click.echo(f"{name.replace('_', ' '):14} {found[name] if found[name] is not None else '-'}")
+    zone = found["book_time_zone"]
+    found["next_check_at"] = _minute(found["next_check_at"], zone)
+    for name in _SHOWN:
+        click.echo(f"{name.replace('_', ' '):16} {found[name] if found[name] is not None else '-'}")
     if renewal:
-        click.echo(f"{'renewal':14} {_told(renewal)}")
+        click.echo(f"{'renewal':16} {_told(renewal, zone)}")
     print_table(("deadline", "on"), [(s["deadline"], s["on"]) for s in found["ladder"]])
     print_table(
         ("window", "channel", "due", "state", "reason"),
         [
-            (r["window"], r["channel"], _minute(r["due_at"]), r["state"], r["reason"])
+            (r["window"], r["channel"], _minute(r["due_at"], zone), r["state"], r["reason"])
             for r in found["reminders"]
         ],
     )
-    print_table(("at", "event"), [(_minute(e["at"]), e["event"]) for e in found["events"]])
+    print_table(("at", "event"), [(_minute(e["at"], zone), e["event"]) for e in found["events"]])
 
 
 def _renewal(app: App, watched: Watched) -> dict[str, Any] | None:
@@ -162,7 +206,7 @@ def _renewal(app: App, watched: Watched) -> dict[str, Any] | None:
     return None
 
 
-def _told(renewal: dict[str, Any]) -> str:
+def _told(renewal: dict[str, Any], zone: str) -> str:
     if renewal["state"] == "unanswered":
         return (
             "not answered in time, the former dates hold; still to be settled with "
@@ -170,9 +214,9 @@ def _told(renewal: dict[str, Any]) -> str:
         )
     asked = "was asked" if renewal["asked"] else "is asked"
     return (
-        f"reported {_minute(renewal['reported_at'])}, nobody has said yet whether it works; the "
-        f"holder {asked} {_minute(renewal['asks_at'])}, and "
-        f"the former dates rest until {_minute(renewal['answer_by'])}"
+        f"reported {_minute(renewal['reported_at'], zone)}, nobody has said yet whether it "
+        f"works; the holder {asked} {_minute(renewal['asks_at'], zone)}, and "
+        f"the former dates rest until {_minute(renewal['answer_by'], zone)}"
     )
 
 
@@ -182,7 +226,14 @@ def _watched(conn: Any, found: dict[str, Any] | None) -> Any:
     return load(conn, [found["id"]])[found["id"]] if found else None
 
 
-def _minute(instant: Any) -> str | None:
-    if instant == AT_ONCE:
-        return "at the next tick"
-    return f"{instant:%Y-%m-%d %H:%MZ}" if instant else None
+def _masked(name: str, value: str | None) -> str | None:
+    """As far as it must be seen to be told from others."""
+    if not value:
+        return value
+    if name == "email":
+        return mask(Channel.EMAIL, value)
+    return f"***{value[-4:]}"
+
+
+def _minute(instant: Any, zone: str) -> str | None:
+    return "at the next tick" if instant == AT_ONCE else local(instant, zone)

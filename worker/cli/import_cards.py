@@ -14,12 +14,14 @@ from worker.cardbook.importer import STEPS, Step, import_book
 from worker.cardbook.options import ReadOptions
 from worker.cardbook.parse import read_cardbook
 from worker.cardbook.refused import write_refused
+from worker.cardbook.sample import is_sample, require_apart
 from worker.cli.import_report import as_document, tell
 from worker.cli.output import LANGUAGES, as_json_option, print_json
 from worker.core.cards import Language
 from worker.paths import config_dir
 from worker.rules import load_vocabulary
 from worker.settings import Settings
+from worker.store.books import is_sample as is_sample_book
 from worker.store.engine import reading
 
 # What the columns of the store hold.
@@ -113,6 +115,9 @@ def import_(
         book = settled_name(conn, book, new=new_book)
     with _steps(quiet=as_json) as step:
         parsed = read_cardbook(file, read, vocabulary)
+        wanted["sample"] = sample = is_sample(parsed)
+        with reading(app.engine) as conn:
+            require_apart(book, sample=sample, there=is_sample_book(conn, book))
 
         def keep_refused(language: str) -> Path:
             return write_refused(parsed, file, Language(language), vocabulary)
@@ -131,6 +136,11 @@ def import_(
     if as_json:
         print_json(as_document(result))
     else:
+        if sample:
+            click.echo(
+                "These are the invented sample cards: nothing of this book is ever sent through "
+                "a real provider. To take it away: vigencia books remove"
+            )
         tell(result, file, book, wrote=apply_, skip_bad=skip_bad)
     sys.exit(1 if result.refused else 0)
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -13,6 +13,9 @@ from worker.core.life import Effect, Happening, LifeEvent
 from worker.errors import VigenciaError
 from worker.store import views
 from worker.store.engine import reading
+
+if TYPE_CHECKING:
+    from worker.cardbook.values import ValueProblem
 
 now_option = click.option("--now", type=Instant(), help="When it happened (default: now).")
 
@@ -138,8 +141,15 @@ def _checked(person: dict[str, Any]) -> dict[str, Any]:
         elif person["contact_phone"]:
             person["time_zone"] = zone_of(person["contact_phone"])
     except ValueProblem as problem:
-        raise VigenciaError(problem.message, problem.hint) from None
+        raise VigenciaError(problem.message, hint_without_file(problem)) from None
     return person
+
+
+def hint_without_file(problem: "ValueProblem") -> str:
+    """What to do about a value that was typed: no option of an import helps here."""
+    if problem.code == "no_country_code":
+        return "write it with + and the country code, such as +51987654321"
+    return problem.hint
 
 
 def _simple(name: str, event: LifeEvent, text: str) -> click.Command:

@@ -6,6 +6,8 @@ import click
 
 from worker.app import build_ready
 from worker.cli.output import as_json_option, print_json, print_table
+from worker.cli.times import local
+from worker.cli.waiting import why, with_wait
 from worker.core.reminders import MessageState
 from worker.core.tokens import Purpose
 from worker.errors import VigenciaError
@@ -33,21 +35,23 @@ def messages() -> None:
 @click.option("--limit", type=click.IntRange(1), default=100, show_default=True)
 @as_json_option
 def list_(state: str | None, book: str | None, limit: int, as_json: bool) -> None:
-    """List messages, latest first."""
+    """List messages, latest first: of each that waits, for what and until when.
+
+    Times are those of the book's zone, and UTC with --json.
+    """
     app = build_ready()
     with reading(app.engine) as conn:
-        rows = views.list_messages(conn, state, book, limit)
+        rows = [with_wait(app, dict(row)) for row in views.list_messages(conn, state, book, limit)]
     if as_json:
-        print_json([dict(row) for row in rows])
+        print_json(rows)
         return
     print_table(
         ("id", "channel", "state", "holder", "language", "tries", "created", "sent", "delivered",
-         "reason"),
+         "why"),
         [
             (r["id"], r["channel"], r["state"], r["holder"], r["language"], r["attempts"],
-             f"{r['created_at']:%Y-%m-%d %H:%MZ}",
-             f"{r['sent_at']:%Y-%m-%d %H:%MZ}" if r["sent_at"] else None,
-             f"{r['delivered_at']:%Y-%m-%d %H:%MZ}" if r["delivered_at"] else None, r["reason"])
+             *(local(r[f"{what}_at"], r["book_time_zone"])
+               for what in ("created", "sent", "delivered")), why(r))
             for r in rows
         ],
     )  # fmt: skip
@@ -66,6 +70,7 @@ def show(message: int, as_json: bool) -> None:
         found = views.show_message(conn, message)
     if found is None:
         raise VigenciaError("There is no such message.", "List them with: vigencia messages list")
+    found = with_wait(app, found)
     for attempt in found["tries"]:
         attempt["id"] = str(attempt["id"])
         attempt["address"] = mask(attempt["address"]) or None
@@ -74,6 +79,9 @@ def show(message: int, as_json: bool) -> None:
     if as_json:
         print_json(found)
         return
+    zone = found["book_time_zone"]
+    if found["waits_for"]:
+        found["reason"] = why(found)
     for name in ("book", "holder", "channel", "state", "reason", "segments", "provider_id"):
         click.echo(f"{name.replace('_', ' '):12} {found[name] if found[name] is not None else '-'}")
     print_table(
@@ -83,7 +91,7 @@ def show(message: int, as_json: bool) -> None:
     print_table(
         ("attempt", "to", "outcome", "code"),
         [
-            (f"{t['started_at']:%Y-%m-%d %H:%M:%SZ}", t["address"], t["outcome"], t["code"])
+            (local(t["started_at"], zone), t["address"], t["outcome"], t["code"])
             for t in found["tries"]
         ],
     )
@@ -91,7 +99,7 @@ def show(message: int, as_json: bool) -> None:
         print_table(
             ("reported", "by", "status", "code"),
             [
-                (f"{r['received_at']:%Y-%m-%d %H:%M:%SZ}", r["provider"], r["status"], r["code"])
+                (local(r["received_at"], zone), r["provider"], r["status"], r["code"])
                 for r in found["reports"]
             ],
         )

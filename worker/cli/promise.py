@@ -13,14 +13,20 @@ import click
 
 from worker.app import App, build_ready
 from worker.cli.output import Instant, as_json_option, plain, print_table
+from worker.cli.times import local
+from worker.cli.waiting import why, with_wait
 from worker.core.promise import BROKEN, Account, Class
 from worker.errors import CardBookError
 from worker.promise import Line, Promise, cause_of
+from worker.store import views
 from worker.store.books import find
 from worker.store.engine import reading
 
 # What a spreadsheet would take for a formula.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
+# What is told of a message that waits, and of how many with --json.
+_MOST = 50
+_WAITS = ("id", "book", "holder", "channel", "state", "waits_for", "waits_until")
 _TEXTS = {"book", "card", "operator", "reason", "provider", "provider_id", "receipt"}
 
 
@@ -109,7 +115,7 @@ def _book(app: App, name: str | None) -> int | None:
     if name is None:
         return None
     with reading(app.engine) as conn:
-        found = find(conn, name)
+        found = find(conn, name, removed=True)
     if found is None:
         raise CardBookError(f"There is no card book {name!r}.", "Import one first.")
     return found
@@ -130,7 +136,7 @@ class _Report:
         self.begin, self.end, self.book, self.now = begin, end, book, now
         kept_since = now - app.retention.periods.proof
         self.deleted_before = kept_since if begin < kept_since else None
-        self._book_id = book_id
+        self._app, self._book_id = app, book_id
         self._use_case = Promise(app.engine, app.rules, app.unchecked)
         self.overdue = self._use_case.checks_overdue(book_id, now)
         self.account = Account()
@@ -166,7 +172,8 @@ class _Report:
             pass
         account = self.account
         where = f"book {self.book}" if self.book else "all books"
-        click.echo(f"{self.begin:%Y-%m-%d %H:%MZ} to {self.end:%Y-%m-%d %H:%MZ}, {where}")
+        begin, end = (local(at, self._app.settings.book.time_zone) for at in (self.begin, self.end))
+        click.echo(f"{begin} to {end}, {where}")
         share = account.on_time_share
         told = "-" if share is None else f"{share:.2%}"
         click.echo(f"{account.owed} reminders owed, on time: {told}\n")
@@ -189,10 +196,25 @@ class _Report:
                     for one in self.broken
                 ],
             )  # fmt: skip
+        self._tell_waiting(limit)
         left = sum(account.by_class[one] for one in BROKEN) - len(self.broken)
         if left:
             click.echo(f"… and {left} more: --limit, or --csv for all.")
         self._next_step()
+
+    def _tell_waiting(self, limit: int) -> None:
+        """Who is to be told next, why not yet, and when."""
+        if waiting := self._waiting(limit):
+            click.echo()
+            print_table(
+                ("waits", "book", "holder", "channel", "why"),
+                [(r["id"], r["book"], r["holder"], r["channel"], why(r)) for r in waiting],
+            )
+
+    def _waiting(self, limit: int) -> list[dict[str, Any]]:
+        with reading(self._app.engine) as conn:
+            rows = views.waiting_messages(conn, self._book_id, limit)
+        return [with_wait(self._app, dict(row)) for row in rows]
 
     def _next_step(self) -> None:
         click.echo()
@@ -234,6 +256,7 @@ class _Report:
             **{one.value: account.by_class[one] for one in (Class.ON_TIME, Class.LATE)},
             "on_time_share": account.on_time_share,
             "open": account.by_class[Class.WAITING] + account.by_class[Class.OVERDUE],
+            "waiting": [{name: row[name] for name in _WAITS} for row in self._waiting(_MOST)],
             "overdue": account.by_class[Class.OVERDUE],
             "suppressed": reasons.get(Class.SUPPRESSED, {}),
             "superseded": reasons.get(Class.SUPERSEDED, {}),

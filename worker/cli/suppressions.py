@@ -8,8 +8,9 @@ from sqlalchemy import Connection, Row
 
 from worker.app import App, build_ready
 from worker.cardbook.values import ValueProblem, parse_contact_phone, parse_email
-from worker.cli.life import now_option
+from worker.cli.life import hint_without_file, now_option
 from worker.cli.output import as_json_option, print_json, print_table
+from worker.cli.times import local
 from worker.core.cards import Channel
 from worker.core.windows import address_of
 from worker.errors import CardBookError, VigenciaError
@@ -70,8 +71,8 @@ def list_(
         [
             (t["channel"], t["address"], t["card"] or "everything",
              " ".join(map(str, t["cards"][:8])) or None, t["reason"], t["source"],
-             f"{t['since']:%Y-%m-%d %H:%MZ}", t["until"] and f"{t['until']:%Y-%m-%d}",
-             t["lifted_reason"])
+             local(t["since"], app.settings.book.time_zone),
+             t["until"] and f"{t['until']:%Y-%m-%d}", t["lifted_reason"])
             for t in told
         ],
     )  # fmt: skip
@@ -170,7 +171,7 @@ def _target(
     try:
         whole = parse_email(address) if way is Channel.EMAIL else parse_contact_phone(address, None)
     except ValueProblem as problem:
-        raise VigenciaError(problem.message, problem.hint) from None
+        raise VigenciaError(problem.message, hint_without_file(problem)) from None
     return way, whole or address, about
 
 

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 import click
@@ -18,9 +19,12 @@ from worker.cli.output import as_json_option, print_json
     show_default=True,
     help="Where the embedded queue keeps its log.",
 )
+@click.option("--quiet", is_flag=True, help="Print no line for each message that is sent.")
 @as_json_option
-def up(directory: Path, as_json: bool) -> None:
+def up(directory: Path, quiet: bool, as_json: bool) -> None:
     """Run the queue, the scheduler and the workers, until Ctrl-C.
+
+    Each message that is sent is told in one line on stdout: when, to whom (masked), what about.
 
     With nothing configured this uses SQLite in ./var, an embedded queue server, and the sandbox
     instead of Twilio and SendGrid. SIGTERM and Ctrl-C let the workers finish what is in hand.
@@ -28,6 +32,7 @@ def up(directory: Path, as_json: bool) -> None:
     from worker.app import build_ready
     from worker.broker import require_queue
     from worker.cli.run import stop_on_signals
+    from worker.cli.sent_lines import SentLines
     from worker.embedded import EmbeddedServer
     from worker.log import configure
     from worker.supervise import run_all
@@ -45,11 +50,13 @@ def up(directory: Path, as_json: bool) -> None:
         ]
         for line in ["!" * 78, *(f"!! {text}" for text in banner), "!" * 78]:
             click.secho(line, fg="yellow", bold=True, err=True)
+    lines = nullcontext() if quiet or as_json else SentLines(app)
     if settings.redis_url is not None:
         url = require_queue(settings.redis_url)
-        code = run_all(app, url, stopping)
+        with lines:
+            code = run_all(app, url, stopping)
     else:
-        with EmbeddedServer(directory / "queue") as server:
+        with EmbeddedServer(directory / "queue") as server, lines:
             code = run_all(app, server.url, stopping)
     if as_json:
         print_json({"exit_code": code, "pid": os.getpid()})

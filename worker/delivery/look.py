@@ -26,6 +26,8 @@ from worker.store.parcels import Parcel
 
 # Not reasons of an end, but what a message waited for when its time ran out.
 _WAITED_FOR = (PREFIX, PACE, *Cap)
+# Why a message of the sample book ends where messages reach real people.
+SAMPLE = "sample_book"
 
 Why = Callable[[str, int], str | None]
 
@@ -45,7 +47,8 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """One look at the messages of a batch over ``channel``, inside its transaction."""
+    """One look at the messages of a batch over ``channel``, inside its transaction. ``live``: real
+    people are reached, so that what invented cards owe ends here."""
 
     conn: Connection
     rules: Rules
@@ -55,6 +58,7 @@ class Look:
     writes: Writes
     now: datetime
     away: Collection[str] = ()
+    live: bool = False
 
     def wanted(self, parcels: Sequence[Parcel]) -> list[Wanted]:
         """Those to send, the most urgent first: it takes the probe, and later the tokens and what
@@ -90,6 +94,9 @@ class Look:
 
     def _still_true(self, parcel: Parcel, dead: Why, order: Sequence[Lane]) -> Wanted | None:
         rules, writes = self.rules, self.writes
+        if parcel.sample and self.live:
+            self._refuse_sample(parcel)
+            return None
         verdict = recheck(
             parcel.items, parcel.holder, self.channel, self.now, rules.hours, rules.ladder, dead
         )
@@ -111,6 +118,12 @@ class Look:
 
     def _wanted_channels(self, item: Item) -> Collection[Channel]:
         return self.rules.channels(item.card, item.key)
+
+    def _refuse_sample(self, parcel: Parcel) -> None:
+        """Nobody real is told of invented cards: their numbers may be somebody's."""
+        for item in parcel.items:
+            self.writes.end(item, ReminderState.SUPPRESSED, SAMPLE)
+        self.writes.settle(parcel, MessageState.CANCELLED, SAMPLE)
 
     def _on_its_way(
         self, parcel: Parcel, keep: tuple[Item, ...], address: str, order: Sequence[Lane]

@@ -58,7 +58,8 @@ class Ready:
 class Preparation:
     """Makes claimed messages ready to send at ``now``; ``lease`` must outlast the longest call.
     ``hold``: the pause while a text of ours is broken. A channel without a lane is off.
-    ``reply_to``: where answers to emails go, instead of to each book's guardian."""
+    ``reply_to``: where answers to emails go, instead of to each book's guardian. ``live``: real
+    people are reached."""
 
     engine: Engine
     rules: Rules
@@ -70,6 +71,7 @@ class Preparation:
     limits: Limits = field(default_factory=Limits)
     erring: Erring = field(default_factory=Erring)
     reply_to: str | None = None
+    live: bool = False
 
     @property
     def mailing(self) -> Mailing:
@@ -132,7 +134,15 @@ class _Batch:
         limits, rules, until = own.limits, own.rules, now + own.lease
         self._gate = Gate(conn, own.lanes, limits, rules.hours, now, until)
         self._look = Look(
-            conn, rules, channel, own.lanes, self._gate, self._writes, now, own.erring.away(now)
+            conn,
+            rules,
+            channel,
+            own.lanes,
+            self._gate,
+            self._writes,
+            now,
+            own.erring.away(now),
+            own.live,
         )
         self._capping = Capping(conn, channel, limits, rules.routes, rules.hours, now)
 

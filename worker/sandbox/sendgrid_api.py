@@ -27,9 +27,19 @@ def routes() -> list[web.RouteDef]:
     """The routes under ``/v3``; everything else there is SendGrid's 404 or 405."""
     return [
         web.post("/v3/mail/send", _send),
+        web.get("/v3/scopes", _scopes, allow_head=False),
         web.route("*", "/v3/mail/send", _not_allowed),
         web.route("*", "/v3/{rest:.*}", _not_found),
     ]
+
+
+async def _scopes(request: web.Request) -> web.StreamResponse:
+    """What the key may do."""
+
+    def answer() -> web.Response:
+        return web.json_response({"scopes": ["mail.send"]})
+
+    return await exchange(request, Call("email", "fetch", ()), SENDGRID, answer)
 
 
 async def _send(request: web.Request) -> web.StreamResponse:

@@ -29,6 +29,7 @@ _AUTHORIZATION: Final = b"Basic " + base64.b64encode(f"{ACCOUNT_SID}:{AUTH_TOKEN
 def routes() -> list[web.RouteDef]:
     """The routes under ``/2010-04-01``; everything else there is Twilio's 404 or 405."""
     return [
+        web.get(f"/{API_VERSION}/Accounts/{{account_sid}}.json", _account, allow_head=False),
         web.post(f"{_ACCOUNT}/Messages.json", _create),
         web.get(f"{_ACCOUNT}/Messages.json", _list, allow_head=False),
         web.get(f"{_ACCOUNT}/Messages/{{sid}}.json", _fetch, allow_head=False),
@@ -36,6 +37,12 @@ def routes() -> list[web.RouteDef]:
         web.route("*", f"{_ACCOUNT}/Messages/{{sid}}.json", _not_allowed),
         web.route("*", f"/{API_VERSION}/{{rest:.*}}", _not_found),
     ]
+
+
+async def _account(request: web.Request) -> web.StreamResponse:
+    """Source: https://www.twilio.com/docs/iam/api/account, as far as anybody here asks."""
+    found = {"sid": ACCOUNT_SID, "status": "active", "type": "Full", "friendly_name": "Sandbox"}
+    return await _answer(request, Call("sms", "fetch", ()), lambda _: web.json_response(found))
 
 
 async def _create(request: web.Request) -> web.StreamResponse:

@@ -20,7 +20,7 @@ class Totals:
 
     ``digests``: the messages to guardians and when they go, counted apart since holders of
     different parts share one. ``units``: what is paid for otherwise, segments or emails, by
-    route. ``broken``: cards no rule could check.
+    route, and ``by_day`` the same. ``broken``: cards no rule could check.
     """
 
     cards: int = 0
@@ -29,6 +29,7 @@ class Totals:
     outcomes: Counter[str] = field(default_factory=Counter)
     digests: dict[Digest, datetime] = field(default_factory=dict)
     units: Counter[str] = field(default_factory=Counter)
+    by_day: defaultdict[date, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
 
     def add(self, notices: Iterable[Notice]) -> None:
         """Count ``notices``."""
@@ -36,7 +37,8 @@ class Totals:
             self.outcomes[notice.outcome] += 1
             if notice.outcome not in (Outcome.SEND, Outcome.GUARDIAN):
                 continue
-            day = self.days[local_day(notice.at, CARD_TIME_ZONE)]
+            on = local_day(notice.at, CARD_TIME_ZONE)
+            day = self.days[on]
             day[f"{notice.channel}_notices"] += 1
             if notice.digest:
                 self._go(notice.digest, notice.at)
@@ -44,7 +46,8 @@ class Totals:
                 day[notice.channel] += 1
                 day["segments"] += notice.segments
                 sms = notice.channel is Channel.SMS
-                self.units[notice.route or ELSEWHERE] += notice.segments if sms else 1
+                for units in (self.units, self.by_day[on]):
+                    units[notice.route or ELSEWHERE] += notice.segments if sms else 1
 
     def _go(self, digest: Digest, at: datetime) -> None:
         self.digests[digest] = min(at, self.digests.get(digest, at))
@@ -57,6 +60,8 @@ class Totals:
         self.units += other.units
         for day, counts in other.days.items():
             self.days[day] += counts
+        for day, counts in other.by_day.items():
+            self.by_day[day] += counts
         for digest, at in other.digests.items():
             self._go(digest, at)
 
@@ -67,7 +72,11 @@ class Totals:
             day: self.days.get(day, Counter()) + Counter({Channel.GUARDIAN.value: digests[day]})
             for day in period.days
         }
-        by_day = [_line(day, counts) for day, counts in days.items()]
+        paid = {day: self.by_day[day] + Counter({EMAIL: digests[day]}) for day in period.days}
+        by_day = [
+            {**_line(day, counts), "cost": prices.cost(paid[day])[0]}
+            for day, counts in days.items()
+        ]
         whole: Counter[str] = sum(days.values(), Counter())
         peak = max(by_day, key=_messages)
         cost, note = prices.cost(self.units + Counter({EMAIL: digests.total()}))
@@ -98,4 +107,4 @@ def _line(day: date, counts: Counter[str]) -> dict[str, Any]:
 
 
 def _messages(line: dict[str, Any]) -> int:
-    return sum(line[channel.value] for channel in Channel)
+    return sum(int(line[channel.value]) for channel in Channel)

@@ -40,6 +40,10 @@ def ensure(conn: Connection, name: str, wanted: Mapping[str, Any], now: datetime
     locked = select(books).where(books.c.name == name).with_for_update(key_share=True)
     row = conn.execute(locked).one()
     different = {key: value for key, value in changes.items() if getattr(row, key) != value}
+    if row.removed_at is not None:  # its name is free: it begins anew, beside the old proof
+        different |= {**defaults, **changes, "removed_at": None}
+    if row.sample != defaults.get("sample", row.sample):  # it has no cards yet
+        different["sample"] = defaults["sample"]
     if different:
         conn.execute(update(books).where(books.c.id == row.id).values(**different))
         row = conn.execute(locked).one()
@@ -54,6 +58,15 @@ def peek(conn: Connection, name: str, wanted: Mapping[str, Any]) -> Own:
     return Own(values["id"], values["language"], values["time_zone"])
 
 
+def is_sample(conn: Connection, name: str) -> bool | None:
+    """Is the book ``name`` the invented one? ``None`` if there is no such book, or no card in
+    it."""
+    there = (cards.c.book_id == books.c.id, cards.c.removed_at.is_(None))
+    known = select(books.c.sample).where(books.c.id == find(conn, name))
+    found = conn.execute(known.where(select(cards.c.id).where(*there).exists())).scalar()
+    return None if found is None else bool(found)
+
+
 def _parted(wanted: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """The values of a new book, and those that apply to any."""
     defaults = {k: v for k, v in wanted.items() if not k.startswith("set_")}
@@ -61,26 +74,31 @@ def _parted(wanted: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     return defaults, changes
 
 
-def find(conn: Connection, name: str) -> int | None:
-    """The id of the book ``name``, however it is typed (see ``core.names``)."""
-    found = named_like(conn, name)
+def find(conn: Connection, name: str, *, removed: bool = False) -> int | None:
+    """The id of the book ``name``, however it is typed (see ``core.names``); of one that was
+    removed only where that is wanted."""
+    found = named_like(conn, name, removed=removed)
     return found[0] if found else None
 
 
-def named_like(conn: Connection, name: str) -> tuple[int, str] | None:
+def named_like(conn: Connection, name: str, *, removed: bool = False) -> tuple[int, str] | None:
     """The id and the name of the book that ``name`` means: the one of exactly this name, else the
     one whose name differs in case, width or Unicode form only."""
-    exact = conn.execute(select(books.c.id).where(books.c.name == name)).scalar()
+    there = select(books.c.id, books.c.name).order_by(books.c.id)
+    if not removed:
+        there = there.where(books.c.removed_at.is_(None))
+    exact = conn.execute(there.where(books.c.name == name)).scalar()
     if exact is not None:
         return exact, name
     wanted = same_name(name)
-    every = conn.execute(select(books.c.id, books.c.name).order_by(books.c.id))
+    every = conn.execute(there)
     return next(((row.id, row.name) for row in every if same_name(row.name) == wanted), None)
 
 
 def names(conn: Connection) -> list[str]:
-    """The names of all books, the oldest first."""
-    return list(conn.execute(select(books.c.name).order_by(books.c.id)).scalars())
+    """The names of the books that were not removed, the oldest first."""
+    there = select(books.c.name).where(books.c.removed_at.is_(None))
+    return list(conn.execute(there.order_by(books.c.id)).scalars())
 
 
 def in_other_books(
@@ -114,9 +132,10 @@ def holders_of(conn: Connection, book_id: int) -> Sequence[Row[Any]]:
 def cards_of(conn: Connection, book_id: int, *, lock: bool = True) -> Sequence[Row[Any]]:
     """All cards of a book as an import compares them, locked until it ends unless told not to."""
     unused = ("book_id", "receipt_ref", "next_check_at", "created_at", "updated_at",
-              "asked_at", "claimed_plan_end", "claimed_last_topup")  # fmt: skip
+              "asked_at", "claimed_plan_end", "claimed_last_topup", "removed_at")  # fmt: skip
     columns = [column for column in cards.c if column.name not in unused]
-    query = select(*columns).where(cards.c.book_id == book_id).order_by(cards.c.id)
+    mine = (cards.c.book_id == book_id, cards.c.removed_at.is_(None))
+    query = select(*columns).where(*mine).order_by(cards.c.id)
     return conn.execute(query.with_for_update(key_share=True) if lock else query).all()
 
 

@@ -1,5 +1,6 @@
 """One engine a process, and the two ways to use it: to read, and to write."""
 
+import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,15 +23,19 @@ _READ = "vigencia_read"
 _NO_CONNECTION_LEFT = ("too many clients", "connection slots are reserved", "too many connections")
 
 
-def open_engine(url: str, *, pool_size: int = 8, bounds: Bounds | None = None) -> Engine:
+def open_engine(
+    url: str, *, pool_size: int = 8, bounds: Bounds | None = None, make_folder: bool = True
+) -> Engine:
     """An engine for ``url`` (``sqlite:///path`` or ``postgresql://…``); connects on first use.
-    ``bounds``: how long PostgreSQL may take, for a process that serves.
+    ``bounds``: how long PostgreSQL may take, for a process that serves. ``make_folder``: make the
+    folder of an SQLite file.
 
     Raises ``ConfigError`` for an address that is none.
     """
+    _require_escaped(url)
     try:
         parsed = make_url(url)
-    except ArgumentError:
+    except (ArgumentError, ValueError):  # a port that is no number
         raise ConfigError(
             "DATABASE_URL is not a database address",
             "Write sqlite:///var/vigencia.db or postgresql://user:password@host/database.",
@@ -38,7 +43,7 @@ def open_engine(url: str, *, pool_size: int = 8, bounds: Bounds | None = None) -
     if parsed.drivername in ("postgres", "postgresql"):
         parsed = parsed.set(drivername="postgresql+psycopg")
     if parsed.get_backend_name() == "sqlite":
-        return _open_sqlite(parsed, pool_size)
+        return _open_sqlite(parsed, pool_size, make_folder)
     if parsed.drivername != "postgresql+psycopg":
         raise ConfigError(
             f"DATABASE_URL: {parsed.drivername} is not supported",
@@ -60,8 +65,20 @@ def open_engine(url: str, *, pool_size: int = 8, bounds: Bounds | None = None) -
     return engine
 
 
-def _open_sqlite(url: Any, pool_size: int) -> Engine:
-    if url.database and not url.database.startswith((":", "file:")):
+def _require_escaped(url: str) -> None:
+    """Raise ``ConfigError`` if a password may have been taken for a host or a database, which
+    error texts show: a bare @ or / in it moves the ends of both."""
+    scheme, _, rest = url.partition("://")
+    host, rest = re.match(r"([^/?#]*)(.*)", rest, re.DOTALL).groups()  # type: ignore[union-attr]
+    if not scheme.startswith("sqlite") and (host.count("@") > 1 or "@" in rest):
+        raise ConfigError(
+            "DATABASE_URL holds a character in its user, password or database that ends them",
+            "Write @ as %40, / as %2F, ? as %3F and # as %23 there.",
+        )
+
+
+def _open_sqlite(url: Any, pool_size: int, make_folder: bool) -> Engine:
+    if make_folder and url.database and not url.database.startswith((":", "file:")):
         folder = Path(url.database).parent
         try:
             _make_private(folder, Path(url.database))
@@ -149,7 +166,8 @@ _READ_ONLY = (
 _NO_RIGHT = (
     "The database refuses a right that is needed.",
     "GRANT SELECT, INSERT, UPDATE, DELETE on all tables, and USAGE on all sequences, to the role "
-    "in DATABASE_URL; this goes on by itself then, nothing was lost.",
+    "in DATABASE_URL, and CREATE on the schema public to the one of `db upgrade`; this goes on by "
+    "itself then, nothing was lost.",
 )
 _MALFORMED = (
     "The SQLite file is damaged, or is no database.",

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, Engine, inspect
 
+from worker.errors import ConfigError
 from worker.paths import private_file
 from worker.store.engine import not_migrated, reading, writing
 
@@ -25,6 +26,7 @@ def upgrade(engine: Engine) -> tuple[str | None, str]:
         if engine.dialect.name == "postgresql":
             connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK_KEY})")
         before = revision(connection)
+        require_known(before)
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
         after = revision(connection)
@@ -40,8 +42,23 @@ def revision(connection: Connection) -> str | None:
 
 def head() -> str:
     """The revision this version of the program needs, read from the names of the files."""
+    return _revisions()[-1]
+
+
+def require_known(found: str | None) -> None:
+    """Raise ``ConfigError`` for a database that a newer program has changed."""
+    if found is not None and found not in _revisions():
+        raise ConfigError(
+            "The database does not have this version's tables: it is newer than this program "
+            f"(revision {found}, this program knows {head()}).",
+            "Run the newer version of Vigencia again, or restore the backup from before its first "
+            "start; `vigencia db upgrade` goes forward only.",
+        )
+
+
+def _revisions() -> list[str]:
     names = sorted(path.stem for path in (_MIGRATIONS / "versions").glob("[0-9]*.py"))
-    return names[-1].split("_")[0]
+    return [name.split("_")[0] for name in names]
 
 
 def require_current(engine: Engine) -> bool:
@@ -53,6 +70,7 @@ def require_current(engine: Engine) -> bool:
         found = revision(connection)
     if found == head():
         return False
+    require_known(found)
     if found is None and engine.dialect.name == "sqlite":
         upgrade(engine)
         return True

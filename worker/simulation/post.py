@@ -9,7 +9,6 @@ from itertools import count
 
 from worker.content.one_sms import one_sms
 from worker.core.cards import Channel, Holder
-from worker.core.hours import local_day
 from worker.core.prices import EMAIL
 from worker.core.recheck import Item, Verdict, goes_over, recheck
 from worker.core.reminders import ReminderState
@@ -145,9 +144,8 @@ class Post:
             self.put(now, other, instead)
         kept = [item for item in self.memory.without_hope(lost) if item.card.guardian_email]
         if alert := self.memory.owe(kept, Channel.GUARDIAN, now):
-            # Several that come to nothing at one instant are one digest, with what a check finds.
-            day = local_day(now, holder.time_zone)
-            self.put(now, Channel.GUARDIAN, alert, (alert[0].card.book_id, now, day))
+            # What comes to nothing for one holder at one instant is one message to the guardian.
+            self.put(now, Channel.GUARDIAN, alert, (holder.id, now))
 
     def _tell(self, message: Message, address: str, now: datetime) -> None:
         items, reader = message.items, self._reader(message)

@@ -144,8 +144,7 @@ class Post:
             self.put(now, other, instead)
         kept = [item for item in self.memory.without_hope(lost) if item.card.guardian_email]
         if alert := self.memory.owe(kept, Channel.GUARDIAN, now):
-            # What comes to nothing for one holder at one instant is one message to the guardian.
-            self.put(now, Channel.GUARDIAN, alert, (holder.id, now))
+            self.put(now, Channel.GUARDIAN, alert)
 
     def _tell(self, message: Message, address: str, now: datetime) -> None:
         items, reader = message.items, self._reader(message)

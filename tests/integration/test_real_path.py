@@ -519,6 +519,8 @@ INBOUND: dict[Said, tuple[str, int, int]] = {
     Said.OUT: ("BAJA", 1, 0),
     Said.IN: ("ALTA", 0, 1),
     Said.HELP: ("AYUDA", 0, 1),
+    # A sentence with a word in it goes to a person, and stops nothing.
+    Said.UNCLEAR: ("no quiero baja del chip", 0, 1),
 }
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, Row
 
+from worker.answers.found import Found, find
 from worker.answers.view import State, View, names
 from worker.core.again import Again, tomorrow
 from worker.core.cards import CardState, Language
@@ -28,7 +29,6 @@ _NO_HINT = timedelta()
 _FURTHEST = timedelta(days=800)
 _DEADLINES = frozenset(DeadlineKind)
 _ALIVE = (CardState.ACTIVE, CardState.SUSPENDED)
-_Found = tuple[Row[Any], Watched]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +42,13 @@ class Answers:
     def look_renewed(self, reminder_id: int, now: datetime) -> View | None:
         """What recording a renewal asks for, or why there is nothing to record."""
         with reading(self.engine) as conn:
-            found = _find(conn, reminder_id)
+            found = find(conn, reminder_id, _DEADLINES)
             return self._renewable(conn, found, now) if found else None
 
     def renewed(self, reminder_id: int, plan_end: date | None, now: datetime) -> View | None:
         """Do what `vigencia cards renew` does; a card without a plan needs no ``plan_end``."""
         with writing(self.engine) as conn:
-            found = _find(conn, reminder_id, lock=True)
+            found = find(conn, reminder_id, _DEADLINES, lock=True)
             if found is None:
                 return None
             view = self._renewable(conn, found, now)
@@ -66,13 +66,13 @@ class Answers:
     def look_tomorrow(self, reminder_id: int, now: datetime) -> View | None:
         """Whether there can be one more reminder tomorrow, or will be one anyway."""
         with reading(self.engine) as conn:
-            found = _find(conn, reminder_id)
+            found = find(conn, reminder_id, _DEADLINES)
             return self._again(conn, found, now)[0] if found else None
 
     def tomorrow(self, reminder_id: int, now: datetime) -> View | None:
         """Owe one more reminder of the same deadline tomorrow, on the same channel, once."""
         with writing(self.engine) as conn:
-            found = _find(conn, reminder_id, lock=True)
+            found = find(conn, reminder_id, _DEADLINES, lock=True)
             if found is None:
                 return None
             view, again = self._again(conn, found, now)
@@ -84,7 +84,7 @@ class Answers:
             _trail(conn, row, "tomorrow", now)
             return replace(view, state=State.DONE)
 
-    def _renewable(self, conn: Connection, found: _Found, now: datetime) -> View:
+    def _renewable(self, conn: Connection, found: Found, now: datetime) -> View:
         row, watched = found
         card, ends_on = watched.card, watched.card.plan_end
         if card.plan_end and card.plan_days and not card.renewed_at:
@@ -102,7 +102,7 @@ class Answers:
             renewal=_question_of(conn, watched) if card.renewed_at else None,
         )
 
-    def _again(self, conn: Connection, found: _Found, now: datetime) -> tuple[View, Again]:
+    def _again(self, conn: Connection, found: Found, now: datetime) -> tuple[View, Again]:
         row, watched = found
         card = watched.card
         again = tomorrow(ledger.key_of(row), card, watched.holder, self.rules, now)
@@ -120,24 +120,12 @@ class Answers:
         view = View(state, Language(row.language), cards, on=again.on, signature=watched.signature)
         return view, again
 
-    def _holds(self, found: _Found) -> bool:
+    def _holds(self, found: Found) -> bool:
         """Is the deadline that the reminder told of still that of the card?"""
         row, watched = found
         step = self.rules.ladder(watched.card).get(DeadlineKind(row.deadline))
         alive = watched.card.state in _ALIVE
         return alive and step is not None and step.on == row.deadline_on
-
-
-def _find(conn: Connection, reminder_id: int, *, lock: bool = False) -> _Found | None:
-    """The reminder and its card, if the card is still that of the holder it was sent to."""
-    row = reach.reminder(conn, reminder_id)
-    if row is None or row.deadline not in _DEADLINES:
-        return None
-    if lock:
-        watched = card_store.hold(conn, row.card_id)
-    else:
-        watched = card_store.load(conn, [row.card_id]).get(row.card_id)
-    return None if watched is None or watched.holder.id != row.told_id else (row, watched)
 
 
 def _question_of(conn: Connection, watched: Watched) -> int | None:

@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
-from sqlalchemy import Connection, Engine, Row
+from sqlalchemy import Connection, Engine
 
+from worker.answers.found import Found, find
 from worker.answers.view import State, View, names
 from worker.core.cards import Language
 from worker.core.life import QUESTIONS, Happening, LifeEvent, happen
@@ -13,12 +14,10 @@ from worker.core.rules import Rules
 from worker.life import apply
 from worker.store import cards as card_store
 from worker.store import reach
-from worker.store.cards import Watched
 from worker.store.engine import reading, writing
 
 # After one of these a notice of a renewal asks about something that is over.
 _OVER: Final = ("renewed", "confirmed", "renewal_failed", "recycled", "reassigned", "closed")
-_Found = tuple[Row[Any], Watched]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +32,13 @@ class RenewalAnswers:
     def look(self, reminder_id: int, answer: LifeEvent, now: datetime) -> View | None:
         """What the answer would mean, or why there is nothing to answer. Changes nothing."""
         with reading(self.engine) as conn:
-            found = _find(conn, reminder_id)
+            found = find(conn, reminder_id, QUESTIONS)
             return self._view(conn, found, answer) if found else None
 
     def say(self, reminder_id: int, answer: LifeEvent, now: datetime) -> View | None:
         """Do what `vigencia cards confirm` or `vigencia cards fail` does, once."""
         with writing(self.engine) as conn:
-            found = _find(conn, reminder_id, lock=True)
+            found = find(conn, reminder_id, QUESTIONS, lock=True)
             if found is None:
                 return None
             view = self._view(conn, found, answer)
@@ -53,7 +52,7 @@ class RenewalAnswers:
             after = card_store.load(conn, [row.card_id])[row.card_id].card
             return replace(view, state=State.DONE, ends_on=after.plan_end)
 
-    def _view(self, conn: Connection, found: _Found, answer: LifeEvent) -> View:
+    def _view(self, conn: Connection, found: Found, answer: LifeEvent) -> View:
         """A renewal that was answered for already says so; whatever else ended it, its date holds
         no longer."""
         row, watched = found
@@ -73,15 +72,3 @@ class RenewalAnswers:
             ends_on=card.plan_end if over == LifeEvent.CONFIRMED else None,
             renewal=row.id,
         )
-
-
-def _find(conn: Connection, reminder_id: int, *, lock: bool = False) -> _Found | None:
-    """The notice and its card, if the card is still that of the holder it was sent to."""
-    row = reach.reminder(conn, reminder_id)
-    if row is None or row.deadline not in QUESTIONS:
-        return None
-    if lock:
-        watched = card_store.hold(conn, row.card_id)
-    else:
-        watched = card_store.load(conn, [row.card_id]).get(row.card_id)
-    return None if watched is None or watched.holder.id != row.told_id else (row, watched)

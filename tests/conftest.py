@@ -16,6 +16,7 @@ import pytest
 from hypothesis import settings
 from sqlalchemy import URL, make_url, text
 
+from tests.patience import patient, write_into_memory
 from worker.embedded import EmbeddedServer
 from worker.errors import UnreachableError
 from worker.sandbox.process import SandboxProcess
@@ -27,6 +28,7 @@ _OWN_SERVERS = [urlsplit(os.environ.get(name, "")).hostname for name in ("TEST_R
 
 def pytest_configure() -> None:
     """What a person has configured here must not reach a test, nor a test the network."""
+    write_into_memory()
     for name in list(os.environ):
         if name.startswith(_OURS):
             del os.environ[name]
@@ -37,7 +39,7 @@ def pytest_configure() -> None:
 
 
 @pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Tests of the whole program wait more than they compute: the longest of them first, the others
     among the modules of the integration tests, and what is quick last, so that the processors are
     busy to the end. Modules stay whole, for the sake of their fixtures."""
@@ -56,6 +58,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for number, module in enumerate(modules):
         module[:0] = waiting[number * share : (number + 1) * share]
     left = waiting[len(modules) * share :]
+    for item in items:
+        longest = item.get_closest_marker("timeout")
+        seconds = longest.args[0] if longest else float(config.getini("timeout"))
+        item.add_marker(pytest.mark.timeout(patient(seconds)), append=False)
     items[:] = [*long, *chain.from_iterable(modules), *left, *quick]
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from tests.acceptance.warm import Wanted, Warm
+from tests.patience import patient
 
 ROOT = Path(__file__).parents[2]
 _OURS = ("TWILIO_", "SENDGRID_", "SMTP_", "VIGENCIA_", "DATABASE_URL", "REDIS_URL")
@@ -47,13 +48,14 @@ class Program:
     patience: float = 60
 
     def run(self, *arguments: str | Path, **env: str) -> Ran:
-        """Run ``vigencia ARGUMENTS`` to its end, which comes within ``patience`` seconds."""
+        """Run ``vigencia ARGUMENTS`` to its end, which comes within ``patience`` seconds
+        (see ``tests.patience``)."""
         surroundings = self.environment(**env)
         if sys.platform != "linux" or _of_interpreter(surroundings) != _of_interpreter(os.environ):
             return self._run_cold(arguments, surroundings)
         wanted = Wanted("worker.cli", [*map(str, arguments)], str(self.directory), surroundings)
         with Path(os.devnull).open() as nothing, _written() as out, _written() as err:
-            code = _warm().run(wanted, nothing, out, err, self.patience)
+            code = _warm().run(wanted, nothing, out, err, patient(self.patience))
             out.seek(0)
             err.seek(0)
             return Ran(code, out.read(), err.read())
@@ -66,7 +68,7 @@ class Program:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=self.patience,
+            timeout=patient(self.patience),
             check=False,
         )
         return Ran(done.returncode, done.stdout, done.stderr)

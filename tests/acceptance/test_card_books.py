@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests.acceptance.program import Program, Ran
+from tests.patience import patient
 from tests.unit import cardbook_files as files
 
 _ROWS: files.Rows = [
@@ -39,7 +40,7 @@ def _measured(vigencia: Program, path: Path) -> Ran:
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=patient(60),
         check=False,
     )
     told, _, peak = ran.stderr.rpartition("peak ")

@@ -9,6 +9,7 @@ from sqlalchemy import URL
 
 from tests.acceptance.program import Program, free_port
 from tests.integration.helpers import until
+from tests.patience import patient
 from worker.sandbox.process import SandboxProcess
 from worker.store.engine import open_engine
 
@@ -146,7 +147,7 @@ def test_it_asks_a_running_process_whether_it_lives(vigencia: Program) -> None:
         assert (ran.code, ran.json["answers"]["web"]) == (0, True)
     finally:
         web.terminate()
-        web.wait(30)
+        web.wait(patient(30))
     assert vigencia.run("doctor", "--live", "web", VIGENCIA_WEB__PORT=port).code == 1
 
 

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.patience import patient
+
 _KILLS_AT_DAY = (3, 9, 16)
 
 
@@ -25,7 +27,7 @@ def test_a_demo_whose_valkey_is_killed_and_restarted_empty_loses_and_doubles_not
         demo = subprocess.Popen([*command, "--dir", str(stage)], stdout=out)
     try:
         killed = [_kill_queue_at_day(stage, day, demo) for day in _KILLS_AT_DAY]
-        code = demo.wait(120)
+        code = demo.wait(patient(120))
     finally:
         demo.kill()
     told = json.loads((tmp_path / "out.json").read_text())
@@ -39,7 +41,7 @@ def _kill_queue_at_day(stage: Path, day: int, demo: subprocess.Popen[bytes]) -> 
     """SIGKILL the queue server once the demo has reached ``day``, and delete what it had saved;
     returns its process id."""
     start: datetime | None = None
-    give_up = time.monotonic() + 90
+    give_up = time.monotonic() + patient(90)
     while time.monotonic() < give_up and demo.poll() is None:
         try:
             now = datetime.fromisoformat((stage / "clock").read_text())

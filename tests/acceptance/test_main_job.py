@@ -15,6 +15,7 @@ import pytest
 
 from tests.acceptance.program import ROOT, Program, free_port
 from tests.integration.helpers import until
+from tests.patience import patient
 from worker.embedded import EmbeddedServer
 from worker.sandbox.process import SandboxProcess
 
@@ -148,7 +149,7 @@ def test_up_does_the_job_by_itself_and_ends_cleanly_on_sigterm(vigencia: Program
         assert until(lambda: _sent_so_far(vigencia) >= 44, 40)
     finally:
         up.send_signal(signal.SIGTERM)
-        _, told = up.communicate(timeout=40)
+        _, told = up.communicate(timeout=patient(40))
     assert up.returncode == 0, told
     assert "NO PROVIDER CREDENTIALS" in told
     assert "Traceback" not in told
@@ -181,7 +182,7 @@ def test_a_queue_that_dies_while_the_scheduler_runs_is_alarmed_and_nothing_is_lo
         assert ticking.poll() is None, "a scheduler must outlive its queue"
     finally:
         ticking.send_signal(signal.SIGTERM)
-        _, rest = ticking.communicate(timeout=20)
+        _, rest = ticking.communicate(timeout=patient(20))
     told = "".join(first) + rest
     assert ticking.returncode == 0, told
     assert "queue_unreachable" in told

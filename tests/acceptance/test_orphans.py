@@ -12,6 +12,7 @@ from redis import Redis
 
 from tests.acceptance.program import Program
 from tests.integration.helpers import until
+from tests.patience import patient
 from worker.broker import NAMESPACE
 from worker.embedded import EmbeddedServer
 from worker.sandbox.process import SandboxProcess
@@ -32,7 +33,7 @@ def test_a_demo_that_is_killed_leaves_no_process_behind(tmp_path: Path) -> None:
         for pipe in (demo.stdout, demo.stderr):
             assert pipe is not None
             pipe.close()  # whoever still writes to it has nobody to read it
-    give_up = time.monotonic() + 60
+    give_up = time.monotonic() + patient(60)
     while (left := [pid for pid in family if _alive(pid)]) and time.monotonic() < give_up:
         time.sleep(0.2)
     assert not left
@@ -51,7 +52,7 @@ def test_workers_that_are_told_to_end_twice_end(
             for _ in range(3):
                 worker.send_signal(signal.SIGTERM)
                 time.sleep(0.2)
-            assert worker.wait(45) == 0
+            assert worker.wait(patient(45)) == 0
         finally:
             for pid in [*_descendants(worker.pid), worker.pid] if worker.poll() is None else []:
                 os.kill(pid, signal.SIGKILL)
@@ -72,7 +73,7 @@ def test_workers_whose_first_process_is_killed_end(
         assert not at_work or until(lambda: _at_work(server.url) == 2, 45)
         worker.kill()
         worker.wait()
-        give_up = time.monotonic() + 45
+        give_up = time.monotonic() + patient(45)
         while (left := [pid for pid in family if _alive(pid)]) and time.monotonic() < give_up:
             time.sleep(0.1)
         for pid in left:
@@ -89,7 +90,7 @@ def _at_work(queue: str) -> int:
 def _family(pid: int, stage: Path) -> list[int]:
     """All descendants, once the demo plays its second day."""
     clock = stage / "clock"
-    give_up = time.monotonic() + 40
+    give_up = time.monotonic() + patient(40)
     first = None
     while time.monotonic() < give_up:
         now = clock.read_text()[:10] if clock.exists() else None

@@ -13,6 +13,7 @@ from sqlalchemy import select
 
 from tests.acceptance.program import Program, free_port
 from tests.integration.helpers import until
+from tests.patience import patient
 from worker.store.engine import open_engine, reading
 from worker.store.tables import receipts, reminders
 
@@ -77,7 +78,7 @@ def test_what_is_owed_is_delivered_and_accounted_for(program: Program) -> None:
             received = json.load(answer)
     finally:
         up.send_signal(signal.SIGTERM)
-        _, log = up.communicate(timeout=60)
+        _, log = up.communicate(timeout=patient(60))
     assert arrived, (delivered(program), log)
     assert up.returncode == 0, log
     assert "Traceback" not in log

@@ -7,6 +7,7 @@ import pytest
 
 from tests.acceptance.program import Program, free_port
 from tests.integration.helpers import until
+from tests.patience import patient
 from worker.sandbox.process import SandboxProcess
 
 BOOK = """msisdn,titular,celular de contacto,correo,operador,tipo,vencimiento
@@ -61,7 +62,7 @@ def _sends(shop: Program, *arguments: str) -> tuple[str, str]:
         assert until(lambda: len(_sent(shop)) >= 2, 60)
     finally:
         up.send_signal(signal.SIGTERM)
-        out, err = up.communicate(timeout=60)
+        out, err = up.communicate(timeout=patient(60))
     return out, err
 
 

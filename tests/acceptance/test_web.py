@@ -25,6 +25,7 @@ from tests.acceptance.program import Program, free_port
 from tests.integration.helpers import until
 from tests.integration.sandbox_helpers import call
 from tests.integration.web_helpers import ATTEMPT, event, post_status, status_form
+from tests.patience import patient
 from worker.sandbox.credentials import EVENTS_PUBLIC_KEY
 from worker.sandbox.signing import event_headers, twilio_headers
 from worker.store.engine import open_engine, reading
@@ -42,7 +43,7 @@ def web(vigencia: Program, *arguments: str, **env: str) -> Iterator[tuple[str, A
     try:
         assert process.stdout is not None
         line = process.stdout.readline()
-        assert line, process.communicate(timeout=20)
+        assert line, process.communicate(timeout=patient(20))
         yield json.loads(line)["url"], process
     finally:
         if process.poll() is None:
@@ -53,7 +54,7 @@ def web(vigencia: Program, *arguments: str, **env: str) -> Iterator[tuple[str, A
 def ended(process: Any) -> tuple[int, str]:
     """The exit code and the log after a SIGTERM."""
     process.send_signal(signal.SIGTERM)
-    _, told = process.communicate(timeout=30)
+    _, told = process.communicate(timeout=patient(30))
     return process.returncode, told
 
 
@@ -134,7 +135,9 @@ def test_what_is_in_hand_is_answered_before_the_end(vigencia: Program) -> None:
         for name, value in twilio_headers(url + path, form).items():
             head += f"{name}: {value}\n"
         place = urlsplit(url)
-        with socket.create_connection((str(place.hostname), place.port or 0), timeout=20) as wire:
+        with socket.create_connection(
+            (str(place.hostname), place.port or 0), timeout=patient(20)
+        ) as wire:
             wire.sendall((head + "\n").replace("\n", "\r\n").encode() + body[:10])
             # Its headers were read once another request has been answered.
             assert call(url, "GET", "/healthz").status == 200
@@ -142,7 +145,7 @@ def test_what_is_in_hand_is_answered_before_the_end(vigencia: Program) -> None:
             assert until(lambda: _refuses(url))
             wire.sendall(body[10:])
             assert wire.recv(65_536).startswith(b"HTTP/1.1 204 ")
-        assert process.wait(20) == 0
+        assert process.wait(patient(20)) == 0
     assert stored(vigencia) == 1
 
 
@@ -239,7 +242,7 @@ def test_up_keeps_a_web_process_and_takes_it_along(vigencia: Program) -> None:
         assert until(lambda: _web_processes(up.pid) not in ([], [pid]) and _healthy(url), 40)
     finally:
         up.send_signal(signal.SIGTERM)
-        out, log = up.communicate(timeout=60)
+        out, log = up.communicate(timeout=patient(60))
     assert up.returncode == 0, log
     assert "web_ended" in log
     assert json.loads(out)["exit_code"] == 0, "one document on stdout"
@@ -249,7 +252,7 @@ def test_up_keeps_a_web_process_and_takes_it_along(vigencia: Program) -> None:
 
 def _healthy(url: str) -> bool:
     try:
-        with urllib.request.urlopen(f"{url}/healthz", timeout=5) as answer:  # noqa: S310
+        with urllib.request.urlopen(f"{url}/healthz", timeout=patient(5)) as answer:  # noqa: S310
             return bool(answer.status == 200)
     except (URLError, OSError):
         return False

@@ -21,6 +21,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO, NamedTuple, Self
 
+from tests.patience import patient
+
 # What loads slowly. One that is missing here costs time and nothing else.
 _LIBRARIES = (
     *("aiohttp", "aiosmtplib", "alembic.command", "babel.dates", "babel.numbers", "chardet"),
@@ -65,7 +67,7 @@ class Warm:
         """Run it to its end; returns the exit code, negative for a signal, as ``subprocess`` does.
         Raises ``subprocess.TimeoutExpired`` after killing it."""
         with self._lock:
-            self._wire.settimeout(60)
+            self._wire.settimeout(patient(60))
             streams = [stream.fileno() for stream in (stdin, out, err)]
             socket.send_fds(self._wire, [json.dumps(wanted).encode()], streams)
             child = self._told()
@@ -75,7 +77,7 @@ class Warm:
             except TimeoutError:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(child, 9)
-                self._wire.settimeout(60)
+                self._wire.settimeout(patient(60))
                 self._told()
                 raise subprocess.TimeoutExpired(list(wanted.arguments), seconds) from None
 
@@ -87,7 +89,7 @@ class Warm:
     def close(self) -> None:
         """End it."""
         self._wire.close()
-        self._process.wait(20)
+        self._process.wait(patient(20))
 
     def __enter__(self) -> Self:
         return self

@@ -16,6 +16,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Row, Table, insert, select, update
 
 from tests.integration.sandbox_helpers import record
+from tests.patience import patient
 from worker.app import App
 from worker.checks import Checked, Checks
 from worker.clock import Clock, set_file_clock
@@ -366,12 +367,12 @@ def run_together(code: str, *args: str, count: int = 3) -> list[tuple[int, str]]
         assert child.stdin is not None
         child.stdin.write("\n")
         child.stdin.flush()
-    return [(child.wait(60), child.communicate()[1]) for child in children]
+    return [(child.wait(patient(60)), child.communicate()[1]) for child in children]
 
 
 def until(condition: Callable[[], object], seconds: float = 10) -> bool:
     """Wait until ``condition`` holds; whether it did."""
-    give_up = time.monotonic() + seconds
+    give_up = time.monotonic() + patient(seconds)
     while not (met := bool(condition())) and time.monotonic() < give_up:
         time.sleep(0.01)
     return met

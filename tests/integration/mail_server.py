@@ -19,6 +19,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from tests.patience import patient
+
 CLOSE, SILENCE = "close", "silence"
 
 
@@ -42,7 +44,7 @@ class MailServer:
         ready = threading.Event()
         self._thread = threading.Thread(target=self._run, args=(ready,), daemon=True)
         self._thread.start()
-        ready.wait(10)
+        ready.wait(patient(10))
         return self
 
     def __exit__(self, *_: object) -> None:

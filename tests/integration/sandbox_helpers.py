@@ -14,6 +14,7 @@ from twilio.http.http_client import (  # type: ignore[import-untyped, unused-ign
 )
 from twilio.rest import Client  # type: ignore[import-untyped, unused-ignore]
 
+from tests.patience import patient
 from worker.sandbox.credentials import ACCOUNT_SID, API_KEY, AUTH_TOKEN, SENDER
 
 MESSAGES = f"/2010-04-01/Accounts/{ACCOUNT_SID}/Messages.json"
@@ -43,7 +44,7 @@ def call(
     headers: Mapping[str, str] | None = None,
 ) -> Reply:
     """One HTTP call on a connection of its own, with no library to smooth anything over."""
-    connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=10)
+    connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=patient(10))
     try:
         raw = body.encode() if isinstance(body, str) else body
         connection.request(method, path, raw, dict(headers or {}))

@@ -9,6 +9,7 @@ from sqlalchemy import insert
 from structlog.testing import capture_logs
 
 from tests.integration.helpers import HINT, MORNING, NIGHT, NOW, TODAY, World, causes
+from tests.patience import patient
 from worker.core.cards import CardState, Channel, Kind
 from worker.core.reminders import MessageState, ReminderState
 from worker.core.rules import Rules
@@ -58,7 +59,7 @@ def test_checked_by_many_at_once_a_card_owes_each_notice_once(world: World) -> N
     written: list[int] = []
 
     def work() -> None:
-        start.wait(10)
+        start.wait(patient(10))
         written.append(world.check(ids=ids).reminders)
 
     threads = [threading.Thread(target=work) for _ in range(4)]

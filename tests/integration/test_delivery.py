@@ -30,6 +30,7 @@ from tests.integration.helpers import (
     in_turn,
 )
 from tests.integration.sandbox_helpers import set_faults
+from tests.patience import patient
 from worker.core.cards import CardState, Channel
 from worker.core.outcomes import Outcome, OutcomeKind, accepted
 from worker.core.reminders import MessageState, ReminderState
@@ -185,7 +186,7 @@ def test_no_transaction_is_open_while_a_provider_is_called(world: World) -> None
             with writing(world.engine) as conn:  # SQLite: would wait for an open transaction
                 conn.execute(reminders.update().values(reason="written meanwhile"))
 
-        await asyncio.wait_for(asyncio.to_thread(other), 5)
+        await asyncio.wait_for(asyncio.to_thread(other), patient(5))
         return accepted("id-1")
 
     world.card(**ENDS_TODAY)
@@ -558,7 +559,7 @@ def test_messages_of_a_channel_go_out_at_once_up_to_three_quarters(world: World)
         peak = max(peak, now)
         if now == 9:
             full.set()
-        await asyncio.wait_for(full.wait(), 20)
+        await asyncio.wait_for(full.wait(), patient(20))
         await asyncio.sleep(0.05)  # one too many would come now
         now -= 1
         return accepted(f"id-{out.attempt}")

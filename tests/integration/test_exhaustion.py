@@ -4,6 +4,8 @@ import os
 import subprocess
 import sys
 
+from tests.patience import patient
+
 # No further file can be opened once it has started.
 _STARVED = """
 import resource
@@ -24,7 +26,7 @@ def test_the_country_of_a_number_is_known_without_a_file_to_be_opened() -> None:
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=patient(60),
         check=False,
     )
     assert done.stdout.strip() == "['PE', 'CN', 'US', 'GB']", done.stderr

@@ -16,6 +16,7 @@ import pytest
 from sqlalchemy import event
 
 from tests.integration.helpers import NOW, TODAY, World, until
+from tests.patience import patient
 from worker.clock import Stopwatch, set_file_clock
 from worker.core.cards import Channel
 from worker.core.life import LifeEvent
@@ -95,7 +96,7 @@ def frozen(
 def go_on(child: subprocess.Popen[str]) -> str:
     """Let it go on to its end; what became of its messages."""
     child.send_signal(signal.SIGCONT)
-    told, _ = child.communicate(timeout=60)
+    told, _ = child.communicate(timeout=patient(60))
     assert child.returncode == 0
     return told
 
@@ -222,7 +223,7 @@ def test_a_watch_goes_on_while_its_process_stands_still() -> None:
     own = Stopwatch()
     assert until(lambda: own.longest() >= timedelta(seconds=0.5))
     child.send_signal(signal.SIGCONT)
-    told, _ = child.communicate(timeout=60)
+    told, _ = child.communicate(timeout=patient(60))
     assert float(told) >= 0.5
 
 

@@ -11,6 +11,7 @@ from structlog.testing import capture_logs
 
 from tests.integration.helpers import NOW, PHONE, World, causes, until
 from tests.integration.sandbox_helpers import call, set_faults
+from tests.patience import patient
 from worker.clock import set_file_clock
 from worker.core.cards import Channel
 from worker.listener import Listener
@@ -130,7 +131,7 @@ def test_a_list_that_cannot_be_read_again_and_again_is_told(world: World) -> Non
     with capture_logs() as logs:
         for _ in range(6):
             listener.look(LATER)
-            assert listener.wait(30)
+            assert listener.wait(patient(30))
     assert causes(logs) == ["inbound_not_read"]
 
 

@@ -26,6 +26,7 @@ from structlog import get_logger
 
 from tests.acceptance.program import free_port
 from tests.integration.helpers import NOW, World, always, until
+from tests.patience import patient
 from worker import metrics, worker_processes
 from worker.app import App
 from worker.broker import QUEUES, open_broker
@@ -162,7 +163,7 @@ metrics.attempt("twilio", "accepted", 1.0, 2)
 metrics.alarm("x")
 assert not [name for name in sys.modules if name.startswith("prometheus_client")]
 """
-    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=patient(60))
 
 
 # Gauges of the ledger and the queue
@@ -245,7 +246,7 @@ def test_the_database_is_asked_once_however_many_read(
 def get(url: str, **headers: str) -> tuple[int, str]:
     request = urllib.request.Request(url, headers=headers)  # noqa: S310 - this machine
     try:
-        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
+        with urllib.request.urlopen(request, timeout=patient(10)) as answer:  # noqa: S310
             return answer.status, answer.read().decode()
     except urllib.error.HTTPError as error:
         return error.code, error.read().decode()
@@ -408,7 +409,7 @@ metrics.reminder("sent", "sms", None)
 """
     env = {**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(tmp_path)}
     for _ in range(3):
-        subprocess.run([sys.executable, "-c", code], check=True, timeout=60, env=env)
+        subprocess.run([sys.executable, "-c", code], check=True, timeout=patient(60), env=env)
     read = """
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
@@ -419,7 +420,7 @@ print(generate_latest(registry).decode())
     done = subprocess.run(
         [sys.executable, "-c", read],
         check=True,
-        timeout=60,
+        timeout=patient(60),
         env=env,
         capture_output=True,
         text=True,
@@ -448,7 +449,7 @@ print("went on")
 """
     env = {**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(tmp_path)}
     done = subprocess.run(
-        [sys.executable, "-c", code], timeout=120, env=env, capture_output=True, text=True
+        [sys.executable, "-c", code], timeout=patient(120), env=env, capture_output=True, text=True
     )
     assert done.stdout.splitlines()[-1:] == ["went on"], done.stderr
 
@@ -463,7 +464,7 @@ with worker_processes._counts():
 """
     env = {name: value for name, value in os.environ.items() if "PROMETHEUS" not in name}
     done = subprocess.run(
-        [sys.executable, "-c", code], timeout=120, env=env, capture_output=True, text=True
+        [sys.executable, "-c", code], timeout=patient(120), env=env, capture_output=True, text=True
     )
     assert done.stdout.splitlines()[-1:] == ["works None"], done.stderr
 
@@ -523,7 +524,7 @@ def test_a_worker_command_serves_the_counts_of_its_processes(
             scheduler,
             env={**env, "VIGENCIA_METRICS__SCHEDULER_PORT": "0"},
             check=True,
-            timeout=60,
+            timeout=patient(60),
             capture_output=True,
             text=True,
         )
@@ -539,7 +540,7 @@ def test_a_worker_command_serves_the_counts_of_its_processes(
         assert until(lambda: sent() == 2, 45)
     finally:
         worker.terminate()
-        _, told = worker.communicate(timeout=60)
+        _, told = worker.communicate(timeout=patient(60))
     assert worker.returncode == 0, told
     assert not list(tmp_path.glob("vigencia-metrics-*"))
     with pytest.raises(urllib.error.URLError, match="refused"):

@@ -28,6 +28,7 @@ from tests.integration.helpers import (
     until,
 )
 from tests.integration.sandbox_helpers import call, set_faults
+from tests.patience import patient
 from worker.clock import set_file_clock
 from worker.core.cards import Channel
 from worker.core.outcomes import Outcome, OutcomeKind, accepted
@@ -530,14 +531,14 @@ def test_a_late_outcome_leaves_a_message_alone_that_another_process_is_sending(
 
     async def second(out: Out) -> Outcome:
         in_call.set()
-        await asyncio.to_thread(go_on.wait, 10)
+        await asyncio.to_thread(go_on.wait, patient(10))
         return accepted("SM2")
 
     other = threading.Thread(target=_take_over, args=(world, Carrier(second)))
 
     async def first(out: Out) -> Outcome:
         other.start()
-        assert await asyncio.to_thread(in_call.wait, 10)
+        assert await asyncio.to_thread(in_call.wait, patient(10))
         return LATE[late]
 
     world.card(**ENDS_TODAY)
@@ -587,7 +588,7 @@ def test_one_message_settled_by_many_at_once_is_settled_once(world: World) -> No
 
     class Slow(Listing):
         async def find(self, to: str) -> list[Sighting] | None:
-            await asyncio.to_thread(barrier.wait, 10)
+            await asyncio.to_thread(barrier.wait, patient(10))
             return self.sightings
 
     found: list[Counter[str]] = []

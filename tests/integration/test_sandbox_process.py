@@ -26,6 +26,7 @@ from tests.integration.sandbox_helpers import (
     reset,
     set_faults,
 )
+from tests.patience import patient
 from worker.errors import UnreachableError
 from worker.sandbox.credentials import ACCOUNT_SID, MESSAGING_SERVICE_SID
 from worker.sandbox.fault_rules import Rule
@@ -51,7 +52,7 @@ def listens(url: str) -> bool:
 
 
 def until_closed(url: str) -> bool:
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + patient(5)
     while listens(url) and time.monotonic() < deadline:
         time.sleep(0.02)
     return not listens(url)
@@ -165,7 +166,7 @@ def test_a_port_in_use_is_told_at_the_start(url: str) -> None:
 def test_bad_faults_on_the_command_line_are_wrong_usage() -> None:
     for faults in ("{", "[1]"):
         command = [sys.executable, "-m", "worker.sandbox", "--port=0", f"--faults={faults}"]
-        done = subprocess.run(command, capture_output=True, timeout=20, check=False)
+        done = subprocess.run(command, capture_output=True, timeout=patient(20), check=False)
         assert (done.returncode, done.stdout) == (2, b"")
         assert b"--faults: " in done.stderr
 

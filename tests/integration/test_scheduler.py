@@ -12,6 +12,7 @@ from structlog.testing import capture_logs
 
 from tests.integration.helpers import MORNING, NIGHT, NOW, TODAY, World, causes, flat
 from tests.integration.sandbox_helpers import set_faults
+from tests.patience import patient
 from worker.app import App
 from worker.clock import set_file_clock
 from worker.core.cards import Channel
@@ -175,7 +176,7 @@ def test_two_schedulers_at_once_tell_each_card_once(app: App, world: World) -> N
     start = threading.Barrier(2)
 
     def work(mine: Told) -> None:
-        start.wait(10)
+        start.wait(patient(10))
         tick(app, NOW, mine)
 
     threads = [threading.Thread(target=work, args=(mine,)) for mine in told]

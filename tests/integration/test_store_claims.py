@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import Engine, func, select
 
 from tests.integration.helpers import LEASE, NOW, World, flat, run_together
+from tests.patience import patient
 from worker.core.cards import Channel
 from worker.core.reminders import MessageState
 from worker.store import cards as card_store
@@ -45,7 +46,7 @@ def at_once(work: Callable[[int], list[int]]) -> list[list[int]]:
     start = threading.Barrier(THREADS)
 
     def one(number: int) -> list[int]:
-        start.wait(10)
+        start.wait(patient(10))
         return work(number)
 
     with ThreadPoolExecutor(THREADS) as pool:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, text
 
+from tests.patience import patient
 from worker.errors import UnreachableError
 from worker.store.engine import open_engine, reading, writing
 
@@ -72,7 +73,7 @@ def test_who_waits_too_long_is_told_and_the_next_gets_a_turn(
         somebody.execute("ROLLBACK")
     monkeypatch.setattr("worker.store.turns.PATIENCE", 20.0)
     with ThreadPoolExecutor(1) as pool:  # nobody has kept the turn
-        pool.submit(add_one, engine).result(timeout=10)
+        pool.submit(add_one, engine).result(timeout=patient(10))
     assert value(engine) == 1
 
 

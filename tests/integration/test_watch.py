@@ -13,6 +13,7 @@ from structlog.testing import capture_logs
 
 from tests.integration.helpers import NOW, TODAY, World, always, causes, until
 from tests.integration.sandbox_helpers import mailbox, set_faults
+from tests.patience import patient
 from worker.app import App
 from worker.core.cards import Channel
 from worker.core.outcomes import Outcome, OutcomeKind, accepted
@@ -259,7 +260,7 @@ class _Switch(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self.server.beats += 1
-        self.server.let.wait(5)
+        self.server.let.wait(patient(5))
         self.send_response(self.server.status)
         if self.server.status == 302:
             self.send_header("Location", f"http://127.0.0.1:{self.server.server_port}/elsewhere")

@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from tests.integration.sandbox_helpers import Reply, call
+from tests.patience import patient
 from worker.app import App
 from worker.sandbox.credentials import ACCOUNT_SID, AUTH_TOKEN, EVENTS_PRIVATE_KEY
 from worker.sandbox.signing import event_headers, twilio_headers
@@ -96,7 +97,9 @@ def post_events(
 def raw(url: str, head: str, *parts: bytes) -> bytes:
     """What comes back for bytes written as they are, until the connection ends."""
     place = urlsplit(url)
-    with socket.create_connection((str(place.hostname), place.port or 0), timeout=10) as wire:
+    with socket.create_connection(
+        (str(place.hostname), place.port or 0), timeout=patient(10)
+    ) as wire:
         wire.sendall(head.replace("\n", "\r\n").encode())
         answer = b""
         try:

@@ -3,6 +3,7 @@
 import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 from zoneinfo import available_timezones
@@ -209,9 +210,14 @@ def _only(name: str) -> Callable[[str], str]:
 
 
 def _zone(key: str) -> str:
-    if key not in available_timezones():
+    if key not in _zones():
         raise ValueError("an IANA name such as America/Lima is expected")
     return key
+
+
+@cache
+def _zones() -> frozenset[str]:
+    return frozenset(available_timezones())
 
 
 def _wrong(path: Path, key: str, message: str) -> ConfigError:

@@ -19,6 +19,7 @@ from worker.simulation.memory import Memory
 from worker.simulation.notices import Digest
 
 _DAY = timedelta(days=1)
+_ORDER = tuple(Channel)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +61,18 @@ class Post:
         return self._queue[0][0] if self._queue else None
 
     def send(self, now: datetime) -> None:
-        """Deal with all that is due at ``now``, and with what becomes due by it."""
+        """Deal with all that is due at ``now``, and then with what becomes due by it; a channel's
+        messages are sent together, as a tick hints at them."""
+        while due := self._take(now):
+            for message in sorted(due, key=lambda message: _ORDER.index(message.channel)):
+                if waiting := self.memory.waiting(message.items):
+                    self._deliver(replace(message, items=waiting), now)
+
+    def _take(self, now: datetime) -> list[Message]:
+        due = []
         while self._queue and self._queue[0][0] <= now:
-            _, _, message = heappop(self._queue)
-            if waiting := self.memory.waiting(message.items):
-                self._deliver(replace(message, items=waiting), now)
+            due.append(heappop(self._queue)[2])
+        return due
 
     def _reader(self, message: Message) -> Holder:
         holder = self.memory.holder

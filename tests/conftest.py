@@ -16,7 +16,7 @@ import pytest
 from hypothesis import settings
 from sqlalchemy import URL, make_url, text
 
-from tests.patience import patient, write_into_memory
+from tests.patience import keep_compiled, patient, write_into_memory
 from worker.embedded import EmbeddedServer
 from worker.errors import UnreachableError
 from worker.sandbox.process import SandboxProcess
@@ -29,6 +29,7 @@ _OWN_SERVERS = [urlsplit(os.environ.get(name, "")).hostname for name in ("TEST_R
 def pytest_configure() -> None:
     """What a person has configured here must not reach a test, nor a test the network."""
     write_into_memory()
+    keep_compiled()
     for name in list(os.environ):
         if name.startswith(_OURS):
             del os.environ[name]

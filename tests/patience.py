@@ -1,4 +1,4 @@
-"""How long tests wait, and where they write.
+"""How long tests wait, where they write, and what they keep of what they have compiled.
 
 A wait costs nothing once what is waited for has happened, so the waits are long: they only decide
 how soon a failure is told. One factor scales them all, ``TEST_PATIENCE``. No test asserts how long
@@ -7,6 +7,7 @@ something took.
 
 import os
 import shutil
+import sys
 import tempfile
 from pathlib import Path
 
@@ -28,3 +29,10 @@ def write_into_memory() -> None:
         return
     if shutil.disk_usage(_MEMORY).free >= _ENOUGH:
         os.environ["TMPDIR"] = tempfile.tempdir = str(_MEMORY)
+
+
+def keep_compiled() -> None:
+    """Let this process and all that it starts keep what Python compiles, whatever the surroundings
+    say: the program is started hundreds of times, and three quarters of a start would be that."""
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    sys.dont_write_bytecode = False

@@ -111,7 +111,10 @@ def postgresql_server() -> Iterator[URL]:
             _missing("PostgreSQL", error)
             return
         url = make_url(server.get_uri())
-        _run(url, "ALTER SYSTEM SET fsync = off", "SELECT pg_reload_conf()")
+        # What the planner knows of a table must not depend on when a cleaner came by.
+        settings_of_server = ("fsync = off", "autovacuum = off")
+        _run(url, *(f"ALTER SYSTEM SET {each}" for each in settings_of_server))
+        _run(url, "SELECT pg_reload_conf()")
         yield url
         server.cleanup()
 

@@ -551,7 +551,7 @@ def test_a_price_that_is_set_makes_a_cost(there: Program) -> None:
         ((*_DAYS, "--policy", "."), 1, "cannot be read"),
         ((*_DAYS, *("--policy", "wrong.toml") * 3), 2, "--policy can be given once or twice"),
         (("--from", "05/06/2026", "--to", "2026-06-04"), 2, "is not a day; write 2026-06-05"),
-        (("--from", "2026-06-05"), 2, "Missing option '--to'"),
+        (("--from", "2026-06-05"), 2, "Name the days: --this-week, or --from and --to"),
         ((*_DAYS, "--limit", "-1"), 2, "--limit"),
     ],
 )

@@ -190,7 +190,9 @@ class Checks:
             if message.due_at <= now and written[message_id]:
                 due[message.channel].append(message_id)
         _raise_alarms(rows)
-        return Checked(len(instants), written.total(), len(messages), dict(due))
+        # Always in one order, so that what comes to nothing on both channels does so at one moment.
+        ordered = {channel: due[channel] for channel in Channel if channel in due}
+        return Checked(len(instants), written.total(), len(messages), ordered)
 
     def _group(
         self, conn: Connection, decided: Sequence[tuple[Watched, Decision]], now: datetime

@@ -129,8 +129,8 @@ def wake(app: App, now: datetime, hints: Hinting) -> int:
     while True:
         full = [channel for channel in Channel if hints.is_full(channel)]
         woken = _wake(app, now, full)
-        for channel, due in woken.send.items():
-            for batch in _batches(due, own.send_batch):
+        for channel in Channel:
+            for batch in _batches(woken.send.get(channel, []), own.send_batch):
                 hints.send(channel, batch)
         for batch in _batches(woken.reconcile, own.send_batch):
             hints.reconcile(batch)

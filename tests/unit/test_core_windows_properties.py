@@ -167,8 +167,11 @@ def test_checks_on_time_plan_everything_once_and_leave_no_window_silent(
     on_time = [one for now, one in planned if now > start]
     assert not [one for one in on_time if one.state is MISSED]
     told = {one.key for _, one in planned}
-    for span in case.spans():
-        if span.at >= start:
+    found = case.spans()
+    # With the window that closes a card all is over, whatever a pack's odd days put after it.
+    closed = min([span.at for span in found if span.window.closes], default=None)
+    for span in found:
+        if span.at >= start and (closed is None or span.at < closed):
             assert {span.key(channel) for channel in case.owed(span)} <= told
 
 

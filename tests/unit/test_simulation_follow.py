@@ -165,7 +165,7 @@ def test_without_a_contact_phone_each_card_is_told_on_its_own_number() -> None:
     cards = [replace(_CARD, id=n, msisdn=f"+5190000000{n}") for n in (1, 2)]
     notices = followed(a_household(a_holder(contact_phone=None), cards)).notices
     leading = [(n.card, n.channel) for n in notices if n.leads and n.at == at("2026-06-05 09:00")]
-    assert leading == [(1, Channel.SMS), (1, Channel.EMAIL), (2, Channel.SMS)]
+    assert leading == [(1, Channel.SMS), (2, Channel.SMS), (1, Channel.EMAIL)]
 
 
 def test_without_an_email_the_sms_steps_in_for_what_only_the_email_had() -> None:

@@ -21,7 +21,7 @@ from worker.core.renewal import SHOWS_WITHIN
 from worker.core.routes import Filled, Registered
 from worker.core.rules import Rules
 from worker.core.tokens import Links, Purpose
-from worker.core.windows import SILENT, address_of, in_service
+from worker.core.windows import SILENT, UNREACHED, address_of, in_service
 from worker.core.wording import GUARDIAN_EVENT, LIFE_EVENTS, event_for, read
 
 _GRAVITY: Final[Mapping[str, int]] = {kind: place for place, kind in enumerate(GRAVITY)}
@@ -98,6 +98,8 @@ def _why(item: Item, rules: Rules) -> str:
     holder, channels = item.told, (Channel.SMS, Channel.EMAIL)
     if holder and not any(address_of(item.card, holder, channel) for channel in channels):
         return "no_address"
+    if item.why == UNREACHED:
+        return "suppressed"  # that it is the last day too says less
     if item.why == SILENT:
         return SILENT
     windows = rules.policies[item.card.kind].windows

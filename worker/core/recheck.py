@@ -20,9 +20,9 @@ _DECLINED = frozenset({"opted_out", *(f"sendgrid:{event}" for event in OPT_OUTS)
 class Item:
     """A waiting reminder inside a message, with its card as it is now. ``told`` is the card's
     holder, whom a message to the guardian is about, and ``why`` a reason that the card itself does
-    not show. ``owed_since``: when it was written, which of an event is when it was entered.
-    ``dated``: beside news of a renewal, the deadlines that emails of the card told before, each
-    with its latest day."""
+    not show (``SILENT`` or ``UNREACHED`` of ``windows``). ``owed_since``: when it was written,
+    which of an event is when it was entered. ``dated``: beside news of a renewal, the deadlines
+    that emails of the card told before, each with its latest day."""
 
     id: int
     key: ReminderKey

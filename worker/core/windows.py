@@ -25,6 +25,8 @@ EVERY_ROUTE = Routes()
 # a line back.
 _LAST_CALLS = frozenset({(DeadlineKind.PLAN_END, -1), (DeadlineKind.LINE_LOSS, -3)})
 SILENT = "silent"
+# Of what waits for the guardian: every address of the holder turned out to be of no use.
+UNREACHED = "unreached"
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,9 +12,10 @@ from worker.core.cards import Channel, Holder
 from worker.core.life import LifeNotice
 from worker.core.recheck import Item
 from worker.core.reminders import WAITING, MessageState, ReminderState
+from worker.core.windows import UNREACHED
 from worker.store import cards as card_store
 from worker.store.bulk import among, update_many
-from worker.store.reminders import key_of, told_by_email
+from worker.store.reminders import key_of, told_by_email, unreached
 from worker.store.tables import books, holders, messages, reminders
 
 
@@ -111,17 +112,19 @@ def _with_items(conn: Connection, rows: Sequence[Row[Any]]) -> list[Parcel]:
     ).all()
     watched = card_store.load(conn, {row.card_id for row in waiting})
     dated = told_by_email(conn, {row.card_id for row in waiting if _moves_dates(row)})
+    keepers = [(row.card_id, key_of(row)) for row in waiting if row.channel == Channel.GUARDIAN]
+    lost = unreached(conn, keepers)
     items: dict[int, list[Item]] = defaultdict(list)
     for row in waiting:
-        one = watched[row.card_id]
+        one, key = watched[row.card_id], key_of(row)
         item = Item(
             id=row.id,
-            key=key_of(row),
+            key=key,
             due_at=row.due_at,
             useful_until=row.useful_until,
             card=one.card,
             told=one.holder,
-            why=row.reason,
+            why=UNREACHED if (row.card_id, key) in lost else row.reason,
             owed_since=row.created_at,
             dated=dated.get(row.card_id, ()),
         )

@@ -340,6 +340,24 @@ def without_hope(
     return {key: frozenset(reasons[key]) for key in guardian - alive}
 
 
+def unreached(
+    conn: Connection, asked: Collection[tuple[int, ReminderKey]]
+) -> set[tuple[int, ReminderKey]]:
+    """Those of ``asked`` (card, the guardian's key) that no address of the holder can be told."""
+    if not asked:
+        return set()
+    rows = conn.execute(
+        select(reminders).where(
+            among(conn, reminders.c.card_id, {card for card, _ in asked}),
+            reminders.c.channel != Channel.GUARDIAN,
+        )
+    )
+    states: dict[tuple[int, ReminderKey], set[str]] = defaultdict(set)
+    for row in rows:
+        states[row.card_id, replace(key_of(row), channel=Channel.GUARDIAN)].add(row.state)
+    return {key for key in asked if states[key] == {ReminderState.SUPPRESSED}}
+
+
 def move(conn: Connection, ids: Iterable[int], message_id: int) -> None:
     """Let the waiting reminders ``ids`` travel with another message."""
     conn.execute(

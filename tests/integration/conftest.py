@@ -1,8 +1,12 @@
 """Fixtures of the integration tests: migrated databases, a clean queue, a world to play in."""
 
+import fcntl
+import json
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import redis
@@ -10,6 +14,9 @@ from sqlalchemy import URL, Connection, Engine
 
 from tests.integration.helpers import DATABASES, World
 from tests.integration.sandbox_helpers import reset
+from tests.integration.texts import Texts, play
+from tests.integration.texts import rules as rules_of_texts
+from tests.patience import patient
 from worker.content.render import Content
 from worker.core.rules import Rules
 from worker.paths import shipped
@@ -111,3 +118,33 @@ def world(
 ) -> World:
     """A database, the sandbox, and the use cases between them."""
     return World(engine, sandbox, sandbox_clock, rules, content)
+
+
+@pytest.fixture(scope="session")
+def texts(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Texts:
+    """What arrived of the rows of all texts. It is played once, however many processes test: the
+    others wait for the mailbox of the first."""
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
+    mailbox = folder / "texts.json"
+    with (folder / "texts.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not mailbox.exists():
+            mailbox.write_text(json.dumps(_play_texts(tmp_path_factory, request)))
+    return Texts(json.loads(mailbox.read_text()))
+
+
+def _play_texts(
+    tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> dict[str, Any]:
+    path = tmp_path_factory.mktemp("texts") / "vigencia.db"
+    shutil.copy(request.getfixturevalue("migrated_sqlite"), path)
+    url = request.getfixturevalue("sandbox_process").url
+    clock, content = map(request.getfixturevalue, ("sandbox_clock", "content"))
+    engine = open_engine(f"sqlite:///{path}")
+    reset(url)
+    found = play(World(engine, url, clock, rules_of_texts(), content, read_timeout=patient(2)))
+    reset(url)
+    engine.dispose()
+    return found

@@ -46,6 +46,7 @@ from worker.settings import Settings, keys_in, load
 from worker.store.engine import open_engine
 from worker.store.migrate import require_current
 from worker.store.postgresql import Bounds
+from worker.texts import texts
 
 # How long what a guardian is told waits for more, so that all of a morning is one digest.
 _GATHER = timedelta(minutes=10)
@@ -64,7 +65,7 @@ class App:
     @cached_property
     def content(self) -> Content:
         """All texts, compiled and tried."""
-        return Content.load(templates_dir())
+        return texts(templates_dir())
 
     @cached_property
     def transport(self) -> Transport:

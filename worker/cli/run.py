@@ -30,6 +30,7 @@ def once(now: datetime | None, as_json: bool) -> None:
     app = build_ready(serves=True)
     configure(app.settings.log_level, app.settings.log_format)
     require_sandbox(app)
+    _ = app.content  # one that is wrong is told before anything is begun
     report = asyncio.run(run_once(app, now))
     if as_json:
         print_json(asdict(report))
@@ -95,6 +96,7 @@ def worker(
     app = build_ready(serves=True)
     require_queue(app.settings.redis_url)
     require_sandbox(app)
+    _ = app.content  # all processes have it from here
     own = app.settings.worker
     app.engine.dispose()
     code = serve(

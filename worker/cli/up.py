@@ -38,6 +38,7 @@ def up(directory: Path, quiet: bool, as_json: bool) -> None:
     from worker.supervise import run_all
 
     app = build_ready(serves=True)
+    _ = app.content  # one that is wrong is told before anything is started
     settings = app.settings
     configure(settings.log_level, settings.log_format)
     stopping = stop_on_signals()

@@ -24,6 +24,7 @@ from worker.actors import Hints
 from worker.app import App
 from worker.broker import open_broker, require_queue
 from worker.clock import file_clock, set_file_clock
+from worker.clock_guard import ClockGuard
 from worker.core.cards import Channel
 from worker.core.reminders import MessageState, ReminderState
 from worker.embedded import EmbeddedServer
@@ -105,6 +106,30 @@ def test_a_hint_that_comes_many_times_sends_once(
             hints.send(SMS, [row.id for row in world.rows(messages)])
         assert until(lambda: waiting(broker) == [])
     assert len(world.accepted()) == 20
+
+
+def test_a_worker_whose_clock_is_ahead_leaves_its_work_to_others(
+    world: World, app: App, broker: RedisBroker
+) -> None:
+    """Else it would call notices missed that are still to come."""
+    days = [timedelta(0)]
+    world.card(plan_end=TODAY + timedelta(days=3))
+    now = app.now
+    app.now = lambda: now() + days[0]
+    guard = ClockGuard(app.now, lambda: {"the database": -days[0]})
+    hints = Hints(broker, app, guard)
+    days[0] = timedelta(days=8)
+    ids = [row.id for row in world.rows(cards)]
+    with working(broker, app):
+        with capture_logs() as logs:
+            hints.check_cards(ids)
+            assert until(lambda: waiting(broker) == [])
+        assert causes(logs) == ["clock_ahead"]
+        assert world.told() == []
+        days[0] = timedelta(0)
+        right = Hints(broker, app, ClockGuard(app.now, dict))
+        right.check_cards(ids)
+        assert until(lambda: states(world) == [MessageState.SENT] * 2)
 
 
 def test_an_unknown_is_settled_through_the_queue(

@@ -20,7 +20,7 @@ _JUMP: Final = timedelta(minutes=1)
 # By so much all others must be behind it.
 _WRONG: Final = timedelta(minutes=5)
 # Seconds between two questions while it is wrong.
-_AGAIN: Final = 10.0
+AGAIN: Final = 10.0
 
 # How far the clocks of others are ahead of ours, by who they are.
 Others = Callable[[], Mapping[str, timedelta]]
@@ -33,8 +33,8 @@ class ClockGuard:
     and the providers. Where nobody can be asked it is believed.
     """
 
-    def __init__(self, now: Clock, others: Others) -> None:
-        self._now, self._others = now, others
+    def __init__(self, now: Clock, others: Others, again: float = AGAIN) -> None:
+        self._now, self._others, self._again = now, others, again
         self._believed: tuple[datetime, float] | None = None
         self._wrong: timedelta | None = None
         self._asked = float("-inf")
@@ -47,7 +47,7 @@ class ClockGuard:
             now, steady = self._now(), time.clock_gettime(BOOT_CLOCK)
             if self._wrong is None and self._went_on(now, steady):
                 return None
-            if self._wrong is None or steady - self._asked >= _AGAIN:
+            if self._wrong is None or steady - self._asked >= self._again:
                 behind = [-ahead for ahead in self._others().values()]
                 self._asked = steady
                 self._wrong = min(behind) if behind and min(behind) > _WRONG else None

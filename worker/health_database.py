@@ -1,8 +1,10 @@
 """What `vigencia doctor` says of the database. It makes no file, no folder and no table."""
 
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
 from sqlalchemy import Connection, text
 
@@ -15,6 +17,8 @@ from worker.store.tables import metadata
 _READ_ONLY = text(
     "SELECT pg_is_in_recovery() OR current_setting('default_transaction_read_only') = 'on'"
 )
+# Bytes: a morning of a large book, and its journal.
+LEAST_FREE: Final = 50_000_000
 _RIGHTS = "SELECT, INSERT, UPDATE, DELETE"
 
 
@@ -66,9 +70,16 @@ def _not_made(app: App, where: str) -> Finding:
 
 
 def _read_only(path: Path | None) -> tuple[str, str] | None:
-    if path is None or (os.access(path, os.W_OK) and os.access(path.absolute().parent, os.W_OK)):
+    if path is None:
         return None
-    return "it cannot be written to", f"give this user the right to write {path} and its folder"
+    folder = path.absolute().parent
+    if not (os.access(path, os.W_OK) and os.access(folder, os.W_OK)):
+        hint = f"give this user the right to write {path} and its folder"
+        return "it cannot be written to", hint
+    if (left := shutil.disk_usage(folder).free) < LEAST_FREE:
+        hint = "make room: without it nothing is checked or sent"
+        return f"its disk is full ({left // 1_000_000} MB are left)", hint
+    return None
 
 
 def _rights(conn: Connection, *, made: bool) -> tuple[str, str] | None:

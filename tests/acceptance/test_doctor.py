@@ -10,8 +10,11 @@ from sqlalchemy import URL
 from tests.acceptance.program import Program, free_port
 from tests.integration.helpers import until
 from tests.patience import patient
+from tests.integration.test_database_faults import read_only
+from worker.embedded import EmbeddedServer
 from worker.sandbox.process import SandboxProcess
 from worker.store.engine import open_engine
+from worker.store.migrate import upgrade
 
 LIVE = {
     "TWILIO_ACCOUNT_SID": "AC" + "1" * 32,
@@ -162,3 +165,30 @@ def test_to_ask_a_process_whether_it_lives_needs_no_part_of_the_program(tmp_path
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_queue_that_takes_nothing_is_told(vigencia: Program, tmp_path: Path) -> None:
+    import redis
+
+    with EmbeddedServer(tmp_path / "queue") as server:
+        client: Any = redis.Redis.from_url(server.url)
+        client.config_set("maxmemory", "1")
+        [full] = checks(vigencia, REDIS_URL=server.url)["queue"]
+        assert (full["state"], "full" in full["message"]) == ("error", True)
+        client.config_set("maxmemory", "0")
+        client.execute_command("REPLICAOF", "127.0.0.1", str(free_port()))
+        [replica] = checks(vigencia, REDIS_URL=server.url)["queue"]
+        assert (replica["state"], "read-only replica" in replica["message"]) == ("error", True)
+        client.close()
+
+
+def test_a_database_that_takes_no_changes_is_told(vigencia: Program, empty_postgresql: URL) -> None:
+    url = empty_postgresql.render_as_string(hide_password=False)
+    engine = open_engine(url)
+    upgrade(engine)
+    with read_only(engine):
+        [told] = checks(vigencia, DATABASE_URL=url)["database"]
+    assert (told["state"], "read-only" in told["message"]) == ("error", True)
+    [fine] = checks(vigencia, DATABASE_URL=url)["database"]
+    assert fine["state"] == "ok"
+    engine.dispose()

@@ -8,12 +8,17 @@ from worker.content.pages import Pages
 from worker.content.render import Content
 
 
-@cache
-def texts(directory: Path) -> Content:
-    """Every template below ``directory``, compiled and tried, once for this process and those that
-    are forked from it. It is tried in a process of its own first, for a template can be without an
+def try_texts(directory: Path) -> None:
+    """Try every template below ``directory``, in a process of its own, for one can be without an
     end. Raises ``ConfigError`` for the first one that is wrong."""
     bounded(lambda: Content.load(directory) is not None)
+
+
+@cache
+def texts(directory: Path) -> Content:
+    """Every template below ``directory``, tried and compiled, once for this process and those that
+    are forked from it. Raises ``ConfigError`` for the first one that is wrong."""
+    try_texts(directory)
     content, _ = Content.collect(directory)
     return content
 

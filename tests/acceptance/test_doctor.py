@@ -9,8 +9,8 @@ from sqlalchemy import URL
 
 from tests.acceptance.program import Program, free_port
 from tests.integration.helpers import until
-from tests.patience import patient
 from tests.integration.test_database_faults import read_only
+from tests.patience import patient
 from worker.embedded import EmbeddedServer
 from worker.sandbox.process import SandboxProcess
 from worker.store.engine import open_engine

@@ -128,7 +128,7 @@ def boot() -> None:
     Hints(broker, app)
     if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
         metrics.enable(several_processes=True)
-    _ = app.delivery  # compile the texts now, not with the first message
+    _ = app.delivery  # made now, not with the first message
     look_rarely()
 
 

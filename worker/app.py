@@ -5,7 +5,7 @@ import sys
 import urllib.request
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from urllib.error import URLError
 
@@ -64,7 +64,7 @@ class App:
     @cached_property
     def content(self) -> Content:
         """All texts, compiled and tried."""
-        return Content.load(templates_dir())
+        return _texts(templates_dir().resolve())
 
     @cached_property
     def transport(self) -> Transport:
@@ -237,6 +237,12 @@ class App:
         """Close what is open in the running loop."""
         await self.transport.close()
         await asyncio.to_thread(self.engine.dispose)
+
+
+@cache
+def _texts(directory: Path) -> Content:
+    """The texts in ``directory``, compiled once: processes forked from this one have them too."""
+    return Content.load(directory)
 
 
 def build(

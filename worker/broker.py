@@ -1,7 +1,9 @@
 """The queue: dramatiq on Redis. A message is a hint that carries ids; losing it costs one sweep."""
 
 import redis
+from dramatiq.broker import Consumer
 from dramatiq.brokers.redis import RedisBroker
+from dramatiq.common import dq_name
 from dramatiq.middleware import AsyncIO, Callbacks, Retries, ShutdownNotifications, TimeLimit
 from dramatiq.middleware.age_limit import AgeLimit
 from pydantic import SecretStr
@@ -19,10 +21,25 @@ _OLDEST_HINT_MS = 3_600_000
 _LONGEST_JOB_MS = 600_000
 
 
+# How often an idle worker asks for hints that are to be tried again, in milliseconds. They wait for
+# a second at least, and what is hardly ever there need not be asked for as often as the rest.
+_DELAYED_POLL_MS = 1_000
+
+
+class _Broker(RedisBroker):
+    """dramatiq's, but it asks rarely for what is delayed."""
+
+    def consume(self, queue_name: str, prefetch: int = 1, timeout: int = 5000) -> Consumer:
+        """Each queue has a delayed one beside it, and dramatiq would ask both equally often."""
+        if queue_name == dq_name(queue_name):
+            timeout = max(timeout, _DELAYED_POLL_MS)
+        return super().consume(queue_name, prefetch, timeout)
+
+
 def open_broker(url: str) -> RedisBroker:
     """A broker on the Redis or Valkey at ``url`` (``redis://``, ``rediss://``, ``unix://``);
     connects on first use."""
-    return RedisBroker(  # type: ignore[no-untyped-call]
+    return _Broker(  # type: ignore[no-untyped-call]
         url=url,
         namespace=NAMESPACE,
         # How often in a million commands a killed worker's messages are looked for: with the
@@ -38,6 +55,13 @@ def open_broker(url: str) -> RedisBroker:
             AsyncIO(),
         ],
     )
+
+
+def hints_left(broker: RedisBroker) -> int:
+    """How many hints are in the queue or in a worker's hands, those to be tried again included.
+    Raises ``redis.RedisError``."""
+    names = [f"{NAMESPACE}:{name}.msgs" for queue in QUEUES for name in (queue, dq_name(queue))]
+    return sum(int(broker.client.hlen(name)) for name in names)
 
 
 def require_queue(url: SecretStr | None) -> str:

@@ -22,7 +22,7 @@ from tests.integration.helpers import EMAIL, NOW, PHONE, TODAY, World, causes, u
 from tests.integration.sandbox_helpers import set_faults
 from worker.actors import Hints
 from worker.app import App
-from worker.broker import open_broker, require_queue
+from worker.broker import hints_left, open_broker, require_queue
 from worker.clock import file_clock, set_file_clock
 from worker.core.cards import Channel
 from worker.core.reminders import MessageState, ReminderState
@@ -262,6 +262,24 @@ def test_without_an_address_the_next_step_is_told() -> None:
     with pytest.raises(UnreachableError, match="REDIS_URL is not set") as refused:
         require_queue(None)
     assert "vigencia up" in refused.value.hint
+
+
+def test_an_idle_worker_asks_rarely_for_what_waits_to_be_tried_again(broker: RedisBroker) -> None:
+    plain, delayed = (broker.consume(name, timeout=100) for name in ("sms", "sms.DQ"))
+    assert (plain.timeout, delayed.timeout) == (100, 1000)  # type: ignore[attr-defined]
+
+
+def test_hints_are_in_the_queue_until_a_worker_has_done_them(
+    world: World, app: App, broker: RedisBroker
+) -> None:
+    world.card()
+    hints = Hints(broker, app)
+    assert hints_left(broker) == 0
+    tick(app, NOW, hints)
+    assert hints_left(broker) == 1
+    with working(broker, app):
+        assert until(lambda: states(world) == [MessageState.SENT] * 2)
+        assert until(lambda: hints_left(broker) == 0)
 
 
 def test_a_queue_that_answers_is_taken(queue: str) -> None:

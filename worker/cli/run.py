@@ -96,6 +96,7 @@ def worker(
     require_queue(app.settings.redis_url)
     require_sandbox(app)
     own = app.settings.worker
+    _ = app.content  # compiled here once, and not in each worker process
     app.engine.dispose()
     code = serve(
         processes or own.processes,

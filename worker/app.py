@@ -251,13 +251,17 @@ def build(
     bounds = Bounds(own.statement_seconds, own.lock_seconds, own.idle_seconds) if serves else None
     if serves:
         load_countries()
+    password = settings.database_password
     clock = file_clock(settings.clock_file) if settings.clock_file else system_clock
     return App(
         settings=settings,
         rules=load_rules(config_dir()),
         gateways=choose(settings),
         engine=open_engine(
-            settings.database_url.get_secret_value(), bounds=bounds, make_folder=make_folder
+            settings.database_url.get_secret_value(),
+            password=password.get_secret_value() if password else None,
+            bounds=bounds,
+            make_folder=make_folder,
         ),
         now=clock,
     )

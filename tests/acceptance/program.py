@@ -17,7 +17,7 @@ from tests.acceptance.warm import Wanted, Warm
 from tests.patience import patient
 
 ROOT = Path(__file__).parents[2]
-_OURS = ("TWILIO_", "SENDGRID_", "SMTP_", "VIGENCIA_", "DATABASE_URL", "REDIS_URL")
+_OURS = ("TWILIO_", "SENDGRID_", "SMTP_", "VIGENCIA_", "DATABASE_", "REDIS_URL")
 
 
 @dataclass(frozen=True, slots=True)

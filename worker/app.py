@@ -38,7 +38,7 @@ from worker.providers.transport import Transport
 from worker.providers.twilio import TwilioProvider
 from worker.queue_address import require_address
 from worker.receipts import Fetching, Listening, Receipts, Reconciliation
-from worker.receipts.restored import Release
+from worker.receipts.restored import Release, Texts
 from worker.retention import Periods, Retention
 from worker.rules import load_rules
 from worker.sandbox import credentials as sandbox
@@ -218,7 +218,9 @@ class App:
     @property
     def release(self) -> Release:
         """The use case behind `vigencia db release`."""
-        return Release(self.engine, self.rules, self.searchable, self.consent, self.retry)
+        twilio = self.gateways.twilio
+        texts = Texts(self.content, self.rules, self.links, twilio.sender if twilio else "")
+        return Release(self.engine, texts, self.searchable, self.consent, self.retry)
 
     @cached_property
     def retention(self) -> Retention:

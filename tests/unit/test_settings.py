@@ -158,6 +158,7 @@ def test_a_secret_file_that_cannot_be_read_is_named(
         "VIGENCIA_BOOKS__SIGNATURE",
         "VIGENCIA_DATABASE_URL",  # the plain name is DATABASE_URL
         "VIGENCIA_TWILIO_FROM",
+        "VIGENCIA_WEB_PORT",  # Kubernetes sets it for a Service vigencia-web, unless told not to
     ],
 )
 def test_a_mistyped_variable_is_refused(name: str, monkeypatch: pytest.MonkeyPatch) -> None:

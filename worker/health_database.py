@@ -92,7 +92,22 @@ def _rights(conn: Connection, *, made: bool) -> tuple[str, str] | None:
             f"the role {role} may not read and write {', '.join(lacking[:3])}",
             f"as the owner: GRANT {_RIGHTS} ON ALL TABLES IN SCHEMA public TO {role}",
         )
+    dry = [table.name for table in metadata.sorted_tables if not _may_count(conn, table.name)]
+    if dry:
+        return (
+            f"the role {role} may not draw numbers for {', '.join(dry[:3])}",
+            f"as the owner: GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {role}",
+        )
     return None
+
+
+def _may_count(conn: Connection, table: str) -> bool:
+    """May the role draw the number of a new row of ``table``, if its rows have numbers?"""
+    asked = text(
+        "SELECT bool_and(has_sequence_privilege(pg_get_serial_sequence(:name, attname), 'USAGE')) "
+        "FROM pg_attribute WHERE attrelid = to_regclass(:name) AND attname = 'id'"
+    )
+    return conn.execute(asked, {"name": table}).scalar() is not False
 
 
 def _may(conn: Connection, table: str) -> bool:

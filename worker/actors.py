@@ -3,7 +3,6 @@
 import os
 import signal
 import sys
-import time
 from collections.abc import Sequence
 from types import FrameType
 
@@ -21,6 +20,7 @@ from worker.children import end_with_master
 from worker.core.cards import Channel
 from worker.garbage import look_rarely
 from worker.log import configure
+from worker.queue_faults import OUTAGE, Outage
 from worker.settings import load
 
 log = structlog.get_logger(__name__)
@@ -28,17 +28,14 @@ log = structlog.get_logger(__name__)
 # Hints in a queue with which it is full, until half of them are done. With batches of 250 that is
 # half a minute of sending at 1,000 a second: what waits longer than `hint_seconds` is hinted again.
 _FULL = 128
-# It is asked several times in a look, and an alarm for each would be noise.
-_QUIET_SECONDS = 10.0
 
 
 class Hints:
     """Tells the workers what to do. A hint that is lost is repeated by the sweep."""
 
-    def __init__(self, broker: Broker, app: App) -> None:
-        self._app, self._broker = app, broker
+    def __init__(self, broker: Broker, app: App, outage: Outage = OUTAGE) -> None:
+        self._app, self._broker, self._outage = app, broker, outage
         self._filled: set[str] = set()
-        self._quiet_until = 0.0
         # A queue for each channel: a slow SMS route never keeps email waiting.
         # What may go out goes before more is checked, or the lines to the providers stand idle.
         self._check = _actor(broker, self._check_cards, "check_cards", "checks", later=1)
@@ -72,10 +69,8 @@ class Hints:
         queue = actor.queue_name
         try:
             length = self._broker.client.llen(f"{NAMESPACE}:{queue}")  # type: ignore[attr-defined]
-        except RedisError:
-            if time.monotonic() >= self._quiet_until:
-                log.error("alarm", cause="queue_unreachable", actor=actor.actor_name)
-                self._quiet_until = time.monotonic() + _QUIET_SECONDS
+        except RedisError as error:
+            self._outage.met(error=type(error).__name__)
             return True
         if length < (_FULL // 2 if queue in self._filled else _FULL):
             self._filled.discard(queue)
@@ -86,9 +81,11 @@ class Hints:
     def _tell(self, actor: Actor[[list[int]], object], ids: Sequence[int]) -> None:
         try:
             actor.send(list(ids))
-        except (DramatiqError, RedisError):
+        except (DramatiqError, RedisError) as error:
             # The claim behind this hint runs out and the next sweep repeats it.
-            log.error("alarm", cause="queue_unreachable", actor=actor.actor_name, ids=len(ids))
+            self._outage.met(error=type(error).__name__, actor=actor.actor_name, ids=len(ids))
+        else:
+            self._outage.over()  # only now: a server that is full or read-only answers questions
 
     def _check_cards(self, ids: list[int]) -> None:
         checked = self._app.checks.run(ids, self._app.now())

@@ -1,5 +1,7 @@
 """The queue: dramatiq on Redis. A message is a hint that carries ids; losing it costs one sweep."""
 
+from typing import Any
+
 import redis
 from dramatiq.brokers.redis import RedisBroker
 from dramatiq.middleware import AsyncIO, Callbacks, Retries, ShutdownNotifications, TimeLimit
@@ -91,20 +93,32 @@ def _away(error: Exception) -> UnreachableError:
     )
 
 
+_REPLICA = ("the server at REDIS_URL is a read-only replica", "set REDIS_URL to the primary server")
+_NO_RIGHTS = (
+    "the user of REDIS_URL may not do what a queue needs",
+    "give it the rights of docs/deployment.md, The queue (ACL SETUSER)",
+)
+
+
 def trouble(url: SecretStr) -> tuple[str, str] | None:
     """Why a queue that answers takes no messages, and what to do; ``None`` if it does."""
-    client = redis.Redis.from_url(url.get_secret_value(), socket_connect_timeout=5)
-    try:
-        if client.info("replication").get("role") == "slave":
-            return (
-                "the server at REDIS_URL is a read-only replica",
-                "set REDIS_URL to the primary server",
-            )
-        memory = client.info("memory")
-    except (redis.RedisError, OSError):  # a user who may not ask: then nobody knows
-        return None
-    finally:
-        client.close()
+    client: Any = redis.Redis.from_url(url.get_secret_value(), socket_connect_timeout=5)
+    with client:
+        try:
+            # What every hint does, on a name that is not there: nothing changes.
+            client.delete(f"{NAMESPACE}:nothing")
+            client.eval("return 1", 1, NAMESPACE)
+        except redis.ReadOnlyError:
+            return _REPLICA
+        except redis.exceptions.NoPermissionError:
+            return _NO_RIGHTS
+        except redis.ResponseError as error:  # such as MISCONF, where its disk is full
+            told = f"the server at REDIS_URL takes no changes ({str(error)[:60]})"
+            return told, "see the server's log; nothing is lost meanwhile"
+        try:
+            memory = client.info("memory")
+        except (redis.RedisError, OSError):  # a user who may not ask: then nobody knows
+            return None
     most = int(memory.get("maxmemory", 0))
     if most and int(memory.get("used_memory", 0)) >= most:
         hint = "raise maxmemory, or give the queue a server of its own; nothing is lost meanwhile"

@@ -5,11 +5,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import redis
+from pydantic import SecretStr
 from sqlalchemy import URL
 
 from tests.acceptance.program import Program, free_port
 from tests.integration.helpers import until
 from tests.patience import patient
+from worker.broker import trouble
+from worker.embedded import EmbeddedServer
 from worker.sandbox.process import SandboxProcess
 from worker.store.engine import open_engine
 
@@ -113,8 +117,6 @@ def test_rights_that_a_role_lacks_are_told_with_the_grant(
 def test_a_wrong_password_of_the_queue_is_told_as_such(
     vigencia: Program, queue_server: str
 ) -> None:
-    import redis
-
     client: Any = redis.Redis.from_url(queue_server)
     client.execute_command("ACL", "SETUSER", "doctor", "on", ">right", "~*", "+@all")
     try:
@@ -125,6 +127,28 @@ def test_a_wrong_password_of_the_queue_is_told_as_such(
         assert fine["state"] == "ok"
     finally:
         client.execute_command("ACL", "DELUSER", "doctor")
+        client.close()
+
+
+def test_a_queue_that_answers_and_takes_nothing_is_told_with_its_reason(
+    vigencia: Program, tmp_path: Path
+) -> None:
+    with EmbeddedServer(tmp_path / "queue") as server:
+        client: Any = redis.Redis.from_url(server.url)
+        client.config_set("maxmemory", "1")
+        [full] = checks(vigencia, REDIS_URL=server.url)["queue"]
+        assert (full["state"], "memory" in full["message"]) == ("error", True)
+        assert "is full" in full["message"]
+        assert "raise maxmemory" in full["hint"]
+        client.config_set("maxmemory", "0")
+        client.replicaof("127.0.0.1", 1)
+        [replica] = checks(vigencia, REDIS_URL=server.url)["queue"]
+        assert replica["state"] == "error"
+        assert "is a read-only replica" in replica["message"]
+        assert "to the primary" in replica["hint"]
+        client.replicaof("NO", "ONE")
+        assert trouble(SecretStr(server.url)) is None
+        assert client.dbsize() == 0, "to ask changes nothing"
         client.close()
 
 

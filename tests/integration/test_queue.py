@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -22,15 +23,19 @@ from tests.integration.helpers import EMAIL, NOW, PHONE, TODAY, World, causes, u
 from tests.integration.sandbox_helpers import set_faults
 from worker.actors import Hints
 from worker.app import App
-from worker.broker import open_broker, require_queue
+from worker.broker import open_broker, require_queue, trouble
 from worker.clock import file_clock, set_file_clock
 from worker.core.cards import Channel
 from worker.core.reminders import MessageState, ReminderState
 from worker.embedded import EmbeddedServer
 from worker.errors import UnreachableError
+from worker.gauges import Ledger
+from worker.pace import SharedPace
+from worker.queue_faults import Outage
 from worker.scheduler import tick
 from worker.store.tables import cards, messages, reminders
 
+GUIDE = Path(__file__).parents[2] / "docs" / "deployment.md"
 QUEUES = ("checks", "sms", "email", "reconcile")
 SMS = Channel.SMS
 
@@ -184,7 +189,7 @@ def test_a_queue_that_is_gone_is_alarmed_and_the_work_stays_due(
 ) -> None:
     with EmbeddedServer(tmp_path / "queue") as server:
         broker = open_broker(server.url)
-        hints = Hints(broker, app)
+        hints = Hints(broker, app, Outage())
         hints.check_cards([])
     world.card()
     with capture_logs() as logs:
@@ -192,7 +197,7 @@ def test_a_queue_that_is_gone_is_alarmed_and_the_work_stays_due(
         hints.send(SMS, [1])
         hints.reconcile([1])
     assert not found  # nothing is claimed that nobody could be told of
-    assert causes(logs) == ["queue_unreachable"] * 3
+    assert causes(logs) == ["queue_unreachable"], "one alarm for all that met it"
     assert len(_told(app, NOW)) == 1
 
 
@@ -201,17 +206,24 @@ def test_a_queue_that_is_full_is_alarmed_and_not_raised(
 ) -> None:
     with EmbeddedServer(tmp_path / "queue") as server:
         broker = open_broker(server.url)
+        hints = Hints(broker, app, Outage())
         broker.client.config_set("maxmemory", "1")
         with capture_logs() as logs:
-            Hints(broker, app).check_cards([1])
-    assert causes(logs) == ["queue_unreachable"]
+            for _ in range(3):  # it still answers questions
+                assert not hints.is_full(None)
+                hints.check_cards([1])
+        assert causes(logs) == ["queue_unreachable"]
+        broker.client.config_set("maxmemory", "0")
+        with capture_logs() as logs:
+            hints.check_cards([1])
+        assert [one["event"] for one in logs] == ["queue_reachable"]
 
 
 def test_a_queue_that_died_between_check_and_send_loses_no_message(
     world: World, app: App, tmp_path: Path
 ) -> None:
     with EmbeddedServer(tmp_path / "queue") as server:
-        hints = Hints(open_broker(server.url), app)
+        hints = Hints(open_broker(server.url), app, Outage())
     world.card()
     with capture_logs() as logs:
         hints._check_cards([row.id for row in world.rows(cards)])
@@ -282,3 +294,45 @@ def test_the_settings_of_the_queue_reach_dramatiq_before_it_reads_them() -> None
     assert run(f"{ours}tune(); {told}").stdout == "2 100\n"
     late = run(f"import dramatiq; {ours}tune(); serve(1, 1, 1)")
     assert "imported before tune()" in late.stderr
+
+
+def test_the_rights_of_the_guide_are_enough_for_the_queue(
+    world: World, app: App, tmp_path: Path
+) -> None:
+    [line] = re.findall(r"^ACL SETUSER vigencia (.+)$", GUIDE.read_text("utf-8"), re.M)
+    with EmbeddedServer(tmp_path / "queue") as server:
+        admin: Any = redis.Redis.from_url(server.url)
+        admin.execute_command("ACL", "SETUSER", "vigencia", *line.replace("PASSWORD", "pw").split())
+        url = server.url.replace("://", "://vigencia:pw@")
+        assert require_queue(SecretStr(url)) == url
+        assert trouble(SecretStr(url)) is None
+        broker = open_broker(url)
+        hints = Hints(broker, app, Outage())
+        world.card()
+        with capture_logs() as logs, working(broker, app):
+            tick(app, NOW, hints)
+            assert until(lambda: states(world) == [MessageState.SENT] * 2)
+            assert until(lambda: waiting(broker) == [])
+            assert SharedPace(url, "vigencia").take("x", 5, 4).tokens == 4
+            shown = {one.name for one in Ledger(app, url).collect()}
+        assert "vigencia_queue_depth" in shown
+        assert [one for one in logs if one["log_level"] in ("warning", "error")] == []
+        assert admin.execute_command("ACL", "LOG") == []
+        client: Any = redis.Redis.from_url(url)
+        for words in (("get", "another's"), ("flushall",)):
+            with pytest.raises(redis.exceptions.NoPermissionError):
+                client.execute_command(*words)
+        # What dramatiq does for a worker that died, which none has here.
+        assert admin.execute_command("ACL", "DRYRUN", "vigencia", "KEYS", "vigencia*") == b"OK"
+        broker.close()
+
+
+def test_a_user_without_the_rights_of_the_guide_is_told(tmp_path: Path) -> None:
+    with EmbeddedServer(tmp_path / "queue") as server:
+        admin: Any = redis.Redis.from_url(server.url)
+        url = SecretStr(server.url.replace("://", "://poor:pw@"))
+        for rights in ("~vigencia:* +@all", "~vigencia* +@all -@write", "~vigencia* +ping +@write"):
+            admin.execute_command("ACL", "SETUSER", "poor", "reset", "on", ">pw", *rights.split())
+            found = trouble(url)
+            assert found is not None
+            assert "may not do what a queue needs" in found[0], rights

@@ -1,10 +1,9 @@
-# `make help` lists the targets. Everything installs into .venv from the lock file; no root, no Docker, no servers.
-PYTHON ?= python3
-VENV := .venv
-BIN := $(VENV)/bin
-STAMP := $(VENV)/.installed
+# `make help` lists the targets. Everything installs into .venv from a lock file; no root, no Docker, no servers.
+# PYTHON=python3.12 chooses the interpreter; without it the one of .venv is kept, or python3 is taken.
+BIN := .venv/bin
 SEED ?= 1
-UV := $(shell command -v uv 2>/dev/null)
+# What Python compiles is kept: each start of the program would compile all again.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test lint storm bench gallery pictures format lock clean
@@ -12,27 +11,17 @@ UV := $(shell command -v uv 2>/dev/null)
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-setup: $(STAMP) ## Create .venv and install the locked dependencies
+setup: ## Create .venv and install the locked dependencies
+	@MAKECMDGOALS='$(MAKECMDGOALS)' sh .ci/install dev
 
-$(STAMP): requirements-dev.lock pyproject.toml
-ifeq ($(UV),)
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
-else
-	$(UV) venv --quiet --allow-existing --python $(PYTHON) $(VENV)
-	$(UV) pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes -r requirements-dev.lock
-	$(UV) pip install --quiet --compile-bytecode --python $(BIN)/python --no-deps --no-build-isolation --editable .
-endif
-	@touch $(STAMP)
-
-demo: $(STAMP) ## Watch 45 days of reminders for a sample card book go out to the sandbox
+demo: ## Watch 45 days of reminders for a sample card book go out to the sandbox
+	@MAKECMDGOALS='$(MAKECMDGOALS)' sh .ci/install demo
 	@$(BIN)/vigencia demo
 
-test: $(STAMP) ## Run the tests on real Valkey, SQLite and PostgreSQL
+test: setup ## Run the tests on real Valkey, SQLite and PostgreSQL
 	$(BIN)/python -m pytest -n 4 --maxschedchunk 4
 
-lint: $(STAMP) ## Check style, types, the compose file and the Dockerfile
+lint: setup ## Check style, types, the compose file and the Dockerfile
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -40,36 +29,31 @@ lint: $(STAMP) ## Check style, types, the compose file and the Dockerfile
 	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
 	$(BIN)/hadolint Dockerfile
 
-storm: $(STAMP) ## Prove the promise: kill, freeze, cut and refuse everything, some 3 minutes on each database (SEED=1)
+storm: setup ## Prove the promise: kill, freeze, cut and refuse everything, some 3 minutes on each database (SEED=1)
 	$(BIN)/vigencia storm --seed $(SEED)
 
-bench: $(VENV)/.bench ## Measure beside other designs; takes some minutes
+bench: ## Measure beside other designs; takes some minutes
+	@MAKECMDGOALS='$(MAKECMDGOALS)' sh .ci/install bench
 	$(BIN)/vigencia bench
 
-$(VENV)/.bench: $(STAMP) requirements-bench.lock
-ifeq ($(UV),)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-bench.lock
-else
-	$(UV) pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes -r requirements-bench.lock
-endif
-	@touch $@
-
-gallery: $(STAMP) ## Write docs/texts: every text in every language, to be read through
+gallery: setup ## Write docs/texts: every text in every language, to be read through
 	$(BIN)/vigencia preview --gallery docs/texts
 
-pictures: $(STAMP) ## Write docs/pictures: emails and pages as a phone and a desktop show them (needs Chromium)
+pictures: setup ## Write docs/pictures: emails and pages as a phone and a desktop show them (needs Chromium)
 	$(BIN)/python -m benchmarks.pictures
 
-format: $(STAMP) ## Rewrite the code in the house format
+format: setup ## Rewrite the code in the house format
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-lock: $(STAMP) ## Renew the lock files from pyproject.toml
-	$(BIN)/uv pip compile pyproject.toml $(LOCK) --output-file requirements.lock
-	$(BIN)/uv pip compile pyproject.toml $(LOCK) --constraint requirements.lock --extra embedded --extra dev --output-file requirements-dev.lock
-	$(BIN)/uv pip compile pyproject.toml $(LOCK) --constraint requirements-dev.lock --extra embedded --extra dev --extra bench --output-file requirements-bench.lock
+lock: setup ## Renew the lock files from pyproject.toml
+	$(COMPILE) --output-file requirements.lock
+	$(COMPILE) $(DEMO) --constraint requirements.lock --output-file requirements-demo.lock
+	$(COMPILE) $(DEMO) --extra dev --constraint requirements-demo.lock --output-file requirements-dev.lock
+	$(COMPILE) $(DEMO) --extra dev --extra bench --constraint requirements-dev.lock --output-file requirements-bench.lock
 
-LOCK := --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --no-emit-index-url --upgrade --quiet
+COMPILE := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --no-emit-index-url --upgrade --quiet
+DEMO := --extra embedded --extra editable
 
 clean: ## Remove .venv, caches and the embedded data in var/
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis var
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis var

@@ -5,6 +5,7 @@ import os
 import secrets
 import sys
 import tempfile
+import time
 import warnings
 from collections.abc import Iterator
 from itertools import chain, groupby
@@ -22,14 +23,15 @@ from worker.errors import UnreachableError
 from worker.sandbox.process import SandboxProcess
 from worker.store.engine import open_engine
 
-_OURS = ("TWILIO_", "SENDGRID_", "SMTP_", "VIGENCIA_", "DATABASE_URL", "REDIS_URL")
+_OURS = ("TWILIO_", "SENDGRID_", "SMTP_", "VIGENCIA_", "DATABASE_", "REDIS_URL")
 _OWN_SERVERS = [urlsplit(os.environ.get(name, "")).hostname for name in ("TEST_REDIS_URL",)]
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
     """What a person has configured here must not reach a test, nor a test the network."""
     write_into_memory()
     keep_compiled()
+    config.pluginmanager.register(_Expectation())
     for name in list(os.environ):
         if name.startswith(_OURS):
             del os.environ[name]
@@ -37,6 +39,33 @@ def pytest_configure() -> None:
     settings.register_profile("vigencia", deadline=None)
     settings.load_profile("vigencia")
     sys.addaudithook(_no_network)
+
+
+class _Expectation:
+    """Says at the start of a run with several processes how long it will take, by the last one."""
+
+    def __init__(self) -> None:
+        self._tests, self._began = 0, time.monotonic()
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_node_collection_finished(self, node: Any, ids: list[str]) -> None:
+        if self._tests:
+            return
+        self._tests = len(ids)
+        seconds, tests = node.config.cache.get("vigencia/last-run", [0, 0])
+        usual = "some ten minutes on two idle cores"
+        if seconds and tests:
+            usual = (
+                f"about {max(1, round(seconds / 60 * self._tests / tests))} min, by the last run"
+            )
+        node.config.pluginmanager.get_plugin("terminalreporter").write_line(
+            f"{self._tests} tests, {usual}; a dot is a test that passed."
+        )
+
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
+        if self._tests and exitstatus in (0, 1):
+            lasted = time.monotonic() - self._began
+            session.config.cache.set("vigencia/last-run", [lasted, self._tests])
 
 
 @pytest.hookimpl(trylast=True)

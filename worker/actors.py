@@ -1,10 +1,11 @@
 """Doorways: ids in, one use case, nothing else."""
 
+import asyncio
 import os
 import signal
 import sys
-import time
 from collections.abc import Sequence
+from datetime import datetime
 from types import FrameType
 
 import dramatiq
@@ -18,9 +19,11 @@ from worker import metrics
 from worker.app import App, build_ready
 from worker.broker import NAMESPACE, open_broker
 from worker.children import end_with_master
+from worker.clock_guard import ClockGuard, guard_of
 from worker.core.cards import Channel
 from worker.garbage import look_rarely
 from worker.log import configure
+from worker.queue_faults import OUTAGE, Outage
 from worker.settings import load
 
 log = structlog.get_logger(__name__)
@@ -28,17 +31,21 @@ log = structlog.get_logger(__name__)
 # Hints in a queue with which it is full, until half of them are done. With batches of 250 that is
 # half a minute of sending at 1,000 a second: what waits longer than `hint_seconds` is hinted again.
 _FULL = 128
-# It is asked several times in a look, and an alarm for each would be noise.
-_QUIET_SECONDS = 10.0
 
 
 class Hints:
     """Tells the workers what to do. A hint that is lost is repeated by the sweep."""
 
-    def __init__(self, broker: Broker, app: App) -> None:
-        self._app, self._broker = app, broker
+    def __init__(
+        self,
+        broker: Broker,
+        app: App,
+        guard: ClockGuard | None = None,
+        outage: Outage = OUTAGE,
+    ) -> None:
+        self._app, self._broker, self._outage = app, broker, outage
+        self._guard = guard or guard_of(app)
         self._filled: set[str] = set()
-        self._quiet_until = 0.0
         # A queue for each channel: a slow SMS route never keeps email waiting.
         # What may go out goes before more is checked, or the lines to the providers stand idle.
         self._check = _actor(broker, self._check_cards, "check_cards", "checks", later=1)
@@ -72,10 +79,8 @@ class Hints:
         queue = actor.queue_name
         try:
             length = self._broker.client.llen(f"{NAMESPACE}:{queue}")  # type: ignore[attr-defined]
-        except RedisError:
-            if time.monotonic() >= self._quiet_until:
-                log.error("alarm", cause="queue_unreachable", actor=actor.actor_name)
-                self._quiet_until = time.monotonic() + _QUIET_SECONDS
+        except RedisError as error:
+            self._outage.met(error=type(error).__name__)
             return True
         if length < (_FULL // 2 if queue in self._filled else _FULL):
             self._filled.discard(queue)
@@ -86,30 +91,45 @@ class Hints:
     def _tell(self, actor: Actor[[list[int]], object], ids: Sequence[int]) -> None:
         try:
             actor.send(list(ids))
-        except (DramatiqError, RedisError):
+        except (DramatiqError, RedisError) as error:
             # The claim behind this hint runs out and the next sweep repeats it.
-            log.error("alarm", cause="queue_unreachable", actor=actor.actor_name, ids=len(ids))
+            self._outage.met(error=type(error).__name__, actor=actor.actor_name, ids=len(ids))
+        else:
+            self._outage.over()  # only now: a server that is full or read-only answers questions
 
     def _check_cards(self, ids: list[int]) -> None:
-        checked = self._app.checks.run(ids, self._app.now())
+        if (now := self._time()) is None:
+            return
+        checked = self._app.checks.run(ids, now)
         for channel, due in checked.due.items():
             if not self.is_full(channel):  # else the scheduler sees to it that the urgent go first
                 self.send(channel, due)
 
     async def _send_sms(self, ids: list[int]) -> None:
-        await self._app.delivery.run(Channel.SMS, ids, self._app.now())
+        await self._deliver(Channel.SMS, ids)
 
     async def _send_email(self, ids: list[int]) -> None:
-        await self._app.delivery.run(Channel.EMAIL, ids, self._app.now())
+        await self._deliver(Channel.EMAIL, ids)
 
     async def _send_guardian(self, ids: list[int]) -> None:
-        await self._app.delivery.run(Channel.GUARDIAN, ids, self._app.now())
+        await self._deliver(Channel.GUARDIAN, ids)
+
+    async def _deliver(self, channel: Channel, ids: list[int]) -> None:
+        if now := await asyncio.to_thread(self._time):
+            await self._app.delivery.run(channel, ids, now)
 
     async def _reconcile(self, ids: list[int]) -> None:
-        await self._app.reconciliation.run(ids, self._app.now())
+        if now := await asyncio.to_thread(self._time):
+            await self._app.reconciliation.run(ids, now)
 
     async def _fetch(self, ids: list[int]) -> None:
-        await self._app.fetching.run(ids, self._app.now())
+        if now := await asyncio.to_thread(self._time):
+            await self._app.fetching.run(ids, now)
+
+    def _time(self) -> datetime | None:
+        """What time it is; ``None`` where this machine's clock is ahead. Then the work is left to
+        others: the claim behind its hint runs out and the next sweep repeats it."""
+        return None if self._guard.ahead() else self._app.now()
 
 
 def boot() -> None:
@@ -128,7 +148,7 @@ def boot() -> None:
     Hints(broker, app)
     if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
         metrics.enable(several_processes=True)
-    _ = app.delivery  # compile the texts now, not with the first message
+    _ = app.delivery  # made now, not with the first message
     look_rarely()
 
 

@@ -38,7 +38,7 @@ from worker.providers.transport import Transport
 from worker.providers.twilio import TwilioProvider
 from worker.queue_address import require_address
 from worker.receipts import Fetching, Listening, Receipts, Reconciliation
-from worker.receipts.restored import Release
+from worker.receipts.restored import Release, Texts
 from worker.retention import Periods, Retention
 from worker.rules import load_rules
 from worker.sandbox import credentials as sandbox
@@ -46,6 +46,7 @@ from worker.settings import Settings, keys_in, load
 from worker.store.engine import open_engine
 from worker.store.migrate import require_current
 from worker.store.postgresql import Bounds
+from worker.texts import texts
 
 # How long what a guardian is told waits for more, so that all of a morning is one digest.
 _GATHER = timedelta(minutes=10)
@@ -64,7 +65,7 @@ class App:
     @cached_property
     def content(self) -> Content:
         """All texts, compiled and tried."""
-        return Content.load(templates_dir())
+        return texts(templates_dir().resolve())
 
     @cached_property
     def transport(self) -> Transport:
@@ -218,7 +219,9 @@ class App:
     @property
     def release(self) -> Release:
         """The use case behind `vigencia db release`."""
-        return Release(self.engine, self.rules, self.searchable, self.consent, self.retry)
+        twilio = self.gateways.twilio
+        texts = Texts(self.content, self.rules, self.links, twilio.sender if twilio else "")
+        return Release(self.engine, texts, self.searchable, self.consent, self.retry)
 
     @cached_property
     def retention(self) -> Retention:
@@ -251,13 +254,17 @@ def build(
     bounds = Bounds(own.statement_seconds, own.lock_seconds, own.idle_seconds) if serves else None
     if serves:
         load_countries()
+    password = settings.database_password
     clock = file_clock(settings.clock_file) if settings.clock_file else system_clock
     return App(
         settings=settings,
         rules=load_rules(config_dir()),
         gateways=choose(settings),
         engine=open_engine(
-            settings.database_url.get_secret_value(), bounds=bounds, make_folder=make_folder
+            settings.database_url.get_secret_value(),
+            password=password.get_secret_value() if password else None,
+            bounds=bounds,
+            make_folder=make_folder,
         ),
         now=clock,
     )

@@ -1,7 +1,11 @@
 """The queue: dramatiq on Redis. A message is a hint that carries ids; losing it costs one sweep."""
 
+from typing import Any
+
 import redis
+from dramatiq.broker import Consumer
 from dramatiq.brokers.redis import RedisBroker
+from dramatiq.common import dq_name
 from dramatiq.middleware import AsyncIO, Callbacks, Retries, ShutdownNotifications, TimeLimit
 from dramatiq.middleware.age_limit import AgeLimit
 from pydantic import SecretStr
@@ -19,10 +23,25 @@ _OLDEST_HINT_MS = 3_600_000
 _LONGEST_JOB_MS = 600_000
 
 
+# How often an idle worker asks for hints that are to be tried again, in milliseconds. They wait for
+# a second at least, and what is hardly ever there need not be asked for as often as the rest.
+_DELAYED_POLL_MS = 1_000
+
+
+class _Broker(RedisBroker):
+    """dramatiq's, but it asks rarely for what is delayed."""
+
+    def consume(self, queue_name: str, prefetch: int = 1, timeout: int = 5000) -> Consumer:
+        """Each queue has a delayed one beside it, and dramatiq would ask both equally often."""
+        if queue_name == dq_name(queue_name):
+            timeout = max(timeout, _DELAYED_POLL_MS)
+        return super().consume(queue_name, prefetch, timeout)
+
+
 def open_broker(url: str) -> RedisBroker:
     """A broker on the Redis or Valkey at ``url`` (``redis://``, ``rediss://``, ``unix://``);
     connects on first use."""
-    return RedisBroker(  # type: ignore[no-untyped-call]
+    return _Broker(  # type: ignore[no-untyped-call]
         url=url,
         namespace=NAMESPACE,
         # How often in a million commands a killed worker's messages are looked for: with the
@@ -38,6 +57,13 @@ def open_broker(url: str) -> RedisBroker:
             AsyncIO(),
         ],
     )
+
+
+def hints_left(broker: RedisBroker) -> int:
+    """How many hints are in the queue or in a worker's hands, those to be tried again included.
+    Raises ``redis.RedisError``."""
+    names = [f"{NAMESPACE}:{name}.msgs" for queue in QUEUES for name in (queue, dq_name(queue))]
+    return sum(int(broker.client.hlen(name)) for name in names)
 
 
 def require_queue(url: SecretStr | None) -> str:
@@ -91,20 +117,32 @@ def _away(error: Exception) -> UnreachableError:
     )
 
 
+_REPLICA = ("the server at REDIS_URL is a read-only replica", "set REDIS_URL to the primary server")
+_NO_RIGHTS = (
+    "the user of REDIS_URL may not do what a queue needs",
+    "give it the rights of docs/deployment.md, The queue (ACL SETUSER)",
+)
+
+
 def trouble(url: SecretStr) -> tuple[str, str] | None:
     """Why a queue that answers takes no messages, and what to do; ``None`` if it does."""
-    client = redis.Redis.from_url(url.get_secret_value(), socket_connect_timeout=5)
-    try:
-        if client.info("replication").get("role") == "slave":
-            return (
-                "the server at REDIS_URL is a read-only replica",
-                "set REDIS_URL to the primary server",
-            )
-        memory = client.info("memory")
-    except (redis.RedisError, OSError):  # a user who may not ask: then nobody knows
-        return None
-    finally:
-        client.close()
+    client: Any = redis.Redis.from_url(url.get_secret_value(), socket_connect_timeout=5)
+    with client:
+        try:
+            # What every hint does, on a name that is not there: nothing changes.
+            client.delete(f"{NAMESPACE}:nothing")
+            client.eval("return 1", 1, NAMESPACE)
+        except redis.ReadOnlyError:
+            return _REPLICA
+        except redis.exceptions.NoPermissionError:
+            return _NO_RIGHTS
+        except redis.ResponseError as error:  # such as MISCONF, where its disk is full
+            told = f"the server at REDIS_URL takes no changes ({str(error)[:60]})"
+            return told, "see the server's log; nothing is lost meanwhile"
+        try:
+            memory = client.info("memory")
+        except (redis.RedisError, OSError):  # a user who may not ask: then nobody knows
+            return None
     most = int(memory.get("maxmemory", 0))
     if most and int(memory.get("used_memory", 0)) >= most:
         hint = "raise maxmemory, or give the queue a server of its own; nothing is lost meanwhile"

@@ -9,7 +9,7 @@ from typing import Final
 Clock = Callable[[], datetime]
 
 # Goes on while the machine sleeps, which CLOCK_MONOTONIC does not. Not every system has it.
-_BOOT_CLOCK: Final = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+BOOT_CLOCK: Final = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 
 def system_clock() -> datetime:
@@ -43,12 +43,12 @@ class Stopwatch:
     """
 
     def __init__(self, played: Clock | None = None) -> None:
-        self._steady, self._wall = time.clock_gettime(_BOOT_CLOCK), time.time()
+        self._steady, self._wall = time.clock_gettime(BOOT_CLOCK), time.time()
         self._played, self._began = played, played() if played else None
 
     def passed(self) -> timedelta:
         """By the clock that nobody sets: for instants that are written down."""
-        steady = timedelta(seconds=time.clock_gettime(_BOOT_CLOCK) - self._steady)
+        steady = timedelta(seconds=time.clock_gettime(BOOT_CLOCK) - self._steady)
         if self._played is None or self._began is None:
             return steady
         return max(steady, self._played() - self._began)

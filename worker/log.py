@@ -10,6 +10,7 @@ import structlog
 
 from worker import metrics
 from worker.queue_faults import QueueFaults
+from worker.terminal import in_colour
 
 # What the SDKs would tell: Twilio's logs numbers at INFO, SendGrid's the API key at DEBUG.
 _QUIET = ("twilio", "twilio.http_client", "vigencia.twilio", "python_http_client", "aiohttp")
@@ -57,7 +58,7 @@ def configure(level: str = "INFO", style: str = "auto", stream: TextIO | None = 
     renderer: structlog.typing.Processor = (
         structlog.processors.JSONRenderer(ensure_ascii=False)
         if as_json
-        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+        else structlog.dev.ConsoleRenderer(colors=in_colour(sys.stderr))
     )
     handler = logging.StreamHandler(stream or sys.stderr)
     handler.setFormatter(

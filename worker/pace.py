@@ -79,6 +79,7 @@ class SharedPace:
         self._namespace = namespace
         self._local = LocalPace()
         self._away_until = 0.0
+        self._away = False
 
     def take(self, name: str, rate: float, wanted: int) -> Grant:
         """See ``Pace.take``."""
@@ -97,11 +98,15 @@ class SharedPace:
             return None
         try:
             keys = [f"{self._namespace}:pace:{name}"]
-            return self._script(keys=keys, args=[rate, capacity(rate), *numbers])
+            granted = self._script(keys=keys, args=[rate, capacity(rate), *numbers])
         except (redis.RedisError, OSError) as error:
             self._away_until = time.monotonic() + _AWAY_SECONDS
-            log.warning("pace_is_local", error=type(error).__name__)
+            if not self._away:
+                log.warning("pace_is_local", error=type(error).__name__)
+            self._away = True
             return None
+        self._away = False
+        return granted
 
 
 def open_pace(settings: Settings) -> Pace:

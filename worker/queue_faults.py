@@ -3,7 +3,9 @@ tracebacks: one alarm a minute says as much."""
 
 import logging
 import time
-from typing import Final
+from collections.abc import Callable
+from threading import Lock
+from typing import Any, Final
 
 import structlog
 
@@ -16,20 +18,49 @@ _FAULTS: Final = frozenset({"RedisError", "ConnectionClosed", "ConnectionFailed"
 _WORDS: Final = "connection error"
 
 
-class QueueFaults(logging.Filter):
-    """Lets one line about the queue server through a minute, as an alarm; all else as it is."""
+class Outage:
+    """What this process knows of its queue server: told when it is lost, then once a minute, and
+    when it is back."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock, self._lock = clock, Lock()
+        self._quiet_until: float | None = None
+
+    def met(self, **details: Any) -> None:
+        """The server did not do what it was asked."""
+        now = self._clock()
+        with self._lock:
+            if self._quiet_until is not None and now < self._quiet_until:
+                return
+            self._quiet_until = now + _PAUSE_SECONDS
+        log.error("alarm", cause="queue_unreachable", **details)
+
+    def over(self) -> None:
+        """The server did what it was asked."""
+        with self._lock:
+            if self._quiet_until is None:
+                return
+            self._quiet_until = None
+        log.info("queue_reachable")
+
+
+# A process has one queue server, whoever in it meets the fault.
+OUTAGE: Final = Outage()
+
+
+class QueueFaults(logging.Filter):
+    """Lets no line of dramatiq about the queue server through, but for the alarm of ``outage``; all
+    else as it is."""
+
+    def __init__(self, outage: Outage = OUTAGE) -> None:
         super().__init__()
-        self._quiet_until = float("-inf")
+        self._outage = outage
 
     def filter(self, record: logging.LogRecord) -> bool:
         """See ``logging.Filter``."""
         if not record.name.startswith("dramatiq") or not (fault := _fault(record)):
             return True
-        if time.monotonic() >= self._quiet_until:
-            self._quiet_until = time.monotonic() + _PAUSE_SECONDS
-            log.error("alarm", cause="queue_unreachable", error=fault)
+        self._outage.met(error=fault)
         return False
 
 
@@ -40,5 +71,5 @@ def _fault(record: logging.LogRecord) -> str | None:
         if _FAULTS & {kind.__name__ for kind in type(error).__mro__}:
             return type(error).__name__
         error = error.__cause__ or error.__context__
-    words = record.levelno >= logging.ERROR and _WORDS in record.getMessage().lower()
+    words = record.levelno >= logging.WARNING and _WORDS in record.getMessage().lower()
     return "ConnectionError" if words else None

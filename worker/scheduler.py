@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 
 from worker import metrics
 from worker.app import App
+from worker.clock_guard import ClockGuard, guard_of
 from worker.core.cards import Channel
 from worker.errors import VigenciaError
 from worker.heartbeat import Heartbeat
@@ -149,11 +150,18 @@ def _wake(app: App, now: datetime, full: Sequence[Channel]) -> message_store.Wok
         return message_store.wake(conn, now, _WAKE, hint, app.retry.park, full)
 
 
-def run(app: App, hints: Hinting, stopping: threading.Event, ticks: int | None = None) -> Tick:
+def run(
+    app: App,
+    hints: Hinting,
+    stopping: threading.Event,
+    ticks: int | None = None,
+    guard: ClockGuard | None = None,
+) -> Tick:
     """Tick until ``stopping`` is set, or ``ticks`` times; returns all that was found.
 
-    A database that is away is waited for, with an alarm at each look.
+    A database that is away is waited for, with an alarm at each look; so is a clock that is ahead.
     """
+    guard = guard or guard_of(app)
     pause = app.settings.scheduler.tick_seconds
     heartbeat, watch = Heartbeat(app.settings.heartbeat_url), Watch(app)
     listener = Listener(app)
@@ -163,6 +171,10 @@ def run(app: App, hints: Hinting, stopping: threading.Event, ticks: int | None =
     for _ in itertools.count() if ticks is None else range(ticks):
         began, wait = time.monotonic(), pause
         try:
+            if guard.ahead() is not None:  # it has raised the alarm
+                if stopping.wait(wait):
+                    break
+                continue
             latest = _mend_time(app, latest, app.now())
             found = tick(app, app.now(), hints)
             if found.more:

@@ -64,6 +64,7 @@ class Settings(BaseSettings):
     database_url: SecretStr = Field(
         SecretStr("sqlite:///var/vigencia.db"), validation_alias="database_url"
     )
+    database_password: SecretStr | None = Field(None, validation_alias="database_password")
     redis_url: SecretStr | None = Field(None, validation_alias="redis_url")
     twilio_account_sid: str | None = Field(None, validation_alias="twilio_account_sid")
     twilio_auth_token: SecretStr | None = Field(None, validation_alias="twilio_auth_token")
@@ -169,16 +170,19 @@ def load() -> Settings:
 
 
 def _secret_files(errors: list[str]) -> dict[str, str]:
-    """``NAME_FILE`` holds the path of a file with the value, as container secrets do it."""
+    """``NAME_FILE`` holds the path of a file with the value, as container secrets do it. An empty
+    file counts as unset: a container is given one for every secret, wanted or not."""
     found: dict[str, str] = {}
     for name in _plain_names():
         variable = f"{name.upper()}_FILE"
         path = os.environ.get(variable)
         if path and not os.environ.get(name.upper()):
             try:
-                found[name] = Path(path).read_text(encoding="utf-8-sig").strip()
+                value = Path(path).read_text(encoding="utf-8-sig").strip()
             except (OSError, UnicodeDecodeError) as error:
                 errors.append(f"{variable}: {path} cannot be read ({type(error).__name__})")
+            else:
+                found |= {name: value} if value else {}
     return found
 
 
@@ -205,7 +209,7 @@ def _unknown_names() -> Iterator[str]:
 def _secrets_in_file(path: Path, values: Mapping[str, Any]) -> Iterator[str]:
     for name in (
         *("twilio_auth_token", "sendgrid_api_key", "secret_key", "secret_key_previous"),
-        *("smtp_url", "heartbeat_url", "metrics_token"),
+        *("smtp_url", "heartbeat_url", "metrics_token", "database_password"),
     ):
         if name in values:
             yield f"{name}: a secret does not belong in {path.name}; set {name.upper()} instead"

@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -17,7 +17,7 @@ from tests.acceptance.warm import Wanted, Warm
 from tests.patience import patient
 
 ROOT = Path(__file__).parents[2]
-_OURS = ("TWILIO_", "SENDGRID_", "SMTP_", "VIGENCIA_", "DATABASE_URL", "REDIS_URL")
+_OURS = ("TWILIO_", "SENDGRID_", "SMTP_", "VIGENCIA_", "DATABASE_", "REDIS_URL", "COLUMNS")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +73,12 @@ class Program:
         )
         return Ran(done.returncode, done.stdout, done.stderr)
 
-    def start(self, *arguments: str | Path, **env: str) -> subprocess.Popen[str]:
-        """Start a command that runs on; the caller ends it."""
+    def start(
+        self, *arguments: str | Path, before: Sequence[str] = (), **env: str
+    ) -> subprocess.Popen[str]:
+        """Start a command that runs on, by the command ``before``; the caller ends it."""
         return subprocess.Popen(
-            self.command(*arguments),
+            [*before, *self.command(*arguments)],
             cwd=self.directory,
             env=self.environment(**env),
             stdin=subprocess.DEVNULL,

@@ -6,6 +6,7 @@ import shutil
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -173,6 +174,56 @@ def test_a_missing_template_variable_is_told_with_file_and_line(vigencia: Progra
     broken.write_text("{{ signature }} {{ no_such_thing }}")
     env = {"VIGENCIA_TEMPLATES_DIR": str(templates)}
     _refused(vigencia.run("doctor", **env), "plan_end_near/es-PE/sms.txt.j2", "no_such_thing")
+
+
+_ENDLESS = {
+    "a loop in a loop": "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}"
+    "{% endfor %}",
+    "a number": "{{ 9 ** (9 ** 9) }}",
+}
+_WEEK = ("simulate", "--from", "2026-06-12", "--to", "2026-06-13")
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize(
+    ("command", "endless"),
+    [
+        (("worker",), "a loop in a loop"),
+        (("once",), "a number"),
+        (("up",), "a loop in a loop"),
+        (("doctor",), "a number"),
+        (_WEEK, "a loop in a loop"),
+    ],
+    ids=lambda value: value[0] if isinstance(value, tuple) else None,
+)
+def test_no_command_starts_with_a_template_that_does_not_end(
+    vigencia: Program,
+    sandbox: SandboxProcess,
+    queue_server: str,
+    command: tuple[str, ...],
+    endless: str,
+) -> None:
+    templates = vigencia.directory / "texts"
+    shutil.copytree(ROOT / "templates", templates)
+    broken = templates / "plan_end_near" / "es-PE" / "sms.txt.j2"
+    broken.write_text(broken.read_text() + _ENDLESS[endless])
+    env = {
+        "VIGENCIA_TEMPLATES_DIR": str(templates),
+        "VIGENCIA_SANDBOX__URL": sandbox.url,
+        "REDIS_URL": queue_server,
+    }
+    ran = replace(vigencia, patience=300).run(*command, **env)
+    _refused(ran, "plan_end_near/es-PE/sms.txt.j2", "does not come to an end")
+
+
+@pytest.mark.timeout(600)
+def test_web_does_not_start_with_a_page_that_does_not_end(vigencia: Program) -> None:
+    templates = vigencia.directory / "texts"
+    shutil.copytree(ROOT / "templates", templates)
+    (templates / "web" / "stop.html.j2").write_text(_ENDLESS["a number"])
+    patient = replace(vigencia, patience=300)
+    ran = patient.run("web", VIGENCIA_TEMPLATES_DIR=str(templates))
+    _refused(ran, "web/stop.html.j2", "does not come to an end")
 
 
 def test_without_a_sandbox_once_says_how_to_start_one_and_claims_nothing(

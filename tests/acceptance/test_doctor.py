@@ -5,13 +5,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import redis
+from pydantic import SecretStr
 from sqlalchemy import URL
 
 from tests.acceptance.program import Program, free_port
 from tests.integration.helpers import until
+from tests.integration.test_database_faults import read_only
 from tests.patience import patient
+from worker.broker import trouble
+from worker.embedded import EmbeddedServer
 from worker.sandbox.process import SandboxProcess
 from worker.store.engine import open_engine
+from worker.store.migrate import upgrade
 
 LIVE = {
     "TWILIO_ACCOUNT_SID": "AC" + "1" * 32,
@@ -113,8 +119,6 @@ def test_rights_that_a_role_lacks_are_told_with_the_grant(
 def test_a_wrong_password_of_the_queue_is_told_as_such(
     vigencia: Program, queue_server: str
 ) -> None:
-    import redis
-
     client: Any = redis.Redis.from_url(queue_server)
     client.execute_command("ACL", "SETUSER", "doctor", "on", ">right", "~*", "+@all")
     try:
@@ -125,6 +129,28 @@ def test_a_wrong_password_of_the_queue_is_told_as_such(
         assert fine["state"] == "ok"
     finally:
         client.execute_command("ACL", "DELUSER", "doctor")
+        client.close()
+
+
+def test_a_queue_that_answers_and_takes_nothing_is_told_with_its_reason(
+    vigencia: Program, tmp_path: Path
+) -> None:
+    with EmbeddedServer(tmp_path / "queue") as server:
+        client: Any = redis.Redis.from_url(server.url)
+        client.config_set("maxmemory", "1")
+        [full] = checks(vigencia, REDIS_URL=server.url)["queue"]
+        assert (full["state"], "memory" in full["message"]) == ("error", True)
+        assert "is full" in full["message"]
+        assert "raise maxmemory" in full["hint"]
+        client.config_set("maxmemory", "0")
+        client.replicaof("127.0.0.1", 1)
+        [replica] = checks(vigencia, REDIS_URL=server.url)["queue"]
+        assert replica["state"] == "error"
+        assert "is a read-only replica" in replica["message"]
+        assert "to the primary" in replica["hint"]
+        client.replicaof("NO", "ONE")
+        assert trouble(SecretStr(server.url)) is None
+        assert client.dbsize() == 0, "to ask changes nothing"
         client.close()
 
 
@@ -162,3 +188,30 @@ def test_to_ask_a_process_whether_it_lives_needs_no_part_of_the_program(tmp_path
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_queue_that_takes_nothing_is_told(vigencia: Program, tmp_path: Path) -> None:
+    import redis
+
+    with EmbeddedServer(tmp_path / "queue") as server:
+        client: Any = redis.Redis.from_url(server.url)
+        client.config_set("maxmemory", "1")
+        [full] = checks(vigencia, REDIS_URL=server.url)["queue"]
+        assert (full["state"], "full" in full["message"]) == ("error", True)
+        client.config_set("maxmemory", "0")
+        client.execute_command("REPLICAOF", "127.0.0.1", str(free_port()))
+        [replica] = checks(vigencia, REDIS_URL=server.url)["queue"]
+        assert (replica["state"], "read-only replica" in replica["message"]) == ("error", True)
+        client.close()
+
+
+def test_a_database_that_takes_no_changes_is_told(vigencia: Program, empty_postgresql: URL) -> None:
+    url = empty_postgresql.render_as_string(hide_password=False)
+    engine = open_engine(url)
+    upgrade(engine)
+    with read_only(engine):
+        [told] = checks(vigencia, DATABASE_URL=url)["database"]
+    assert (told["state"], "read-only" in told["message"]) == ("error", True)
+    [fine] = checks(vigencia, DATABASE_URL=url)["database"]
+    assert fine["state"] == "ok"
+    engine.dispose()

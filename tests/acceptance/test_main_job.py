@@ -9,15 +9,22 @@ import urllib.request
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
+from sqlalchemy import URL, Engine, func, select
 
 from tests.acceptance.program import ROOT, Program, free_port
 from tests.integration.helpers import until
+from tests.integration.sandbox_helpers import record
+from tests.integration.test_database_faults import read_only
 from tests.patience import patient
 from worker.embedded import EmbeddedServer
 from worker.sandbox.process import SandboxProcess
+from worker.store.engine import open_engine, reading
+from worker.store.migrate import upgrade
+from worker.store.tables import messages
 
 _EXAMPLES, _DATA = ROOT / "examples", ROOT / "tests" / "data"
 _NOW = "2026-06-05T15:00:00Z"  # 10:00 in Lima, 11:00 in New York, 23:00 in Shanghai
@@ -146,7 +153,7 @@ def test_up_does_the_job_by_itself_and_ends_cleanly_on_sigterm(vigencia: Program
     clock.write_text("2026-06-05T15:00:00+00:00")
     up = vigencia.start("up", **env, VIGENCIA_CLOCK_FILE=str(clock))
     try:
-        assert until(lambda: _sent_so_far(vigencia) >= 44, 40)
+        assert until(lambda: _sent_so_far(vigencia) >= 44, 100)
     finally:
         up.send_signal(signal.SIGTERM)
         _, told = up.communicate(timeout=patient(40))
@@ -157,6 +164,62 @@ def test_up_does_the_job_by_itself_and_ends_cleanly_on_sigterm(vigencia: Program
     assert set(states) <= {"sent", "delivered", "pending"}
     assert states["delivered"] > 0, "the sandbox reports to the web process"
     assert _nobody_listens(port)
+
+
+@pytest.mark.timeout(1200)
+def test_up_outlives_a_database_that_takes_no_changes_and_sends_each_text_once(
+    vigencia: Program, empty_postgresql: URL
+) -> None:
+    clock = vigencia.directory / "clock"
+    clock.write_text("2026-06-05T15:00:00+00:00")
+    url = empty_postgresql.render_as_string(hide_password=False)
+    engine = open_engine(url)
+    upgrade(engine)
+    here = f"http://127.0.0.1:{free_port()}"
+    env = {
+        "DATABASE_URL": url,
+        "VIGENCIA_CLOCK_FILE": str(clock),
+        "VIGENCIA_SANDBOX__URL": here,
+        "VIGENCIA_SCHEDULER__TICK_SECONDS": "0.5",
+        "VIGENCIA_LOG_FORMAT": "json",
+    }
+    _import(Program(vigencia.directory, {"DATABASE_URL": url}))
+    program = Program(vigencia.directory, env)
+    lines: list[str] = []
+    up = program.start("up", "--quiet")
+    reader = Thread(target=lambda: lines.extend(up.stderr or ()), daemon=True)
+    reader.start()
+    try:
+        assert until(lambda: _count(engine, "sent", "delivered") >= 44, 30), lines
+        before = _count(engine, "sent", "delivered")
+        with read_only(engine):
+            clock.write_text("2026-06-08T15:00:00+00:00")  # the next windows are open
+            assert until(
+                lambda: sum("database_unreachable" in line for line in lines) >= 2, patient(20)
+            )
+            assert up.poll() is None
+        # Those who sleep are written to later.
+        assert until(lambda: _count(engine, "sent", "delivered") > before, 30), lines
+        under_way = ("sending", "retryable", "unknown")
+        assert until(lambda: _count(engine, *under_way) == 0, 30), lines
+        assert until(
+            lambda: len(record(here)["messages"]) == _count(engine, "sent", "delivered"),
+            patient(20),
+        ), "each was taken once"
+    finally:
+        up.send_signal(signal.SIGTERM)
+        up.wait(60)
+        reader.join(20)
+    assert up.returncode == 0
+    assert not [line for line in lines if "Traceback" in line]
+    engine.dispose()
+
+
+def _count(engine: Engine, *states: str) -> int:
+    time.sleep(0.1)
+    with reading(engine) as conn:
+        found = select(func.count()).where(messages.c.state.in_(states))
+        return int(conn.execute(found).scalar_one())
 
 
 def test_a_queue_that_dies_while_the_scheduler_runs_is_alarmed_and_nothing_is_lost(

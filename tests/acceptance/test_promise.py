@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.acceptance.program import Program
+from tests.integration.sandbox_helpers import set_faults
 from worker.sandbox.process import SandboxProcess
 
 # 10:00 in Lima on the day before the plan ends.
@@ -131,3 +132,49 @@ def test_an_empty_period_is_one_document_too(program: Program) -> None:
     ran = program.run("promise", "--from", "2020-01-01", "--to", "2020-01-02", "--json", "--rows")
     assert json.loads(ran.out)["rows"] == []
     assert (ran.code, ran.json["owed"], ran.json["on_time_share"]) == (0, 0, None)
+
+
+def test_holders_whom_no_way_reaches_are_told_of_one_by_one(
+    program: Program, sandbox: SandboxProcess
+) -> None:
+    """The provider says that Luis's number is none, and he has no other address; Li has one."""
+    dead = [
+        {"channel": "sms", "kind": "code", "code": 21211, "to": f"+5198765432{n}"} for n in (2, 3)
+    ]
+    set_faults(sandbox.url, *dead)
+    at(program, NOW)
+    program.run("once")
+    at(program, LATER)
+    ran = program.run("promise", "--json", "--rows")
+    assert ran.code == 1, ran.told
+    found = ran.json
+    assert not found["kept"]
+    [luis, *others] = [row for row in found["rows"] if row["verdict"] == "unreached"]
+    assert others == []
+    assert (luis["card"], luis["channel"], luis["reason"]) == ("***4322", "sms", "twilio:21211")
+    assert found["unreached_count"] == 1
+    assert found["unreached_causes"] == {"twilio:21211": 1}
+    assert [one["holder"] for one in found["unreached"]] == [luis["holder"]]
+    assert found["suppressed"] == {"no_address": 1, "twilio:21211": 1}, "Li has the email"
+    text = program.run("promise")
+    assert text.code == 1
+    [line] = [line for line in text.out.splitlines() if "4322" in line]
+    assert "twilio:21211" in line
+    assert "4323" not in text.out
+    assert "unreached" in text.out
+    assert "Next: tell these holders" in text.out
+    verdicts = {
+        (row["card"], row["verdict"])
+        for row in csv.DictReader(io.StringIO(program.run("promise", "--csv").out))
+    }
+    assert ("***4322", "unreached") in verdicts
+
+    # The next notice to a number that is known to be dead is told of as well.
+    at(program, "2026-06-13T15:00:00+00:00")
+    program.run("once")
+    at(program, "2026-06-13T15:05:00+00:00")
+    ran = program.run("promise", "--from", "2026-06-13", "--json", "--rows")
+    assert ran.code == 1
+    later = [row for row in ran.json["rows"] if row["verdict"] == "unreached"]
+    assert {row["card"] for row in later} == {"***4322"}
+    assert {row["holder"] for row in later} == {luis["holder"]}

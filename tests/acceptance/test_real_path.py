@@ -3,6 +3,7 @@ worker, the sandbox's two APIs and its signed reports to the web process, and to
 
 import json
 import signal
+import sys
 import time
 import urllib.request
 from pathlib import Path
@@ -32,6 +33,17 @@ DELIVERED = [
     ("plan_end", "sms"),
     ("plan_end", "sms"),
 ]
+
+
+# As the units of systemd have it, MemoryDenyWriteExecute=true, where the kernel can (PR_SET_MDWE,
+# Linux 6.3); and with a umask that lets everybody read.
+_CONFINED = """
+import ctypes, os, sys
+os.umask(0o022)
+if sys.platform == "linux":
+    ctypes.CDLL(None).prctl(65, 1, 0, 0, 0)
+os.execv(sys.argv[1], sys.argv[1:])
+"""
 
 
 @pytest.fixture
@@ -70,9 +82,11 @@ def test_what_is_owed_is_delivered_and_accounted_for(program: Program) -> None:
     low = program.run("cards", "low", "987654323", "--data", "--now", NOW)
     assert low.code == 0, low.told
     (program.directory / "now").write_text(NOW)
-    up = program.start("up")
+    up = program.start("up", before=[sys.executable, "-c", _CONFINED])
     try:
         arrived = until(lambda: delivered(program) == DELIVERED, 60)
+        var = program.directory / "var"
+        modes = {str(p.relative_to(var)): p.stat().st_mode & 0o777 for p in var.rglob("*")}
         url = program.env["VIGENCIA_SANDBOX__URL"] + "/sandbox/mailbox"
         with urllib.request.urlopen(url) as answer:  # noqa: S310
             received = json.load(answer)
@@ -82,6 +96,10 @@ def test_what_is_owed_is_delivered_and_accounted_for(program: Program) -> None:
     assert arrived, (delivered(program), log)
     assert up.returncode == 0, log
     assert "Traceback" not in log
+    assert {"vigencia.db-wal", "vigencia.db-shm", "queue/appendonlydir", "queue/server.log"} <= {
+        *modes
+    }
+    assert {name: oct(mode) for name, mode in modes.items() if mode & 0o077} == {}
 
     (program.directory / "now").write_text(LATER)
     ran = program.run("promise", "--json", "--rows")

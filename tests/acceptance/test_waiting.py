@@ -73,11 +73,12 @@ def _sent(shop: Program) -> list[object]:
 
 def test_up_prints_a_line_for_each_message_that_is_sent(shop: Program) -> None:
     out, err = _sends(shop)
-    lines = [line for line in out.splitlines() if line]
+    *lines, ahead = [line for line in out.splitlines() if line]
     assert len(lines) == 2, out + err
     assert any("10:00 Lima  sms to +51***111: plan end" in line for line in lines), out
     assert any("email to r***@example.com" in line for line in lines), out
     assert all("…4321" in line and line.endswith("(sandbox)") for line in lines), out
+    assert ahead.startswith("1 message waits until 2026-06-14 20:00 Lima"), out
     assert "911111111" not in out + err
 
 

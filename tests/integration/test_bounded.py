@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from jinja2 import Template
 
-from worker.cli.bounded import bounded
+from worker.bounded import bounded
 from worker.content.bounds import begin
 from worker.content.environment import build
 from worker.content.errors import TemplateError

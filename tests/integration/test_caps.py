@@ -22,6 +22,7 @@ from tests.integration.helpers import (
     always,
     causes,
 )
+from tests.integration.passing_time import pass_time
 from worker.core.caps import Caps, Tariff
 from worker.core.cards import Channel
 from worker.core.outcomes import Outcome, OutcomeKind, accepted
@@ -30,7 +31,7 @@ from worker.core.reminders import MessageState, ReminderState
 from worker.delivery.limits import Limits
 from worker.store import books as book_store
 from worker.store.engine import reading, writing
-from worker.store.tables import books, messages, usage
+from worker.store.tables import books, messages, reminders, usage
 
 SMS, MAIL = Channel.SMS, Channel.EMAIL
 PENDING, SENT = MessageState.PENDING, MessageState.SENT
@@ -232,3 +233,35 @@ def test_a_batch_asks_the_database_no_more_for_more_messages(world: World) -> No
     people(world, 41)
     ids = [row.id for row in world.rows(messages) if row.channel == SMS]
     assert count(ids[:1]) == count(ids[1:])
+
+
+def test_room_is_kept_for_what_is_more_urgent_and_waits_elsewhere(world: World) -> None:
+    """A phone in China gets two SMS a day. Three cards, each in a message and a batch of its own:
+    what could wait for a week is at hand first."""
+    holder = world.holder(contact_phone="+8613800138000", email=None)
+    for days in (7, 6, 0):
+        card = world.card(holder, plan_end=TODAY + timedelta(days=days))
+        world.check(ids=[card])
+    far, near, today = [row.id for row in world.rows(messages) if row.channel == SMS]
+    for one in (far, near, today):
+        world.send(channel=SMS, ids=[one])
+    states = {row.id: row.state for row in world.rows(messages)}
+    assert states == {far: PENDING, near: SENT, today: SENT}
+    assert [r.state for r in world.rows(reminders) if r.message_id == today] == [SENT]
+    pass_time(world, NOW, NOW + timedelta(days=2))
+    assert {row.state for row in world.rows(messages)} == {SENT}
+
+
+def test_what_could_wait_goes_when_the_more_urgent_never_does(world: World) -> None:
+    holder = world.holder(contact_phone="+8613800138000", email=None)
+    for days in (7, 6, 0):
+        card = world.card(holder, plan_end=TODAY + timedelta(days=days))
+        world.check(ids=[card])
+    far, near, today = [row.id for row in world.rows(messages) if row.channel == SMS]
+    world.change(messages, today, state=MessageState.HELD, reason="breaker:twilio:21606")
+    for one in (far, near):
+        world.send(channel=SMS, ids=[one])
+    assert {row.id: row.state for row in world.rows(messages)}[far] == PENDING
+    world.change(messages, today, state=MessageState.FAILED, wake_at=None)
+    pass_time(world, NOW, NOW + timedelta(hours=5))
+    assert {row.id: row.state for row in world.rows(messages)}[far] == SENT

@@ -11,7 +11,9 @@ from structlog.testing import capture_logs
 from tests.integration.helpers import NOW, TODAY, World, causes
 from tests.integration.sandbox_helpers import call
 from worker import clocks
-from worker.clock import set_file_clock
+from worker.app import App
+from worker.clock import Clock, set_file_clock
+from worker.clock_guard import ClockGuard
 from worker.core.cards import Channel
 from worker.core.reminders import ReminderState
 from worker.health import _clocks
@@ -81,16 +83,70 @@ def test_a_clock_that_was_days_ahead_and_is_back_loses_no_notice(world: World) -
     assert windows["plan_end-1d"] == ReminderState.SENT
 
 
+class Jumping:
+    """The clock of a machine that somebody sets."""
+
+    def __init__(self) -> None:
+        self.ahead = timedelta(0)
+
+    def __call__(self) -> datetime:
+        return datetime.now(UTC) + self.ahead
+
+
+def guard(app: App) -> ClockGuard:
+    return ClockGuard(app.now, lambda: dict(clocks.differences(app)))
+
+
+def test_a_scheduler_whose_clock_jumps_ahead_hands_out_nothing_until_it_is_right(
+    world: World,
+) -> None:
+    if world.engine.dialect.name == "sqlite":
+        pytest.skip("it has no clock of its own")
+    world.sandbox = "http://127.0.0.1:9"  # its clock stands still
+    clock = Jumping()
+    app = world.app(clock, scheduler={"tick_seconds": 0.01})
+    end = clock().date() + timedelta(days=9)
+    world.card(plan_end=end, plan_days=30, watched_since=clock())
+    world.check(clock())
+    clocked, hints = guard(app), Checking(world, clock)
+    run(app, hints, threading.Event(), ticks=1, guard=clocked)
+    clock.ahead = timedelta(days=8)
+    with capture_logs() as logs:
+        run(app, hints, threading.Event(), ticks=3, guard=clocked)
+    assert causes(logs) == ["clock_ahead"], "told once, not with each look"
+    assert hints.checked == []
+    assert world.told() == []
+    clock.ahead = timedelta(days=2, hours=12)
+    believed = ClockGuard(clock, lambda: {})  # as if time had really passed
+    run(app, hints, threading.Event(), ticks=1, guard=believed)
+    assert hints.checked, "its window is open now"
+    assert {state for _, state, _ in world.told()} == {ReminderState.PENDING}
+
+
+def test_a_clock_is_wrong_only_where_all_others_say_so() -> None:
+    others = {"the database": timedelta(0), "Twilio": timedelta(0)}
+    clock = Jumping()
+    clocked = ClockGuard(clock, lambda: {who: at - clock.ahead for who, at in others.items()})
+    assert clocked.ahead() is None
+    clock.ahead = timedelta(hours=1)
+    others["the database"] = timedelta(hours=1)  # both were put right
+    assert clocked.ahead() is None
+    clock.ahead = timedelta(hours=2)
+    assert clocked.ahead() == timedelta(hours=1)
+    others.clear()
+    assert ClockGuard(clock, lambda: others).ahead() is None, "nobody says otherwise"
+
+
 class Checking:
     """Checks what it is hinted, at the time at which it is hinted."""
 
-    def __init__(self, world: World) -> None:
-        self._world = world
+    def __init__(self, world: World, now: Clock = lambda: NOW) -> None:
+        self._world, self._now = world, now
         self.checked: list[int] = []
 
     def check_cards(self, ids: Sequence[int]) -> None:
         self.checked += ids
-        self._world.check(NOW, ids)
+        self._world.check(self._now(), ids)
 
     def send(self, channel: Channel, ids: Sequence[int]) -> None: ...
     def reconcile(self, ids: Sequence[int]) -> None: ...

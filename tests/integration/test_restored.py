@@ -5,6 +5,7 @@ from collections import Counter
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import Table
 from structlog.testing import capture_logs
 
 from tests.integration.helpers import NOW, TODAY, World, causes
@@ -12,13 +13,15 @@ from tests.integration.sandbox_helpers import call, set_faults
 from tests.integration.test_listening import silent, write
 from worker.clock import set_file_clock
 from worker.core.cards import Channel
+from worker.core.life import LifeEvent
 from worker.core.reminders import MessageState, ReminderState
 from worker.core.retry import RetryPolicy
 from worker.errors import UnreachableError
 from worker.store import quarantine
 from worker.store.engine import writing
-from worker.store.tables import attempts, messages, reminders
+from worker.store.tables import attempts, cards, messages, reminders
 
+PLAN_END, NEW_END = TODAY + timedelta(days=1), TODAY + timedelta(days=35)
 SMS, MAIL = Channel.SMS, Channel.EMAIL
 BACKUP, LATER = NOW - timedelta(hours=1), NOW + timedelta(hours=1)
 
@@ -29,11 +32,17 @@ def restored(world: World, people: int = 4) -> None:
         world.card(world.holder(contact_phone=f"+5198765000{n}", email=f"a{n}@example.com"))
     world.check()
     world.send()
+    forget(world)
+    world.check(LATER)
+
+
+def forget(world: World) -> None:
+    """Put back what was before the first message."""
     with writing(world.engine) as conn:
         for table in (attempts, reminders, messages):
             conn.execute(table.delete())
+        conn.execute(cards.update().values(renewed_at=None, plan_end=PLAN_END))
         quarantine.begin(conn, BACKUP, LATER)
-    world.check(LATER)
 
 
 def release(world: World) -> Counter[str]:
@@ -77,6 +86,62 @@ def test_what_was_never_sent_is_sent_after_the_release(world: World) -> None:
     assert release(world)["found"] == 4
     world.send(LATER, SMS)
     assert [sms["to"] for sms in world.accepted(SMS)][4:] == ["+51987659999"]
+
+
+def test_an_event_that_is_entered_again_is_not_told_again(world: World) -> None:
+    card = world.card(plan_end=PLAN_END)
+    world.live(card, LifeEvent.RENEWED, plan_end=NEW_END)
+    world.send(channel=SMS)
+    assert len(world.accepted(SMS)) == 1
+    forget(world)
+    world.live(card, LifeEvent.RENEWED, LATER, plan_end=NEW_END)
+    assert release(world)["found"] == 1
+    world.send(LATER + timedelta(minutes=5), SMS)
+    assert len(world.accepted(SMS)) == 1
+
+
+def test_an_event_that_is_entered_for_the_first_time_is_told(world: World) -> None:
+    """Of the same card something else was told since the backup."""
+    card = world.card(plan_end=PLAN_END)
+    world.check()
+    world.send(channel=SMS)
+    assert len(world.accepted(SMS)) == 1
+    forget(world)
+    world.live(card, LifeEvent.RENEWED, LATER, plan_end=NEW_END)
+    assert release(world)["found"] == 0
+    world.send(LATER + timedelta(minutes=5), SMS)
+    assert len(world.accepted(SMS)) == 2
+
+
+def test_links_of_what_was_sent_since_the_backup_are_nobody_elses(world: World) -> None:
+    """A link holds the number of a message or of a reminder. One that is given out again would act
+    for somebody else."""
+    world.card()
+    world.check()
+    world.send()
+    known = max_ids(world)
+    with writing(world.engine) as conn:
+        assert quarantine.begin(conn, BACKUP, LATER)
+    world.card(world.holder(contact_phone="+51987659999", email="b@example.com"))
+    world.check(LATER)
+    new = [min(row.id for row in world.rows(t) if row.id > n) for t, n in known.items()]
+    assert min(new) > 900_000
+    assert len(world.accepted()) == 2
+    assert release(world)["left"] == 2
+    world.send(LATER)
+    assert {row.state for row in world.rows(messages)} == {MessageState.SENT}
+    rows = world.rows(attempts)
+    assert {row.message_id for row in rows} == {row.id for row in world.rows(messages)}
+
+
+def test_a_ledger_without_a_message_cannot_keep_numbers_free(world: World) -> None:
+    with writing(world.engine) as conn:
+        free = quarantine.begin(conn, BACKUP, LATER)
+    assert free is (world.engine.dialect.name == "postgresql")
+
+
+def max_ids(world: World) -> dict[Table, int]:
+    return {t: max(row.id for row in world.rows(t)) for t in (messages, reminders)}
 
 
 def test_who_said_stop_since_the_backup_is_heard(world: World) -> None:

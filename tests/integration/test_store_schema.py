@@ -1,9 +1,11 @@
 """The schema: migrated from nothing and back, by one process or several, and what it stores."""
 
+import os
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -131,6 +133,29 @@ def test_a_database_that_does_not_answer_is_named_without_its_password(url: str)
     assert "vigencia:***@" in error.message
     assert "geheim" not in f"{error.message} {error.hint} {error.__cause__!r}"
     assert error.hint
+
+
+@pytest.mark.parametrize("empty_url", ["postgresql"], indirect=True)
+def test_a_password_that_is_given_apart_may_hold_any_character(empty_url: str) -> None:
+    owner = open_engine(empty_url)
+    role, password = f"apart_{os.getpid()}", "a@b/c:d?e#f%20 ü"
+    with owner.begin() as conn:
+        conn.exec_driver_sql(f"CREATE ROLE {role} LOGIN PASSWORD '{password.replace('%', '%%')}'")
+    try:
+        url = owner.url.set(username=role, password=None).render_as_string(hide_password=False)
+        engine = open_engine(url, password=password)
+        assert engine.url.password == password
+        assert password not in repr(engine.url)
+        with reading(engine) as conn:
+            driver: Any = conn.connection.driver_connection
+            assert driver.info.password == password
+        engine.dispose()
+        own = owner.url.set(password="own").render_as_string(hide_password=False)
+        assert open_engine(own, password=password).url.password == "own"
+    finally:
+        with owner.begin() as conn:
+            conn.exec_driver_sql(f"DROP ROLE {role}")
+        owner.dispose()
 
 
 def test_a_sqlite_file_that_cannot_be_opened_is_named(tmp_path: Path) -> None:

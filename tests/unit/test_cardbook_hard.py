@@ -328,7 +328,17 @@ def test_a_month_by_name_is_a_month(tmp_path: Path, text: str, day: int) -> None
 def test_a_language_that_tells_no_script_is_asked_for(tmp_path: Path) -> None:
     text = "celular,operador,tipo,vence,idioma\n987654321,claro,datos,2026-12-05,中文\n"
     [problem] = write(tmp_path, text).errors
-    assert problem.hint == "write 简体中文 or 繁體中文"
+    assert problem.hint.startswith("write 简体中文 or 繁體中文, or say it for the book: --language")
+
+
+@pytest.mark.parametrize("language", ["zh-Hans", "zh-Hant", "es-PE", None])
+def test_in_a_book_of_one_chinese_language_chinese_means_that_one(
+    tmp_path: Path, language: str | None
+) -> None:
+    text = "celular,operador,tipo,vence,idioma\n987654321,claro,datos,2026-12-05,中文\n"
+    book = write(tmp_path, text, language=language)
+    told = [row.language for row in book.rows] or [problem.code for problem in book.errors]
+    assert told == [language if language and language.startswith("zh") else "unclear_language"]
 
 
 def test_a_column_is_told_as_it_was_read(tmp_path: Path) -> None:

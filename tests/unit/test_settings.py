@@ -19,7 +19,7 @@ def config(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """An empty settings file, and an environment that says nothing else."""
     for name in os.environ:
         if name.startswith(
-            ("TWILIO_", "SENDGRID_", "SMTP_", "VIGENCIA_", "DATABASE_URL", "REDIS_URL")
+            ("TWILIO_", "SENDGRID_", "SMTP_", "VIGENCIA_", "DATABASE_", "REDIS_URL")
         ):
             monkeypatch.delenv(name)
     monkeypatch.setenv("VIGENCIA_CONFIG_DIR", str(tmp_path))
@@ -116,6 +116,21 @@ def test_a_secret_file_counts_more_than_the_settings_file(
     assert load().database_url.get_secret_value() == "sqlite:///secret.db"
 
 
+def test_an_empty_secret_file_says_nothing(
+    config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A container is given a file for every secret, also for those that are not wanted."""
+    write(config, 'redis_url = "redis://file/0"\n')
+    (tmp_path / "empty").write_text("\n", encoding="utf-8")
+    for name in ("DATABASE_URL", "REDIS_URL", "SMTP_URL", "SECRET_KEY", "HEARTBEAT_URL"):
+        monkeypatch.setenv(f"{name}_FILE", str(tmp_path / "empty"))
+    settings = load()
+    assert settings.database_url.get_secret_value() == "sqlite:///var/vigencia.db"
+    assert settings.redis_url is not None
+    assert settings.redis_url.get_secret_value() == "redis://file/0"
+    assert settings.smtp_url is settings.secret_key is settings.heartbeat_url is None
+
+
 def test_only_what_has_a_plain_name_is_read_from_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WORKER_FILE", "somebody else's")
     monkeypatch.setenv("LOG_LEVEL_FILE", "somebody else's")
@@ -143,6 +158,7 @@ def test_a_secret_file_that_cannot_be_read_is_named(
         "VIGENCIA_BOOKS__SIGNATURE",
         "VIGENCIA_DATABASE_URL",  # the plain name is DATABASE_URL
         "VIGENCIA_TWILIO_FROM",
+        "VIGENCIA_WEB_PORT",  # Kubernetes sets it for a Service vigencia-web, unless told not to
     ],
 )
 def test_a_mistyped_variable_is_refused(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -173,7 +189,7 @@ def test_a_wrong_value_is_named(config: Path, text: str, problem: str) -> None:
     assert found.startswith(problem)
 
 
-@pytest.mark.parametrize("name", ["twilio_auth_token", "sendgrid_api_key"])
+@pytest.mark.parametrize("name", ["twilio_auth_token", "sendgrid_api_key", "database_password"])
 def test_a_secret_in_the_settings_file_is_refused(config: Path, name: str) -> None:
     write(config, f'{name} = "{SECRET}"\n')
     assert problems() == [

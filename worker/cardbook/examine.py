@@ -47,6 +47,7 @@ class RowParser:
             values.parse_language,
             languages=vocabulary.languages,
             unclear=vocabulary.unclear_languages,
+            chinese=values.chinese(options.language),
         )
         self.time_zone = remembered(values.parse_time_zone, zones=vocabulary.time_zones)
         self.phone = remembered(

@@ -18,7 +18,7 @@ class ReadOptions:
     ``sheet``: the sheet's name. ``kind`` and ``operator``: of every card whose row names none, by
     any word of the vocabulary. ``columns``: what a header holds, whatever it says: a field, or
     ``note`` or ``ignore``. ``any_phone``: contact phones are taken that their country does not know
-    as mobile ones.
+    as mobile ones. ``language``: the book's own, which says what 中文 means if it is a Chinese one.
     """
 
     encoding: str | None = None
@@ -31,3 +31,4 @@ class ReadOptions:
     operator: str | None = None
     columns: tuple[tuple[str, str], ...] = ()
     any_phone: bool = False
+    language: str | None = None

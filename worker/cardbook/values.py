@@ -100,18 +100,29 @@ def parse_operator(cell: Cell, operators: Mapping[str, str]) -> str:
 
 
 def parse_language(
-    cell: Cell, languages: Mapping[str, Language], unclear: Collection[str] = ()
+    cell: Cell,
+    languages: Mapping[str, Language],
+    unclear: Collection[str] = (),
+    chinese: Language | None = None,
 ) -> Language:
-    """A language by code or name; 中文 alone (``unclear``) does not tell the script. Raises
-    ValueProblem."""
+    """A language by code or name; 中文 alone (``unclear``) does not tell the script, unless it is
+    known which ``chinese`` the book is in. Raises ValueProblem."""
     text = text_of(cell)
     if fold(text) in unclear:
+        if chinese is not None:
+            return chinese
         raise ValueProblem(
             "unclear_language",
             f"{masked(text)!r} does not tell the script",
-            "write 简体中文 or 繁體中文",
+            "write 简体中文 or 繁體中文, or say it for the book: --language zh-Hans or zh-Hant",
         )
     return _named(cell, languages, "language")
+
+
+def chinese(language: str | None) -> Language | None:
+    """The language of this code, if it is a Chinese one."""
+    known = (Language.ZH_HANS, Language.ZH_HANT)
+    return next((each for each in known if each == language), None)
 
 
 def parse_time_zone(cell: Cell, zones: Mapping[str, str]) -> str:

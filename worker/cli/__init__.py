@@ -10,6 +10,7 @@ import click
 
 from worker import __version__
 from worker.errors import VigenciaError
+from worker.terminal import in_colour, shows_all_letters, write_anything
 
 # name: (module, attribute, one line of help). The help stands here so that `vigencia --help`
 # imports no command.
@@ -67,8 +68,11 @@ def main() -> None:
 
     Exit codes: 0 done, 1 the data or the world said no, 2 wrong usage.
     """
+    write_anything()
+    # Of its own, click knows whether there is a terminal and not what that wants.
+    colour = None if in_colour(sys.stdout) else False
     try:
-        cli.main(prog_name="vigencia", standalone_mode=True)
+        cli.main(prog_name="vigencia", standalone_mode=True, color=colour)
     except VigenciaError as error:
         _report(error)
         sys.exit(error.exit_code)
@@ -81,8 +85,9 @@ def _report(error: VigenciaError) -> None:
             "message": error.message,
             "hint": error.hint,
         }
-        click.echo(json.dumps({"error": told}, ensure_ascii=False))
+        click.echo(json.dumps({"error": told}, ensure_ascii=not shows_all_letters(sys.stdout)))
         return
-    click.secho(f"Error: {error.message}", fg="red", err=True)
+    colour = None if in_colour(sys.stderr) else False
+    click.secho(f"Error: {error.message}", fg="red", err=True, color=colour)
     if error.hint:
         click.echo(f"  Next: {error.hint}", err=True)

@@ -1,7 +1,8 @@
-"""`vigencia db`: prepare the database, and start again from a backup."""
+"""`vigencia db`: prepare the database, back it up, and start again from a backup."""
 
 import asyncio
 from datetime import datetime
+from pathlib import Path
 
 import click
 
@@ -9,6 +10,7 @@ from worker.app import App, build, build_ready
 from worker.cli.output import Instant, as_json_option, print_json
 from worker.store import cards as card_store
 from worker.store import quarantine as quarantine_store
+from worker.store.backup import back_up
 from worker.store.engine import writing
 from worker.store.migrate import upgrade as migrate
 
@@ -17,7 +19,7 @@ _now_option = click.option("--now", type=Instant(), help="As of this instant (de
 
 @click.group()
 def db() -> None:
-    """Prepare the database, and start again from a backup."""
+    """Prepare the database, back it up, and start again from a backup."""
 
 
 @db.command()
@@ -39,6 +41,24 @@ def upgrade(as_json: bool) -> None:
 
 
 @db.command()
+@click.argument("copy", type=click.Path(dir_okay=False, path_type=Path))
+@as_json_option
+def backup(copy: Path, as_json: bool) -> None:
+    """Copy an SQLite database into the new file COPY, while everything runs.
+
+    Keep the time that it tells: `vigencia db quarantine` asks for it after the copy was restored.
+    PostgreSQL has pg_dump and continuous archiving.
+    """
+    app = build_ready()
+    since = app.now()  # before the copy: what is sent meanwhile may not be in it
+    back_up(app.engine, copy)
+    if as_json:
+        print_json({"copy": str(copy), "since": since})
+    else:
+        click.echo(f"Copied to {copy}. After restoring it: db quarantine --since {since:%FT%TZ}")
+
+
+@db.command()
 @click.option("--since", type=Instant(), required=True, help="When the backup was made.")
 @_now_option
 @as_json_option
@@ -50,11 +70,16 @@ def quarantine(since: datetime, now: datetime | None, as_json: bool) -> None:
     """
     app = build_ready()
     with writing(app.engine) as conn:
-        quarantine_store.begin(conn, since, now or app.now())
+        kept_free = quarantine_store.begin(conn, since, now or app.now())
     if as_json:
-        print_json({"since": since})
-    else:
-        click.echo("Nothing is sent from now on. Next: vigencia db release")
+        print_json({"since": since, "links_hold": kept_free})
+        return
+    click.echo("Nothing is sent from now on. Next: vigencia db release")
+    if not kept_free:
+        click.echo(
+            "This backup knows no message yet. Set a new SECRET_KEY before the start: links in "
+            "what was sent since would act for others."
+        )
 
 
 @db.command()

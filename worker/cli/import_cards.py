@@ -22,6 +22,7 @@ from worker.paths import config_dir
 from worker.rules import load_vocabulary
 from worker.settings import Settings
 from worker.store.books import is_sample as is_sample_book
+from worker.store.books import peek
 from worker.store.engine import reading
 
 # What the columns of the store hold.
@@ -108,11 +109,12 @@ def import_(
     """
     app = build_ready()
     wanted = _book_values(app.settings, options)
-    epoch = options.pop("excel_dates")
-    read = ReadOptions(**options, excel_dates=int(epoch) if epoch else None)  # type: ignore[arg-type]
     vocabulary = load_vocabulary(config_dir(), app.rules)
     with reading(app.engine) as conn:
         book = settled_name(conn, book, new=new_book)
+        language = peek(conn, book, wanted).language
+    epoch = options.pop("excel_dates")
+    read = ReadOptions(**options, excel_dates=int(epoch) if epoch else None, language=language)  # type: ignore[arg-type]
     with _steps(quiet=as_json) as step:
         parsed = read_cardbook(file, read, vocabulary)
         wanted["sample"] = sample = is_sample(parsed)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from worker.cli.bounded import bounded
+from worker.bounded import bounded
 from worker.cli.output import as_json_option, print_json
 from worker.content.errors import TemplateError
 from worker.content.findings import Finding

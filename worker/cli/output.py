@@ -1,20 +1,26 @@
 """What every command shares: its options, its one JSON document, its tables."""
 
 import json
+import sys
 import unicodedata
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from itertools import pairwise
 from typing import Any
 
 import click
 
 from worker.core.cards import Language
+from worker.terminal import columns, shows_all_letters
 
 as_json_option = click.option(
     "--json", "as_json", is_flag=True, help="Print one JSON document on stdout."
 )
 
+
+# Between two columns of a table, and before the rest of a row that is too long for the terminal.
+_GAP, _INDENT = "  ", "    "
 
 # As plain words: of an enum click would offer the names (ZH_HANS), not the values (zh-Hans).
 LANGUAGES = [language.value for language in Language]
@@ -41,8 +47,9 @@ class Instant(click.ParamType[datetime]):
 
 
 def print_json(value: Any) -> None:
-    """One document, readable, with every character as it is."""
-    click.echo(json.dumps(value, ensure_ascii=False, indent=1, default=plain))
+    """One document, readable, with every character as it is, or escaped where stdout has it not."""
+    escaped = not shows_all_letters(sys.stdout)
+    click.echo(json.dumps(value, ensure_ascii=escaped, indent=1, default=plain))
 
 
 def plain(value: Any) -> Any:
@@ -59,13 +66,31 @@ def plain(value: Any) -> Any:
 def print_table(
     header: Sequence[str], rows: Sequence[Sequence[object]], *, err: bool = False
 ) -> None:
-    """A table in columns, on stdout unless ``err``; Chinese characters count as two."""
+    """A table in columns, on stdout unless ``err``; Chinese characters count as two.
+
+    Where it is wider than the terminal each row goes on in an indented line, between two columns.
+    """
     cells = [[str(c) if c is not None else "-" for c in row] for row in [header, *rows]]
     widths = [max(_width(row[i]) for row in cells) for i in range(len(header))]
+    lines = _folded(widths, columns(sys.stderr if err else sys.stdout))
     for number, row in enumerate(cells):
-        padded = (c + " " * (w - _width(c)) for c, w in zip(row, widths, strict=True))
-        line = "  ".join(padded).rstrip()
-        click.secho(line, bold=True, err=err) if number == 0 else click.echo(line, err=err)
+        padded = [c + " " * (w - _width(c)) for c, w in zip(row, widths, strict=True)]
+        for part in lines:
+            line = (_INDENT if part.start else "") + _GAP.join(padded[part]).rstrip()
+            if part.start and not line.strip():
+                continue
+            click.secho(line, bold=True, err=err) if number == 0 else click.echo(line, err=err)
+
+
+def _folded(widths: Sequence[int], room: int | None) -> list[slice]:
+    """Which columns go into each line of a row; all into one if ``room`` allows or is unknown."""
+    ends, used = [0], -len(_GAP)
+    for column, width in enumerate(widths):
+        used += len(_GAP) + width
+        if room is not None and used > room and column > ends[-1]:
+            ends.append(column)
+            used = len(_INDENT) + width
+    return [slice(start, end) for start, end in pairwise([*ends, len(widths)])]
 
 
 def _width(text: str) -> int:

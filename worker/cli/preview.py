@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import click
 
 from worker.app import build_ready
-from worker.cli.bounded import bounded
+from worker.bounded import bounded
 from worker.cli.output import as_json_option, print_json
 from worker.content.compose import compose
 from worker.content.events import parts_of

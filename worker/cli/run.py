@@ -24,12 +24,20 @@ def once(now: datetime | None, as_json: bool) -> None:
     again by a later run. Exit code 1 if a message failed for good.
     """
     from worker.app import build_ready, require_sandbox
+    from worker.clock_guard import guard_of
+    from worker.errors import VigenciaError
     from worker.log import configure
     from worker.once import run_once
 
     app = build_ready(serves=True)
     configure(app.settings.log_level, app.settings.log_format)
     require_sandbox(app)
+    if now is None and (ahead := guard_of(app).ahead()):
+        raise VigenciaError(
+            f"This machine's clock is {round(ahead.total_seconds())} s ahead of all others.",
+            "Let it follow a time server (timedatectl); nothing was checked or sent.",
+        )
+    _ = app.content  # one that is wrong is told before anything is begun
     report = asyncio.run(run_once(app, now))
     if as_json:
         print_json(asdict(report))
@@ -95,7 +103,9 @@ def worker(
     app = build_ready(serves=True)
     require_queue(app.settings.redis_url)
     require_sandbox(app)
+    _ = app.content  # all processes have it from here
     own = app.settings.worker
+    _ = app.content  # compiled here once, and not in each worker process
     app.engine.dispose()
     code = serve(
         processes or own.processes,

@@ -8,6 +8,7 @@ import click
 import structlog
 
 from worker.app import App
+from worker.cli.outlook import outlook
 from worker.cli.suppressions import mask
 from worker.cli.times import place
 from worker.core.cards import Channel
@@ -26,12 +27,16 @@ _BACK = timedelta(seconds=30)
 
 
 class SentLines:
-    """Prints what was sent from now on, from a thread of its own; ``with`` starts and ends it."""
+    """Prints what was sent from now on, from a thread of its own; ``with`` starts and ends it.
+
+    Once, when all that was due has been sent, it tells what is still to come.
+    """
 
     def __init__(self, app: App, echo: Callable[[str], None] = click.echo) -> None:
         self._app, self._echo = app, echo
         self._begin = self._from = app.now()
         self._told: dict[int, datetime] = {}
+        self._zone, self._outlook_told = app.settings.book.time_zone, False
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._run, name="sent-lines", daemon=True)
 
@@ -55,6 +60,7 @@ class SentLines:
         try:
             with reading(self._app.engine) as conn:
                 found = sent_since(conn, self._from, limit=1000)
+                ahead = None if self._outlook_told else outlook(conn, now, self._zone)
         except VigenciaError as error:
             log.debug("sent_lines_wait", reason=error.message)
             return
@@ -63,6 +69,9 @@ class SentLines:
             self._echo(line_of(one, sandboxed=self._app.gateways.sandboxed))
         if len(new) > _MOST:
             self._echo(f"… and {len(new) - _MOST} more: vigencia messages list --state sent")
+        if ahead is not None:
+            self._echo(ahead)
+            self._outlook_told = True
         self._told |= {one.message: one.at for one in new}
         last = found[-1].at if len(found) == 1000 else now
         self._from = max(self._begin, last - _BACK)

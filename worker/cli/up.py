@@ -35,9 +35,12 @@ def up(directory: Path, quiet: bool, as_json: bool) -> None:
     from worker.cli.sent_lines import SentLines
     from worker.embedded import EmbeddedServer
     from worker.log import configure
+    from worker.paths import templates_dir
     from worker.supervise import run_all
+    from worker.texts import try_texts
 
     app = build_ready(serves=True)
+    try_texts(templates_dir())
     settings = app.settings
     configure(settings.log_level, settings.log_format)
     stopping = stop_on_signals()

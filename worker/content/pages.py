@@ -10,6 +10,7 @@ from typing import Any, Final
 from jinja2 import Template
 from markupsafe import Markup
 
+from worker.content.bounds import begin
 from worker.content.environment import build, explain
 from worker.core.cards import Language
 from worker.errors import ConfigError
@@ -54,6 +55,7 @@ class Pages:
         templates = {}
         for page in PAGES:
             name = f"{_FOLDER}/{page}.html.j2"
+            begin(name)
             try:
                 templates[page] = environment.get_template(name)
             except Exception as error:

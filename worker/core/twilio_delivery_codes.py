@@ -138,6 +138,7 @@ BLOCKS: Sequence[tuple[int, int, str]] = (
     (23001, 23006, "redaction and opt-out handling that exclude each other"),
     (30100, 30136, "links that Twilio shortens"),
     (30436, 30499, "toll-free verification"),
+    (30501, 30599, "toll-free verification and campaigns"),
     (30600, 30999, "registrations of brands and campaigns"),
     (35100, 35199, "scheduled messages"),
     (36001, 36009, "broadcasts"),

@@ -10,7 +10,7 @@ from worker.core.hours import local_day
 from worker.core.operators import OperatorPack
 from worker.core.policy import Policy
 from worker.core.reminders import UNCHECKED, Known, Planned, ReminderKey, ReminderState
-from worker.core.renewal import Question, before_renewal, question
+from worker.core.renewal import Question, before_renewal, question, too_soon
 from worker.core.routes import Routes
 from worker.core.spans import Span, Timetable, spans
 
@@ -105,6 +105,13 @@ def decide(
     if resting is not None:
         return replace(resting, stale=stale) if stale else resting
     if renewal is not None:
+        later = (
+            None
+            if renewal.asked
+            else too_soon(card, renewal, known, now, policy.hours, holder.time_zone)
+        )
+        if later is not None:
+            return Decision((), stale, later)
         return Decision((), (), now, asks=not renewal.asked, lapsed=renewal.asked)
     moment, taken = table.at(now), _taken(known, now)
     passed = [span for span in moment.over if _passed(card, span, now)]

@@ -18,7 +18,7 @@ from worker.delivery.prepare import Ready
 from worker.errors import UnreachableError
 from worker.store import attempts as attempt_store
 from worker.store import breakers as breaker_store
-from worker.store import lately
+from worker.store import lately, usage
 from worker.store.breakers import Breaker
 from worker.store.committed import after_commit
 from worker.store.engine import writing
@@ -31,6 +31,8 @@ _RELEASED = 5_000
 _ANSWERS = (OutcomeKind.ACCEPTED, OutcomeKind.RECIPIENT_DEAD, OutcomeKind.MESSAGE_DEAD)
 _FAULTS = (OutcomeKind.CONFIG_FAULT, OutcomeKind.DOWN)
 _AT_ONCE = timedelta(seconds=1)
+# The longest name of what is told once a day.
+_KIND = 30
 
 
 @dataclass(slots=True)
@@ -90,7 +92,7 @@ def settle(
     found = Settled()
     alone = [e for e in faults if rests_alone(_code(e)) or _is_the_only_one(conn, e)]
     found.alone.update(e.ready.parcel.id for e in alone)
-    found.told.update(_known(alone))
+    found.told.update(_known(conn, alone))
     faults = [e for e in faults if e.ready.parcel.id not in found.alone]
     groups: dict[str, list[Ended]] = defaultdict(list)
     for one in faults:
@@ -178,14 +180,19 @@ def _is_the_only_one(conn: Connection, one: Ended) -> bool:
     return bool(taken - {ready.out.to})
 
 
-def _known(alone: Sequence[Ended]) -> set[int]:
-    """Those whose fault was told of: it has been met before, or another of this group tells."""
-    told, codes = set(), set()
+def _known(conn: Connection, alone: Sequence[Ended]) -> set[int]:
+    """Those whose fault was told of: it has met them before, or others today. An account on trial
+    refuses one number after the other."""
+    known = {e.ready.parcel.id for e in alone if _waited_for(e.ready, e.outcome.code)}
+    news: dict[str, list[Ended]] = defaultdict(list)
     for one in alone:
-        if _waited_for(one.ready, one.outcome.code) or one.outcome.code in codes:
-            told.add(one.ready.parcel.id)
-        codes.add(one.outcome.code)
-    return told
+        if one.ready.parcel.id not in known:
+            news[one.outcome.code].append(one)
+    for code in sorted(news):
+        first, *others = news[code]
+        tells = usage.first_today(conn, f"fault:{code}"[:_KIND], first.at.date())
+        known.update(e.ready.parcel.id for e in (others if tells else news[code]))
+    return known
 
 
 def _code(one: Ended) -> str:

@@ -20,12 +20,15 @@ from worker.delivery.limits import Limits
 from worker.delivery.writes import Writes
 from worker.store import lately, usage
 from worker.store.committed import after_commit
+from worker.store.open_messages import Waiting, waiting_for
 from worker.store.parcels import Parcel
 from worker.store.usage import Use
 
 log = structlog.get_logger(__name__)
 
 _DAY = timedelta(days=1)
+# How long after the more urgent ones are tried what has yielded to them is looked at.
+_AFTER = timedelta(minutes=5)
 
 
 @dataclass(slots=True)
@@ -40,6 +43,7 @@ class Capping:
     now: datetime
     uses: list[Use] = field(default_factory=list)
     _tried: dict[str, list[datetime]] = field(default_factory=dict)
+    _waiting: dict[str, list[Waiting]] = field(default_factory=dict)
     _books: dict[int, tuple[int, Decimal]] = field(default_factory=dict)
 
     @property
@@ -47,21 +51,46 @@ class Capping:
         """The UTC day that is counted."""
         return self.now.astimezone(UTC).date()
 
-    def look(self, addresses: Collection[str], books: Collection[int]) -> None:
-        """Read what was used already, once for the batch; books stay locked."""
+    def look(
+        self, addresses: Collection[str], books: Collection[int], batch: Collection[int] = ()
+    ) -> None:
+        """Read what was used already, and what else waits beside the messages of ``batch``, once
+        for all of them; books stay locked."""
         bounded = [address for address in addresses if self._bounds(address)]
         if bounded:
             self._tried = lately.started_since(self.conn, bounded, self.now - _DAY)
+            self._waiting = waiting_for(self.conn, self.channel, bounded, batch)
         if self.limits.caps.of_books and books:
             self._books = usage.lock(self.conn, books, self.day)
 
-    def free_at(self, address: str) -> tuple[Cap, datetime] | None:
-        """The bound that one more message to ``address`` would break, and when it is free."""
+    def free_at(
+        self, address: str, items: Sequence[Item], time_zone: str
+    ) -> tuple[Cap, datetime] | None:
+        """The bound that one more message to ``address``, with ``items``, would break, and when it
+        is free. What can wait leaves the last room to what waits as well and is more urgent."""
         tried = self._tried.get(address, [])
+        until = min(item.useful_until for item in items)
         for cap, most in self._bounds(address).items():
             if len(tried) >= most:
                 return cap, tried[-most] + _DAY
+            if again := self._after_the_urgent(address, most - len(tried), until, time_zone):
+                return cap, again
         return None
+
+    def _after_the_urgent(
+        self, address: str, room: int, until: datetime, time_zone: str
+    ) -> datetime | None:
+        """When to look again, where more urgent messages need all the ``room`` there is."""
+        urgent = [
+            max(one.next_attempt_at, self.now)
+            for one in self._waiting.get(address, ())
+            if one.useful_until < until and self.now < one.useful_until
+            if one.next_attempt_at < self.now + _DAY
+        ]
+        if len(urgent) < room:
+            return None
+        looks = [max(urgent) + _AFTER, self.now + _AFTER]
+        return next((at for at in looks if can_wait(until, at, self.hours, time_zone)), None)
 
     def use(self, parcel: Parcel, address: str, segments: int) -> tuple[Cap, datetime] | None:
         """Count a message that goes out now; or the bound of its book that it would break."""

@@ -150,7 +150,9 @@ class _Batch:
         """Claim, look, bound, and commit what is left."""
         parcels = parcel_store.claim(self._conn, self._channel, ids, self._now)
         wanted = self._look.wanted(parcels)
-        self._capping.look({o.address for o in wanted}, {o.parcel.book_id for o in wanted})
+        batch = [o.parcel.id for o in wanted]
+        books = {o.parcel.book_id for o in wanted}
+        self._capping.look({o.address for o in wanted}, books, batch)
         ready = [found for one in wanted if (found := self._ready(one))]
         self._writes.flush(self._conn, self._now)
         self._commit_attempts(ready)
@@ -166,7 +168,8 @@ class _Batch:
 
     def _bounded(self, one: Wanted) -> Ready | None:
         parcel, writes = one.parcel, self._writes
-        if met := self._capping.free_at(one.address):
+        zone = parcel.holder.time_zone
+        if met := self._capping.free_at(one.address, one.items, zone):
             self._capping.hold(parcel, one.items, met, writes)
             return None
         if not self._budget.is_open:

@@ -1,6 +1,5 @@
 """Fast-forward: from one instant of change to the next, through the real scheduler and workers."""
 
-import time
 from collections import deque
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -10,7 +9,6 @@ from sqlalchemy import func, or_, select
 from worker.core.reminders import WAITING, MessageState
 from worker.demo.incidents import incidents
 from worker.demo.stage import Stage
-from worker.errors import UnreachableError
 from worker.scheduler import tick
 from worker.store.engine import reading
 from worker.store.tables import cards, messages
@@ -18,11 +16,6 @@ from worker.store.views import next_look
 
 # Instants closer than this are played as one step: the demo shows days, not seconds.
 _STEP = timedelta(minutes=10)
-# Real seconds without progress after which a hint counts as lost, as the sweep would find it.
-_PATIENCE = 2.0
-# How often that may happen in a row before the workers count as gone.
-_MOST_STALLS = 10
-_POLL = 0.005
 
 
 def play(
@@ -39,11 +32,8 @@ def play(
         progress(now)
         while coming and coming[0].at <= now:
             coming.popleft().happen(now)
-        found = True
-        while found:
-            found = bool(tick(stage.app, now, stage.hints))
-            if found:
-                now = _settle(stage, now)
+        if tick(stage.app, now, stage.hints):
+            now = _settle(stage, now)
         following = _next(stage, now, end, coming[0].at if coming else None)
         if following is None:
             return now
@@ -72,39 +62,26 @@ def _settle(stage: Stage, now: datetime) -> datetime:
     the sweep repeats them, exactly as it would in real life.
     """
     lease = timedelta(seconds=stage.app.settings.scheduler.check_lease_seconds)
-    last, since, stalls = -1, time.monotonic(), 0
-    while (busy := _busy(stage, now, lease)) > 0:
-        if busy != last:
-            last, since, stalls = busy, time.monotonic(), 0
-        elif time.monotonic() - since > _PATIENCE:
-            stalls += 1
-            if stalls > _MOST_STALLS:
-                raise UnreachableError(
-                    f"The workers do nothing: {busy} cards and messages wait.",
-                    "Run it again; if that repeats, see what `vigencia doctor` says.",
-                )
+    stage.patience.begin()
+    while (left := _left(stage, now, lease)) > 0:
+        if stage.patience.must_repeat(left):
             now += lease
             stage.set_time(now)
             tick(stage.app, now, stage.hints)
-            since = time.monotonic()
-        time.sleep(_POLL)
     return now
 
 
-def _busy(stage: Stage, now: datetime, lease: timedelta) -> int:
+def _left(stage: Stage, now: datetime, lease: timedelta) -> int:
     """How many cards are claimed and unchecked, and messages hinted and unsent."""
     waiting = (*WAITING, MessageState.UNKNOWN)
+    claimed = select(func.count()).where(cards.c.next_check_at <= now + lease)
+    unsent = select(func.count()).where(
+        messages.c.wake_at > now,  # the rest is for the next tick to find
+        or_(
+            messages.c.state == MessageState.SENDING,
+            messages.c.state.in_(waiting) & (messages.c.next_attempt_at <= now),
+        ),
+    )
+    both = select(claimed.scalar_subquery() + unsent.scalar_subquery())
     with reading(stage.app.engine) as conn:
-        claimed = conn.execute(
-            select(func.count()).where(cards.c.next_check_at <= now + lease)
-        ).scalar()
-        unsent = conn.execute(
-            select(func.count()).where(
-                messages.c.wake_at > now,  # the rest is for the next tick to find
-                or_(
-                    messages.c.state == MessageState.SENDING,
-                    messages.c.state.in_(waiting) & (messages.c.next_attempt_at <= now),
-                ),
-            )
-        ).scalar()
-    return int(claimed or 0) + int(unsent or 0)
+        return int(conn.execute(both).scalar_one())

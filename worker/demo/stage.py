@@ -11,13 +11,15 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from worker.actors import Hints
-from worker.app import App, build_ready
+from worker.app import App, build
 from worker.broker import open_broker, require_queue
 from worker.clock import set_file_clock
+from worker.demo.patience import Patience
 from worker.embedded import EmbeddedServer
 from worker.errors import UnreachableError
 from worker.sandbox.fault_rules import parse_rules
 from worker.sandbox.process import SandboxProcess
+from worker.store.migrate import require_current
 from worker.supervise import Workers
 
 # Together about a tenth of all calls fail. Email faults are those whose end is certain: a mail
@@ -26,9 +28,8 @@ FAULTS = (
     {"channel": "sms", "kind": "rate_limit", "rate": 0.03, "retry_after": 2},
     {"channel": "sms", "kind": "error_before", "rate": 0.02},
     {"channel": "sms", "kind": "error_after", "rate": 0.02},
-    {"channel": "sms", "kind": "timeout_after", "rate": 0.01, "hold_s": 2},
     {"channel": "sms", "kind": "reset_before", "rate": 0.01},
-    {"channel": "sms", "kind": "reset_after", "rate": 0.01},
+    {"channel": "sms", "kind": "reset_after", "rate": 0.02},
     {"channel": "email", "kind": "rate_limit", "rate": 0.10, "retry_after": 2},
 )
 
@@ -39,10 +40,12 @@ _PLAIN = ("DATABASE_URL", "REDIS_URL", "SECRET_KEY", "HEARTBEAT_URL", "PORT")
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """What a play needs: the app of the scheduler, its hints, and the clock to move."""
+    """What a play needs: the app of the scheduler, its hints, how long to wait for the workers, and
+    the clock to move."""
 
     app: App
     hints: Hints
+    patience: Patience
     sandbox_url: str
     clock: Path
 
@@ -70,9 +73,22 @@ def stage(directory: Path, start: datetime, seed: int, redis_url: str | None) ->
         _queue(directory, redis_url) as queue,
     ):
         use_environment(_environment(directory, clock, sandbox.url))
-        app = build_ready()
-        with Workers(app, queue, threading.Event()):
-            yield Stage(app, Hints(open_broker(queue), app), sandbox.url, clock)
+        app = build()
+        require_current(app.engine)  # makes the tables
+        with _Workers(app, queue, threading.Event()) as workers:
+            broker = open_broker(queue)
+            patience = Patience(broker, lambda: workers.ends)
+            yield Stage(app, Hints(broker, app), patience, sandbox.url, clock)
+
+
+class _Workers(Workers):
+    """Counts how often the worker processes ended by themselves."""
+
+    ends = 0
+
+    def ended(self, exit_code: int) -> None:
+        """It is the play that tells of it, if they do not come back."""
+        self.ends += 1
 
 
 @contextmanager
@@ -101,8 +117,6 @@ def _environment(directory: Path, clock: Path, sandbox_url: str) -> Mapping[str,
         "DATABASE_URL": f"sqlite:///{directory.resolve() / 'demo.db'}",
         "VIGENCIA_CLOCK_FILE": str(clock.resolve()),
         "VIGENCIA_SANDBOX__URL": sandbox_url,
-        # Answers on this machine come at once, so a silent one is given up early.
-        "VIGENCIA_DELIVERY__READ_TIMEOUT": "0.5",
         # An idle worker asks the queue this often (milliseconds; dramatiq's default is a second,
         # which nobody notices in real life and everybody in 45 days a minute).
         "dramatiq_worker_timeout": "25",

@@ -3,7 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import Connection, func, select
@@ -43,13 +43,13 @@ def totals(conn: Connection) -> dict[str, Any]:
     }
 
 
-def by_day(conn: Connection) -> list[Day]:
-    """A line for each day on which something was sent."""
+def by_day(conn: Connection, since: datetime) -> list[Day]:
+    """A line for each day since then on which something was sent."""
     days: dict[date, Counter[str]] = defaultdict(Counter)
     rows = conn.execute(
-        select(attempts.c.started_at, attempts.c.outcome, messages.c.channel).join(
-            messages, messages.c.id == attempts.c.message_id
-        )
+        select(attempts.c.started_at, attempts.c.outcome, messages.c.channel)
+        .join(messages, messages.c.id == attempts.c.message_id)
+        .where(attempts.c.started_at >= since)
     )
     for row in rows:
         day = local_day(row.started_at, CARD_TIME_ZONE)

@@ -12,16 +12,19 @@ import structlog
 from sqlalchemy import Connection, Engine
 
 from worker.consent import Consent
+from worker.content.render import Content
 from worker.core.cards import Channel
-from worker.core.likeness import REDACTED
+from worker.core.life import LifeNotice
+from worker.core.likeness import REDACTED, Likeness, likeness
 from worker.core.outcomes import OutcomeKind
 from worker.core.recheck import Item
 from worker.core.reminders import ReminderState
 from worker.core.retry import RetryPolicy
 from worker.core.rules import Rules
+from worker.core.tokens import Links
 from worker.core.windows import address_of
 from worker.delivery.record import sent
-from worker.delivery.rendering import digest
+from worker.delivery.rendering import digest, render
 from worker.errors import ConfigError, UnreachableError
 from worker.providers.base import Hearing, Searchable, Sighting, Written
 from worker.store import attempts as attempt_store
@@ -45,13 +48,28 @@ class Asked(Searchable, Hearing, Protocol):
     """Whom to ask: what was sent, and what people wrote."""
 
 
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """What our texts are made of."""
+
+    content: Content
+    rules: Rules
+    links: Links | None
+    sender: str
+
+    def of(self, items: Sequence[Item], parcel: Parcel, address: str, at: datetime) -> str:
+        """The SMS that would have told of ``items`` at ``at``."""
+        made = render(self.content, self.rules, parcel, items, address, at, self.links, self.sender)
+        return made.out.text
+
+
 @dataclass(slots=True)
 class Release:
     """Ends a quarantine: SMS by the provider's list, what holders wrote by the same. ``retry``
     says what is done with emails, of which there is no list."""
 
     engine: Engine
-    rules: Rules
+    texts: Texts
     sms: Asked | None
     consent: Consent
     retry: RetryPolicy
@@ -125,9 +143,7 @@ class Release:
         seen = self._seen.get(_address(parcel) or "", [])
         taken = unknown_store.adopted(conn, [one.provider_id for one in seen])
         mine = [
-            one
-            for one in seen
-            if one.provider_id not in taken and self._tells_of(one, parcel, own.since)
+            one for one in seen if one.provider_id not in taken and self._tells_of(one, parcel, own)
         ]
         if not mine:
             return False
@@ -154,23 +170,40 @@ class Release:
         sent(conn, parcel.id, parcel.channel, one.provider_id, at, self.retry, at)
         return True
 
-    def _tells_of(self, one: Sighting, parcel: Parcel, since: datetime) -> bool:
+    def _tells_of(self, one: Sighting, parcel: Parcel, own: Quarantine) -> bool:
         """May a text be about a notice of ``parcel``: sent since the backup and since that was
         owed, and with the last digits by which a text names its card, where any text is shown?"""
         for item in parcel.items:
+            again = _entered_again(item, own)
             numbers = (item.card.msisdn, item.card.iccid)
             named = any(number and number[-4:] in one.text for number in numbers)
-            owed = max(since, self._opened(item, parcel)) - _CLOCKS
-            if one.created_at >= owed and (named or REDACTED in one.text):
+            owed = own.since if again else max(own.since, self._opened(item, parcel))
+            if one.created_at < owed - _CLOCKS or not (named or REDACTED in one.text):
+                continue
+            if not again or self._says_the_same(one, parcel, own):
                 return True
         return False
 
+    def _says_the_same(self, one: Sighting, parcel: Parcel, own: Quarantine) -> bool:
+        """Is it the text of the events that were entered again? When they first happened nobody
+        knows any more, so another text about the same card may be as late."""
+        events = [item for item in parcel.items if _entered_again(item, own)]
+        text = self.texts.of(events, parcel, _address(parcel) or "", one.created_at)
+        return likeness(digest(text), text, one.text) in (Likeness.SAME, Likeness.HIDDEN)
+
     def _opened(self, item: Item, parcel: Parcel) -> datetime:
         """Since when a notice is owed: its row may have been written anew after the restore."""
-        for span in self.rules.spans(item.card, parcel.holder):
+        for span in self.texts.rules.spans(item.card, parcel.holder):
             if span.key(parcel.channel) == item.key:
                 return span.at
         return item.due_at
+
+
+def _entered_again(item: Item, own: Quarantine) -> bool:
+    """Is it an event that somebody has entered in the quarantine, perhaps for the second time?"""
+    entered = item.owed_since
+    event = isinstance(item.key.deadline, LifeNotice)
+    return event and entered is not None and entered >= own.begun_at
 
 
 def _give_up(conn: Connection, parcel: Parcel, own: Quarantine, now: datetime) -> bool:

@@ -10,6 +10,7 @@ from worker.sandbox.account import AccountError
 from worker.sandbox.account import changed as new_account
 from worker.sandbox.fault_rules import FaultRuleError, parse_rules
 from worker.sandbox.faults import FaultPlan
+from worker.sandbox.mailbox_page import mailbox_page
 from worker.sandbox.messages import Email, Sms
 from worker.sandbox.state import SANDBOX, Sandbox
 from worker.sandbox.webhooks import WebhooksError, changed
@@ -30,6 +31,7 @@ def routes() -> list[web.RouteDef]:
         web.post("/sandbox/account", _set_account),
         web.post("/sandbox/inbound", _inbound),
         web.get("/sandbox/mailbox", _mailbox),
+        web.get("/sandbox/mailbox/{id}", _as_seen),
         web.get("/sandbox/record", _record),
         web.post("/sandbox/reset", _reset),
     ]
@@ -126,8 +128,11 @@ async def _inbound(request: web.Request) -> web.Response:
 
 
 async def _mailbox(request: web.Request) -> web.Response:
-    """``{"sms": {number: [...]}, "email": {address: [...]}}``, oldest first; ``?to=`` picks one."""
+    """``{"sms": {number: [...]}, "email": {address: [...]}}``, oldest first; ``?to=`` picks one.
+    A browser gets a page, newest first."""
     wanted = request.query.get("to")
+    if "text/html" in request.headers.get("Accept", ""):
+        return _page(mailbox_page(request.app[SANDBOX].log, wanted))
     sms: defaultdict[str, list[dict[str, object]]] = defaultdict(list)
     email: defaultdict[str, list[dict[str, object]]] = defaultdict(list)
     for message in request.app[SANDBOX].log:
@@ -137,7 +142,27 @@ async def _mailbox(request: web.Request) -> web.Response:
             sms[message.to].append(_sms(message))
         else:
             email[message.to].append(_email(message))
-    return web.json_response({"sms": sms, "email": email})
+    return web.json_response({"sms": sms, "email": email}, dumps=_as_it_is)
+
+
+async def _as_seen(request: web.Request) -> web.Response:
+    """The HTML of one email, as its reader sees it."""
+    for message in request.app[SANDBOX].log:
+        if isinstance(message, Email) and message.id == request.match_info["id"]:
+            return _page(message.html)
+    raise web.HTTPNotFound
+
+
+def _page(text: str) -> web.Response:
+    # Nothing in it may run: an email is what somebody else wrote.
+    policy = "default-src 'none'; style-src 'unsafe-inline'; img-src data: https:; form-action *"
+    headers = {"Content-Security-Policy": policy}
+    return web.Response(text=text, content_type="text/html", charset="utf-8", headers=headers)
+
+
+def _as_it_is(value: Any) -> str:
+    """JSON in which Chinese can be read."""
+    return json.dumps(value, ensure_ascii=False)
 
 
 async def _record(request: web.Request) -> web.Response:

@@ -39,7 +39,7 @@ class SandboxProcess:
         faults: Sequence[Rule] = (),
         events_url: str | None = None,
         inbound_url: str | None = None,
-        wait_s: float = 20,
+        wait_s: float = 60,
     ) -> None:
         self._options = [f"--port={port}", f"--latency-ms={latency_ms}", f"--seed={seed}"]
         if clock_file is not None:

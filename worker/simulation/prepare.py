@@ -39,7 +39,7 @@ def prepare(
     if Channel.EMAIL in channels:
         channels.add(Channel.GUARDIAN)  # told by email too
     plan = Plan(
-        url=app.settings.database_url.get_secret_value(),
+        url=app.engine.url.render_as_string(hide_password=False),
         templates=templates_dir(),
         rules=rules,
         prices=prices,

@@ -12,7 +12,6 @@ from pathlib import Path
 
 from sqlalchemy import Engine
 
-from worker.content.render import Content
 from worker.core.cards import Channel, Holder
 from worker.core.prices import Prices
 from worker.core.rules import Rules
@@ -21,6 +20,7 @@ from worker.simulation.chunks import Side, Task, simulate
 from worker.simulation.conditions import Conditions
 from worker.simulation.household import Span
 from worker.store.engine import open_engine
+from worker.texts import texts
 
 # Cards in one piece of work: a second or less, and a few megabytes.
 CHUNK = 2_000
@@ -44,7 +44,7 @@ class Plan:
 
     def conditions(self) -> list[Conditions]:
         """The texts are compiled here. Raises ``ConfigError`` if one is wrong."""
-        content = Content.load(self.templates)
+        content = texts(self.templates)
         return [
             Conditions(rules, content, self.prices, self.channels, self.guardians)
             for rules in self.rules

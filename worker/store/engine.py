@@ -24,9 +24,15 @@ _NO_CONNECTION_LEFT = ("too many clients", "connection slots are reserved", "too
 
 
 def open_engine(
-    url: str, *, pool_size: int = 8, bounds: Bounds | None = None, make_folder: bool = True
+    url: str,
+    *,
+    password: str | None = None,
+    pool_size: int = 8,
+    bounds: Bounds | None = None,
+    make_folder: bool = True,
 ) -> Engine:
     """An engine for ``url`` (``sqlite:///path`` or ``postgresql://…``); connects on first use.
+    ``password``: of PostgreSQL, where the address has none.
     ``bounds``: how long PostgreSQL may take, for a process that serves. ``make_folder``: make the
     folder of an SQLite file.
 
@@ -49,6 +55,8 @@ def open_engine(
             f"DATABASE_URL: {parsed.drivername} is not supported",
             "Use sqlite:///path or postgresql://user:password@host/database.",
         )
+    if password and not parsed.password:
+        parsed = parsed.set(password=password)
     # A server may close idle connections: pre_ping costs a round trip on checkout, not a lost job.
     engine = create_engine(
         parsed,

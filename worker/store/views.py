@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, RowMapping, Select, case, func, select
+from sqlalchemy import Connection, Row, RowMapping, Select, case, func, or_, select
 
 from worker.core.cards import CardState
 from worker.core.reminders import WAITING, MessageState
@@ -215,6 +215,22 @@ def _messages() -> Select[Any]:
         .join(holders, holders.c.id == messages.c.holder_id)
         .join(books, books.c.id == messages.c.book_id)
     )
+
+
+def cards_to_check(conn: Connection, now: datetime) -> bool:
+    """Are there cards that are due and unchecked, or in the hands of a worker?"""
+    due = or_(cards.c.next_check_at <= now, cards.c.check_since.is_not(None))
+    return conn.execute(select(cards.c.id).where(due).limit(1)).first() is not None
+
+
+def unended(conn: Connection) -> tuple[int, datetime | None]:
+    """How many messages have not ended, and when the first of them is next looked at."""
+    row = conn.execute(
+        select(func.count(), func.min(messages.c.next_attempt_at)).where(
+            messages.c.state.in_(_UNENDED)
+        )
+    ).one()
+    return row[0], row[1]
 
 
 def next_look(conn: Connection) -> datetime | None:

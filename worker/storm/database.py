@@ -3,6 +3,7 @@ which can refuse to write."""
 
 import contextlib
 import resource
+import subprocess
 import time
 import warnings
 from collections.abc import Iterable, Iterator
@@ -13,6 +14,9 @@ from typing import Any, Protocol
 from worker.errors import UnreachableError
 
 _PATIENCE_SECONDS = 120.0
+# What the wheel says of a server that is still starting; the last of it is that the file with the
+# server's number is written by half.
+_STARTING = (subprocess.TimeoutExpired, subprocess.CalledProcessError, AssertionError)
 
 
 class Database(Protocol):
@@ -82,10 +86,24 @@ class Postgresql:
             ["-m", "immediate", "-w", "stop"],
             pgdata=self._server.pgdata,
             user=self._server.system_user,
-            timeout=20,
+            timeout=_PATIENCE_SECONDS,
         )
-        self._server.ensure_postgres_running()
+        self._start()
         return True
+
+    def _start(self) -> None:
+        """The wheel waits ten seconds; on a busy machine the server takes longer to recover, and
+        goes on with it meanwhile."""
+        give_up = time.monotonic() + _PATIENCE_SECONDS
+        while True:
+            try:
+                self._server.ensure_postgres_running()
+            except _STARTING:
+                if time.monotonic() > give_up:
+                    raise
+                time.sleep(0.2)
+            else:
+                return
 
     def refuse(self, pids: Iterable[int]) -> None:
         """It turns read-only, as a server does from which another one has taken over."""

@@ -28,6 +28,7 @@ from worker.core.tokens import BadTokenError, ExpiredTokenError, Purpose, Signer
 from worker.errors import UnreachableError
 from worker.paths import templates_dir
 from worker.store.suppressions import EVERYTHING
+from worker.texts import pages
 
 log = structlog.get_logger(__name__)
 
@@ -60,7 +61,7 @@ def routes(app: App) -> list[Route]:
     """The pages; none where links are not signed, for then no message has any."""
     if app.signer is None:
         return []
-    links = LinkPages(app, app.signer, Pages.load(templates_dir()))
+    links = LinkPages(app, app.signer, pages(templates_dir()))
     return [
         Route(f"/{purpose}/{{token}}", links.endpoint(purpose), methods=["GET", "POST"])
         for purpose in Purpose

@@ -1,0 +1,85 @@
+"""The card book of the demo: the sample with its dates moved to today, or a book as it is."""
+
+import shlex
+from dataclasses import replace
+from datetime import date, datetime
+from pathlib import Path
+
+from worker.app import App
+from worker.cardbook.importer import import_book
+from worker.cardbook.parse import ReadOptions, read_cardbook
+from worker.cardbook.rows import CardBook
+from worker.errors import CardBookError
+from worker.paths import config_dir, shipped
+from worker.rules import load_rules, load_vocabulary
+
+# The day for which the sample books were written.
+_WRITTEN_FOR = date(2026, 6, 5)
+
+
+def read_book(file: Path, today: date) -> CardBook:
+    """The cards of ``file``. The dates of a sample book move from its day to ``today``, those of
+    any other book stay as they are.
+
+    Raises ``CardBookError`` if a single row is wrong: all are imported or none.
+    """
+    config = config_dir()
+    try:
+        book = read_cardbook(file, ReadOptions(), load_vocabulary(config, load_rules(config)))
+    except CardBookError as error:
+        command = _import_command(file)
+        raise CardBookError(
+            error.message, f"{error.hint}. Try it with {command}, which takes the options."
+        ) from None
+    if book.errors:
+        first = book.errors[0]
+        where = f"row {first.row}" + (f", column {first.column}" if first.column else "")
+        raise _refusal(file, book.total - len(book.rows), book.total, f"{where}: {first.message}")
+    return _moved(book, today) if _is_sample(file) else book
+
+
+def import_into(app: App, book: CardBook, file: Path, now: datetime) -> None:
+    """The same import as `vigencia cards import --apply`. Raises ``CardBookError``."""
+    own = app.settings.book
+    wanted = {
+        "signature": own.signature,
+        "language": own.language,
+        "time_zone": own.time_zone,
+        "guardian_email": "guardian@example.com",
+    }
+    result = import_book(app.engine, book, "demo", wanted, now, rules=app.rules, apply=True)
+    if not result.applied or result.refused:
+        raise _refusal(file, result.refused, book.total, "see why with the command below")
+
+
+def _refusal(file: Path, refused: int, total: int, why: str) -> CardBookError:
+    return CardBookError(
+        f"{refused} of {total} rows were refused, so the demo has no cards; {why}",
+        f"see every reason: {_import_command(file)}",
+    )
+
+
+def _import_command(file: Path) -> str:
+    return f"vigencia cards import {shlex.quote(str(file))} --book demo --new-book"
+
+
+def sample() -> Path:
+    """The Chinese sample book."""
+    return shipped("examples") / "cardbook-zh.xlsx"
+
+
+def _is_sample(file: Path) -> bool:
+    return file.resolve().parent == shipped("examples").resolve()
+
+
+def _moved(book: CardBook, today: date) -> CardBook:
+    shift = today - _WRITTEN_FOR
+
+    def moved(day: date | None) -> date | None:
+        return None if day is None else day + shift
+
+    rows = (
+        replace(row, plan_end=moved(row.plan_end), last_topup=moved(row.last_topup))
+        for row in book.rows
+    )
+    return replace(book, rows=tuple(rows))

@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from benchmarks.profile_line import in_one_thread, line, once
-from worker.garbage import look_rarely
+from worker.processes.gc_tuning import look_rarely
 
 _PER_SECOND = "200"
 _TITLE = "One send, from the check of its card to its record"

@@ -22,8 +22,8 @@ from typing import Any
 from benchmarks.throughput import load
 from benchmarks.throughput.ours import settings
 from benchmarks.throughput.servers import Stub, postgresql
-from worker.app import App, build_ready
 from worker.core.cards import Channel
+from worker.setup.app import App, build_ready
 from worker.store import cards as card_store
 from worker.store.bulk import batched
 from worker.store.engine import open_engine, writing
@@ -31,7 +31,7 @@ from worker.store.migrate import upgrade
 
 _STAGES = {
     "check: load cards": ("store/cards.py", "lock"),
-    "check: all": ("worker/checks.py", "run"),
+    "check: all": ("worker/pipeline/check.py", "run"),
     "prepare: claim and load": ("store/parcels.py", "claim"),
     "prepare: render": ("delivery/rendering.py", "render"),
     "prepare: all": ("delivery/dispatch.py", "_prepare"),

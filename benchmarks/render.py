@@ -18,10 +18,10 @@ from worker.core.deadlines import DeadlineKind
 from worker.core.recheck import Item
 from worker.core.reminders import ReminderKey
 from worker.core.tokens import SHORTEST_KEY, Links, Signer
-from worker.delivery.rendering import contents, digest_of, render
 from worker.paths import config_dir, templates_dir
-from worker.rules import load_rules
-from worker.store.parcels import Parcel
+from worker.pipeline.delivery.rendering import contents, digest_of, render
+from worker.setup.load_rules import load_rules
+from worker.store.outbox import OutgoingMessage
 
 NOW = datetime(2026, 6, 5, 14, 0, tzinfo=UTC)
 OPERATORS = ("claro", "movistar", "entel", "bitel")
@@ -30,11 +30,13 @@ ROUNDS = 7
 LINKS = Links("https://v.example.com", Signer((b"k" * SHORTEST_KEY,)))
 
 
-def parcel(number: int, channel: Channel, language: Language, cards: int) -> Parcel:
+def outgoing(number: int, channel: Channel, language: Language, cards: int) -> OutgoingMessage:
     """A message to a holder of ``cards`` cards, whose operators, kinds and days left differ."""
     holder = Holder(number, f"Holder {number}", language, "America/Lima", None, None)
     items = tuple(_item(number * 10 + place, channel) for place in range(cards))
-    return Parcel(number, 1, channel, 0, NOW + timedelta(days=6), holder, "Vigencia", items)
+    return OutgoingMessage(
+        number, 1, channel, 0, NOW + timedelta(days=6), holder, "Vigencia", items
+    )
 
 
 def _item(number: int, channel: Channel) -> Item:
@@ -53,21 +55,21 @@ def main(number: int) -> None:
     """Print the least of some rounds, since a busy machine only adds."""
     content, rules = Content.load(templates_dir()), load_rules(config_dir())
 
-    def once(parcels: Sequence[Parcel], to: str) -> float:
+    def once(all_outgoing: Sequence[OutgoingMessage], to: str) -> float:
         begun = time.process_time()
-        for each in parcels:
+        for each in all_outgoing:
             out = render(content, rules, each, each.items, to, NOW, LINKS).out
             contents(each, out)
             digest_of(out)
-        return (time.process_time() - begun) / len(parcels) * 1e6
+        return (time.process_time() - begun) / len(all_outgoing) * 1e6
 
     print(f"{'us of CPU a message':22}", *(f"{language:>8}" for language in Language))
     for channel, to in ((Channel.SMS, "+15550000001"), (Channel.EMAIL, "a@example.com")):
         for cards in (1, 5):
             figures = []
             for language in Language:
-                parcels = [parcel(n, channel, language, cards) for n in range(1, number + 1)]
-                figures.append(min(once(parcels, to) for _ in range(ROUNDS)))
+                all_outgoing = [outgoing(n, channel, language, cards) for n in range(1, number + 1)]
+                figures.append(min(once(all_outgoing, to) for _ in range(ROUNDS)))
             row = f"{channel}, {cards} card" + "s" * (cards > 1)
             print(f"{row:22}", *(f"{figure:8.1f}" for figure in figures))
 

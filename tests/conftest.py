@@ -18,8 +18,8 @@ from hypothesis import settings
 from sqlalchemy import URL, make_url, text
 
 from tests.patience import keep_compiled, patient, write_into_memory
-from worker.embedded import EmbeddedServer
 from worker.errors import UnreachableError
+from worker.processes.embedded import EmbeddedServer
 from worker.sandbox.process import SandboxProcess
 from worker.store.engine import open_engine
 
@@ -63,7 +63,8 @@ class _Expectation:
         )
 
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
-        if self._tests and exitstatus in (0, 1):
+        whole = session.config.args_source is pytest.Config.ArgsSource.TESTPATHS
+        if self._tests and whole and exitstatus in (0, 1):
             lasted = time.monotonic() - self._began
             session.config.cache.set("vigencia/last-run", [lasted, self._tests])
 

@@ -3,13 +3,12 @@
 import logging
 import re
 import sys
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Iterable, Mapping, MutableMapping
 from typing import Any, TextIO
 
 import structlog
 
 from worker import metrics
-from worker.queue_faults import QueueFaults
 from worker.terminal import in_colour
 
 # What the SDKs would tell: Twilio's logs numbers at INFO, SendGrid's the API key at DEBUG.
@@ -37,8 +36,14 @@ def _last_digits(found: re.Match[str]) -> str:
     return "***" + "".join(digits[-4:]) + found["spare"]
 
 
-def configure(level: str = "INFO", style: str = "auto", stream: TextIO | None = None) -> None:
-    """Send structlog and the standard library's logging to ``stream`` (stderr) in one form."""
+def configure(
+    level: str = "INFO",
+    style: str = "auto",
+    stream: TextIO | None = None,
+    filters: Iterable[logging.Filter] = (),
+) -> None:
+    """Send structlog and the standard library's logging to ``stream`` (stderr) in one form, without
+    what ``filters`` keep back."""
     # A line that cannot be written is lost; printing why would show its arguments unmasked.
     logging.raiseExceptions = False
     as_json = style == "json" or (style == "auto" and not sys.stderr.isatty())
@@ -67,7 +72,8 @@ def configure(level: str = "INFO", style: str = "auto", stream: TextIO | None = 
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
         )
     )
-    handler.addFilter(QueueFaults())
+    for each in filters:
+        handler.addFilter(each)
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)

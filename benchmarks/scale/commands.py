@@ -12,11 +12,11 @@ from typing import Any
 from sqlalchemy import Engine, text
 
 from benchmarks.scale.shapes import MORNING
-from worker.app import App
+from worker.monitoring.alarms import Watch
+from worker.setup.app import App
+from worker.store import alarm_counts as standing_store
 from worker.store import gauges as gauge_store
-from worker.store import standing as standing_store
 from worker.store.engine import reading
-from worker.watch import Watch
 
 BIG = ("cards", "holders", "reminders", "messages", "attempts", "receipts", "card_events")
 _DAY = f"{MORNING:%Y-%m-%d}"

@@ -7,8 +7,8 @@ from typing import Any
 from benchmarks.scale.collector import Collector
 from benchmarks.scale.server import processor
 from benchmarks.scale.shapes import MORNING
-from worker.app import App
-from worker.scheduler import tick
+from worker.processes.scheduler import tick
+from worker.setup.app import App
 
 _TICKS = 20
 

@@ -11,16 +11,16 @@ from sqlalchemy import Connection, Engine, event, text
 
 from benchmarks.scale.commands import BIG
 from benchmarks.scale.shapes import MORNING
-from worker.app import App
 from worker.core.cards import Channel
 from worker.core.outcomes import accepted
-from worker.delivery.following import Ended
-from worker.delivery.record import record
+from worker.pipeline.delivery.following import Ended
+from worker.pipeline.delivery.record import record
+from worker.setup.app import App
 from worker.store import cards as card_store
 from worker.store import messages as message_store
 from worker.store import receipts as receipt_store
 from worker.store.engine import writing
-from worker.store.plans import by_index
+from worker.store.planner_hints import by_index
 
 _LEASE = timedelta(seconds=120)
 _BATCH = 250
@@ -98,7 +98,7 @@ def _work(app: App) -> Mapping[str, Callable[[], object]]:
 
     def send() -> None:
         ready = app.delivery.preparation.run(Channel.EMAIL, sends, later)
-        ended = [Ended(one, accepted(f"plan-{one.parcel.id}"), later) for one in ready]
+        ended = [Ended(one, accepted(f"plan-{one.outgoing.id}"), later) for one in ready]
         with writing(app.engine) as conn:
             by_index(conn)
             record(conn, ended, app.retry)

@@ -12,9 +12,9 @@ from benchmarks.scale.collector import Collector
 from benchmarks.scale.commands import run_command
 from benchmarks.scale.server import number, processor
 from benchmarks.scale.shapes import NOW
-from worker import scheduler
-from worker.app import App
 from worker.clock import set_file_clock
+from worker.processes import scheduler
+from worker.setup.app import App
 
 _WAL = "SELECT pg_wal_lsn_diff(pg_current_wal_lsn(), '0/0')"
 _DUE_MEANWHILE = 250

@@ -12,7 +12,7 @@ from sqlalchemy import Engine, text
 from benchmarks.scale.collector import Collector
 from benchmarks.scale.server import number, open_app, processor
 from benchmarks.scale.shapes import NOW
-from worker.scheduler import tick
+from worker.processes.scheduler import tick
 
 _SPAWN = multiprocessing.get_context("spawn")
 SCHEDULERS = 2

@@ -22,8 +22,8 @@ from benchmarks.scale.policy import policy
 from benchmarks.scale.processes import several
 from benchmarks.scale.shapes import MORNING, NOW
 from benchmarks.scale.sizes import sizes
-from worker.app import App
 from worker.clock import set_file_clock
+from worker.setup.app import App
 from worker.store.engine import reading
 
 PARTS = ("idle", "due", "queries", "plans", "processes", "policy", "import")

@@ -10,12 +10,12 @@ from pydantic import SecretStr
 from sqlalchemy import Engine, make_url, text
 
 from benchmarks.scale.shapes import NOW
-from worker.app import App
 from worker.clock import Clock
-from worker.gateways import choose
 from worker.paths import config_dir
-from worker.rules import load_rules
-from worker.settings import Settings
+from worker.setup.app import App
+from worker.setup.gateways import choose
+from worker.setup.load_rules import load_rules
+from worker.setup.settings import Settings
 from worker.store.engine import open_engine
 
 # Beside these all is default: fsync and full_page_writes are on.

@@ -18,9 +18,9 @@ from sqlalchemy import Engine, text
 
 from benchmarks.throughput.meter import cost
 from benchmarks.throughput.servers import postgresql
-from worker.broker import NAMESPACE, QUEUES
 from worker.children import spawn, stop
-from worker.embedded import EmbeddedServer
+from worker.processes.embedded import EmbeddedServer
+from worker.setup.broker import NAMESPACE, QUEUES
 from worker.store.engine import open_engine, reading
 from worker.store.migrate import upgrade
 

@@ -8,9 +8,9 @@ from datetime import timedelta
 from sqlalchemy import Engine, update
 
 from benchmarks.throughput.load import NOW
-from worker.app import App
 from worker.core.cards import Channel
-from worker.scheduler import tick
+from worker.processes.scheduler import tick
+from worker.setup.app import App
 from worker.store import cards as card_store
 from worker.store.engine import writing
 from worker.store.tables import cards

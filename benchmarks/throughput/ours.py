@@ -11,12 +11,12 @@ from pathlib import Path
 import redis
 
 from benchmarks.throughput.load import NOW, due_again
-from worker.actors import Hints
-from worker.app import App, build_ready
-from worker.broker import open_broker
 from worker.children import spawn, stop
 from worker.clock import set_file_clock
-from worker.scheduler import tick
+from worker.processes.actors import Hints
+from worker.processes.scheduler import tick
+from worker.setup.app import App, build_ready
+from worker.setup.broker import open_broker
 
 PROCESSES = 2
 

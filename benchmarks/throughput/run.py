@@ -18,7 +18,7 @@ from benchmarks.throughput.meter import cost
 from benchmarks.throughput.ours import ours, settings
 from benchmarks.throughput.servers import Stub, postgresql
 from benchmarks.throughput.texts import payload
-from worker.embedded import EmbeddedServer
+from worker.processes.embedded import EmbeddedServer
 from worker.store.engine import open_engine
 from worker.store.migrate import upgrade
 
@@ -224,8 +224,8 @@ class Session:
 
     def _checks(self) -> dict[str, Any]:
         from benchmarks.throughput.checking import checks_per_second, idle_tick_ms
-        from worker.app import build_ready
-        from worker.garbage import look_rarely
+        from worker.processes.gc_tuning import look_rarely
+        from worker.setup.app import build_ready
 
         found: dict[str, Any] = {"checks_per_second": {}, "idle_tick_ms": {}}
         for name, url in self._here.databases.items():

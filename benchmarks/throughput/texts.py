@@ -12,7 +12,7 @@ from worker.core.recheck import Item
 from worker.core.reminders import ReminderKey
 from worker.core.rules import Rules
 from worker.paths import config_dir, templates_dir
-from worker.rules import load_rules
+from worker.setup.load_rules import load_rules
 
 WINDOW = "plan_end-7d"
 

@@ -16,7 +16,7 @@ patience._LOST_AFTER, patience._MOST_REPEATS = 0.05, 3
 """
 _BROKEN = """
 import sys
-from worker import supervise
+from worker.processes import supervise
 from worker.demo import patience
 supervise.VIGENCIA = (sys.executable, "-c", "raise SystemExit(3)")
 patience._MOST_ENDS = 1

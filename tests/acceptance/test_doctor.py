@@ -13,9 +13,9 @@ from tests.acceptance.program import Program, free_port
 from tests.integration.helpers import until
 from tests.integration.test_database_faults import read_only
 from tests.patience import patient
-from worker.broker import trouble
-from worker.embedded import EmbeddedServer
+from worker.processes.embedded import EmbeddedServer
 from worker.sandbox.process import SandboxProcess
+from worker.setup.broker import trouble
 from worker.store.engine import open_engine
 from worker.store.migrate import upgrade
 

@@ -20,7 +20,7 @@ from tests.integration.helpers import until
 from tests.integration.sandbox_helpers import record
 from tests.integration.test_database_faults import read_only
 from tests.patience import patient
-from worker.embedded import EmbeddedServer
+from worker.processes.embedded import EmbeddedServer
 from worker.sandbox.process import SandboxProcess
 from worker.store.engine import open_engine, reading
 from worker.store.migrate import upgrade

@@ -13,9 +13,9 @@ from redis import Redis
 from tests.acceptance.program import Program
 from tests.integration.helpers import until
 from tests.patience import patient
-from worker.broker import NAMESPACE
-from worker.embedded import EmbeddedServer
+from worker.processes.embedded import EmbeddedServer
 from worker.sandbox.process import SandboxProcess
+from worker.setup.broker import NAMESPACE
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the kernel's promise is Linux's")
 

@@ -14,7 +14,8 @@ import redis
 from tests.acceptance.program import Program
 from tests.integration.helpers import until
 from tests.integration.sandbox_helpers import call, reset
-from worker.embedded import find_server
+from tests.patience import patient
+from worker.processes.embedded import find_server
 from worker.sandbox.process import SandboxProcess
 
 NOW = "2026-06-12T15:00:00+00:00"
@@ -75,7 +76,7 @@ def running(program: Program, folder: Path, *words: str) -> Iterator[Path]:
         yield log
     finally:
         child.send_signal(signal.SIGTERM)
-        assert child.wait(60) == 0, log.read_text()
+        assert child.wait(patient(60)) == 0, log.read_text()
 
 
 def told(log: Path) -> list[str]:

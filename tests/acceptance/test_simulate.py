@@ -16,12 +16,12 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from tests.acceptance.program import ROOT, Program
-from worker.app import build_ready
 from worker.core.cards import Channel
 from worker.core.outcomes import Outcome, accepted
-from worker.delivery import Delivery
-from worker.once import run_once
+from worker.pipeline.delivery import Delivery
+from worker.processes.once import run_once
 from worker.providers.base import EmailOut, Provider, SmsOut
+from worker.setup.app import build_ready
 from worker.simulation import household, processes
 from worker.simulation.period import Period
 from worker.simulation.prepare import prepare

@@ -28,9 +28,9 @@ from tests.integration.web_helpers import ATTEMPT, event, post_status, status_fo
 from tests.patience import patient
 from worker.sandbox.credentials import EVENTS_PUBLIC_KEY
 from worker.sandbox.signing import event_headers, twilio_headers
+from worker.setup.listening import EVENTS_PATH, STATUS_PATH
 from worker.store.engine import open_engine, reading
 from worker.store.tables import receipts
-from worker.web.listening import EVENTS_PATH, STATUS_PATH
 
 REQUESTS, AT_ONCE = 2_000, 200
 MOST_MEMORY_MB = 400

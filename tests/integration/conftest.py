@@ -20,8 +20,8 @@ from tests.patience import patient
 from worker.content.render import Content
 from worker.core.rules import Rules
 from worker.paths import shipped
-from worker.rules import load_rules
 from worker.sandbox.process import SandboxProcess
+from worker.setup.load_rules import load_rules
 from worker.store.engine import open_engine
 from worker.store.migrate import upgrade
 from worker.store.tables import metadata

@@ -17,8 +17,6 @@ from sqlalchemy import Connection, Engine, Row, Table, insert, select, update
 
 from tests.integration.sandbox_helpers import record
 from tests.patience import patient
-from worker.app import App
-from worker.checks import Checked, Checks
 from worker.clock import Clock, set_file_clock
 from worker.content.render import Content
 from worker.core.cards import CARD_TIME_ZONE, CardState, Channel, Kind
@@ -26,18 +24,20 @@ from worker.core.life import Effect, Happening, LifeEvent
 from worker.core.outcomes import Outcome, OutcomeKind, accepted
 from worker.core.retry import RetryPolicy
 from worker.core.rules import Rules
-from worker.delivery import Delivery
-from worker.delivery.limits import Limits, lanes_of
-from worker.delivery.prepare import Preparation
-from worker.gateways import choose
-from worker.life import Life
+from worker.pipeline.check import Checked, Checks
+from worker.pipeline.delivery import Delivery
+from worker.pipeline.delivery.limits import Limits, senders_of
+from worker.pipeline.delivery.prepare import Preparation
+from worker.pipeline.events import Life
+from worker.pipeline.receipts import Reconciliation
 from worker.providers.base import EmailOut, Provider, Sighting, SmsOut
 from worker.providers.sendgrid import SendGridProvider, SendGridSettings
 from worker.providers.transport import Transport
 from worker.providers.twilio import TwilioProvider, TwilioSettings
-from worker.receipts import Reconciliation
 from worker.sandbox.credentials import ACCOUNT_SID, API_KEY, AUTH_TOKEN, SENDER
-from worker.settings import Settings
+from worker.setup.app import App
+from worker.setup.gateways import choose
+from worker.setup.settings import Settings
 from worker.store import books as book_store
 from worker.store import messages as message_store
 from worker.store.cards import AT_ONCE
@@ -219,7 +219,7 @@ class World:
                 content=content or self.content,
                 lease=lease,
                 hold=self.retry.hold,
-                lanes=lanes_of(carriers),
+                senders=senders_of(carriers),
                 limits=self.limits,
             )
             delivery = Delivery(self.engine, preparation, carriers, self.retry, in_flight, played)

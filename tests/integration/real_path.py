@@ -13,15 +13,15 @@ from typing import Any
 from tests.integration.helpers import NOW, TODAY, World, until
 from tests.integration.sandbox_helpers import call, record
 from tests.integration.web_helpers import serving
-from worker.app import App
 from worker.clock import set_file_clock
 from worker.core.cards import Channel, Kind
 from worker.core.outcomes import ALONE, OutcomeKind, Row, Wait
 from worker.core.reminders import MessageState, ReminderState
+from worker.setup.app import App
+from worker.setup.listening import EVENTS_PATH, INBOUND_PATH
 from worker.store import breakers as breaker_store
 from worker.store.engine import reading
 from worker.store.tables import attempts, cards, holders, messages, reminders, suppressions
-from worker.web.listening import EVENTS_PATH, INBOUND_PATH
 
 SMS, MAIL = Channel.SMS, Channel.EMAIL
 LATER = NOW + timedelta(minutes=3)

@@ -13,7 +13,7 @@ from tests.integration.helpers import World
 from tests.integration.sandbox_helpers import mailbox
 from worker.clock import set_file_clock
 from worker.core.reminders import WAITING
-from worker.once import run_once
+from worker.processes.once import run_once
 from worker.store.engine import reading
 from worker.store.tables import cards, messages
 

@@ -5,11 +5,11 @@ from collections.abc import Iterator
 import pytest
 from jinja2 import Template
 
-from worker.bounded import bounded
 from worker.content.bounds import begin
 from worker.content.environment import build
 from worker.content.errors import TemplateError
 from worker.errors import ConfigError
+from worker.setup.bounded import bounded
 
 LOOP = "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}"
 

@@ -24,7 +24,6 @@ from tests.integration.helpers import (
     in_turn,
 )
 from tests.integration.sandbox_helpers import set_faults
-from worker import health
 from worker.core.breaker import BreakerPolicy
 from worker.core.cards import Channel
 from worker.core.outcomes import (
@@ -36,7 +35,8 @@ from worker.core.outcomes import (
     accepted,
 )
 from worker.core.reminders import MessageState, ReminderState
-from worker.delivery.limits import Limits, country_of, lanes_of
+from worker.pipeline.delivery.limits import Limits, country_of, senders_of
+from worker.processes.doctor import examination as health
 from worker.store import breakers as breaker_store
 from worker.store import usage as usage_store
 from worker.store.breakers import Breaker
@@ -201,7 +201,7 @@ def test_only_one_of_those_who_wait_is_woken_for_the_probe(world: World) -> None
 def test_an_answer_makes_all_that_waited_due_at_once_the_most_urgent_first(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("worker.delivery.breaking._RELEASED", 3)
+    monkeypatch.setattr("worker.pipeline.delivery.breaking._RELEASED", 3)
     people(world, 10)
     world.send(providers={SMS: refused()}, in_flight=1)
     after = AFTER
@@ -271,9 +271,9 @@ def test_a_probe_whose_process_died_does_not_hold_the_others_for_ever(world: Wor
     world.send(providers={SMS: refused()}, in_flight=1)
     world.change(messages, next_attempt_at=NOW, wake_at=NOW)
     after = AFTER
-    lanes = lanes_of({SMS: always(accepted("id"))})
+    senders = senders_of({SMS: always(accepted("id"))})
     app = world.app(lambda: after)
-    preparation = replace(app.delivery.preparation, lanes=lanes, lease=LEASE)
+    preparation = replace(app.delivery.preparation, senders=senders, lease=LEASE)
     ids = [row.id for row in world.rows(messages)]
     [claimed] = preparation.run(SMS, ids, after)  # and then it dies
     assert claimed.probe

@@ -14,7 +14,7 @@ from worker.core.outcomes import OutcomeKind
 from worker.core.reminders import MessageState, ReminderState
 from worker.store import attempts as attempt_store
 from worker.store import breakers as breaker_store
-from worker.store import lately
+from worker.store import recent_attempts
 from worker.store.breakers import Breaker
 from worker.store.engine import reading
 from worker.store.tables import attempts, cards, holders, messages
@@ -131,7 +131,7 @@ def test_the_last_texts_of_a_way_are_found_by_an_index(walk: Walk) -> None:
     with reading(walk.world.engine) as conn:
         one = attempt_store.tried(conn, walk.world.rows(attempts)[0].id)
         assert one is not None
-        statement = lately._latest_ends(one, "+51", NOW)
+        statement = recent_attempts._latest_ends(one, "+51", NOW)
         assert len(conn.execute(statement).all()) == 3
         assert "ix_attempts_started_at" in explained(conn, statement)
     assert {row.state for row in walk.world.rows(messages)} == {MessageState.DELIVERED}

@@ -28,7 +28,7 @@ from worker.core.cards import Channel
 from worker.core.outcomes import Outcome, OutcomeKind, accepted
 from worker.core.prices import Price, Prices
 from worker.core.reminders import MessageState, ReminderState
-from worker.delivery.limits import Limits
+from worker.pipeline.delivery.limits import Limits
 from worker.store import books as book_store
 from worker.store.engine import reading, writing
 from worker.store.tables import books, messages, reminders, usage

@@ -13,7 +13,7 @@ from tests.patience import patient
 from worker.core.cards import CardState, Channel, Kind
 from worker.core.reminders import MessageState, ReminderState
 from worker.core.rules import Rules
-from worker.life import apply
+from worker.pipeline.events import apply
 from worker.store.tables import card_events, cards, holders, messages, reminders
 
 SMS, MAIL = Channel.SMS, Channel.EMAIL
@@ -227,7 +227,7 @@ def test_a_lapse_or_an_end_that_fails_undoes_only_what_was_written_of_its_own_ca
             conn.execute(insert(card_events).values(card_id=0, at=NOW, event="x", detail={}))
         return told
 
-    monkeypatch.setattr("worker.checks.apply", fragile)
+    monkeypatch.setattr("worker.pipeline.check.apply", fragile)
     with capture_logs() as logs:
         assert world.check().cards == 4 - len(broken)
     assert causes(logs).count("card_check_failed") == len(broken)

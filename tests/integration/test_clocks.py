@@ -10,14 +10,14 @@ from structlog.testing import capture_logs
 
 from tests.integration.helpers import NOW, TODAY, World, causes
 from tests.integration.sandbox_helpers import call
-from worker import clocks
-from worker.app import App
 from worker.clock import Clock, set_file_clock
-from worker.clock_guard import ClockGuard
 from worker.core.cards import Channel
 from worker.core.reminders import ReminderState
-from worker.health import _clocks
-from worker.scheduler import run
+from worker.processes import clocks
+from worker.processes.clock_guard import ClockGuard
+from worker.processes.doctor.examination import _clocks
+from worker.processes.scheduler import run
+from worker.setup.app import App
 from worker.store.tables import reminders
 
 SMS = Channel.SMS

@@ -21,12 +21,12 @@ from tests.integration.helpers import (
     explained,
 )
 from tests.integration.sandbox_helpers import mailbox
-from worker.consent import Consent
 from worker.core.cards import Channel
 from worker.core.life import LifeEvent
 from worker.core.outcomes import Outcome, OutcomeKind, accepted
 from worker.core.reminders import ReminderState
-from worker.store import reach
+from worker.pipeline.consent import Consent
+from worker.store import recipients
 from worker.store import suppressions as store
 from worker.store.engine import reading, writing
 from worker.store.tables import books, card_events, inbound, messages, reminders, suppressions
@@ -53,7 +53,7 @@ def in_force(world: World) -> list[tuple[str, str, int, str, str]]:
     ]
 
 
-def recipients(world: World) -> list[str]:
+def told_to(world: World) -> list[str]:
     return sorted(m["to"] for m in world.accepted())
 
 
@@ -63,7 +63,7 @@ def test_who_says_baja_gets_no_sms_any_more_and_the_email_goes_on(world: World) 
     assert say(world, " baja ") == "opted_out"
     for now in (NOW, LATER):
         world.send(now)
-    assert recipients(world) == [EMAIL]
+    assert told_to(world) == [EMAIL]
     assert ("sms", ReminderState.SUPPRESSED, "opted_out") in world.told()
     assert in_force(world) == [("sms", PHONE, 0, "opted_out", "word")]
     [event] = world.rows(card_events)
@@ -77,7 +77,7 @@ def test_a_notice_that_went_by_sms_alone_goes_by_email_after_an_opt_out(world: W
     say(world, "STOP")
     world.send()
     world.send(LATER)
-    assert recipients(world) == [EMAIL]
+    assert told_to(world) == [EMAIL]
 
 
 def test_saying_it_twice_is_no_news(world: World) -> None:
@@ -117,7 +117,7 @@ def test_a_word_with_marks_and_courtesy_around_it_is_heard(world: World, text: s
     world.check()
     assert say(world, text) == "opted_out"
     world.send()
-    assert recipients(world) == [EMAIL]
+    assert told_to(world) == [EMAIL]
 
 
 @pytest.mark.parametrize("text", ["START", "YES", "UNSTOP", "Alta.", "恢复", "恢復!"])
@@ -127,7 +127,7 @@ def test_the_words_back_let_sms_go_out_again(world: World, text: str) -> None:
     assert say(world, "BAJA") == "opted_out"
     assert say(world, text) == "opted_in"
     world.send(channel=SMS)
-    assert recipients(world) == [PHONE]
+    assert told_to(world) == [PHONE]
 
 
 def test_a_sentence_with_a_word_in_it_stops_nothing_and_is_for_a_person_to_read(
@@ -145,7 +145,7 @@ def test_a_sentence_with_a_word_in_it_stops_nothing_and_is_for_a_person_to_read(
     assert world.events() == [(card, "holder_wrote")]
     assert [row.text for row in world.rows(inbound)] == [alarm["text"]]
     world.send()
-    assert recipients(world) == sorted([EMAIL, PHONE])
+    assert told_to(world) == sorted([EMAIL, PHONE])
 
 
 def test_the_same_message_brought_again_says_nothing_new(world: World) -> None:
@@ -195,7 +195,7 @@ def test_who_unsubscribes_from_emails_gets_no_sms_of_what_is_sent_by_email_alone
     world.suppress(MAIL, EMAIL, reason)
     for now in (NOW, LATER):
         world.send(now)
-    assert recipients(world) == []
+    assert told_to(world) == []
     assert world.told() == [("email", ReminderState.SUPPRESSED, reason)]
 
 
@@ -205,7 +205,7 @@ def test_a_dead_mailbox_still_sends_by_sms_what_goes_by_email_alone(world: World
     world.suppress(MAIL, EMAIL, "sendgrid:bounce")
     for now in (NOW, LATER):
         world.send(now)
-    assert recipients(world) == [PHONE]
+    assert told_to(world) == [PHONE]
 
 
 def test_the_guardian_hears_of_who_declines_emails_and_has_no_phone(world: World) -> None:
@@ -240,7 +240,7 @@ def test_who_starts_again_gets_sms_again(world: World) -> None:
     assert say(world, "alta") == "opted_in"
     world.check()
     world.send()
-    assert recipients(world) == sorted([PHONE, EMAIL])
+    assert told_to(world) == sorted([PHONE, EMAIL])
     [row] = world.rows(suppressions)
     assert (row.lifted_at, row.lifted_reason) == (NOW, "holder: word")
     assert [event for _, event in world.events()] == ["opted_out", "opted_in"]
@@ -321,7 +321,7 @@ def test_an_opt_out_during_the_call_ends_what_would_be_tried_again(world: World)
     assert calls.calls == []
     assert world.message(SMS).reason == "opted_out"
     world.send(NOW + timedelta(hours=1))
-    assert recipients(world) == [EMAIL]
+    assert told_to(world) == [EMAIL]
 
 
 def test_an_opt_out_during_a_call_that_succeeds_holds_for_the_next(world: World) -> None:
@@ -351,7 +351,7 @@ def test_who_has_stopped_everything_is_told_nothing_and_the_guardian_hears_of_it
     world.check()
     for minutes in range(3):
         world.send(NOW + timedelta(minutes=minutes))
-    assert recipients(world) == ["guardian@example.com"]
+    assert told_to(world) == ["guardian@example.com"]
     [alert] = mailbox(world.sandbox)["email"]["guardian@example.com"]
     assert "...0000" in alert["text"]
 
@@ -366,7 +366,7 @@ def test_a_person_lifts_it_with_a_reason_that_is_kept(world: World) -> None:
     assert consent(world).lift(SMS, PHONE, MORNING, reason="again") == []
     world.check()
     world.send()
-    assert PHONE in recipients(world)
+    assert PHONE in told_to(world)
 
 
 def test_all_that_waits_is_silent_after_an_opt_out_of_both_channels(world: World) -> None:
@@ -401,8 +401,8 @@ def test_the_cards_of_an_address_are_found_by_indexes(
     with writing(world.engine) as conn:
         conn.execute(text("ANALYZE"))  # or the plan depends on whether somebody did so meanwhile
     with reading(world.engine) as conn:
-        found = reach.cards_at(conn, channel, address)
+        found = recipients.cards_at(conn, channel, address)
         assert found == ([wanted, own] if channel is SMS else [wanted])
-        plan = explained(conn, reach._at(channel, address))
+        plan = explained(conn, recipients._at(channel, address))
     assert {name for name in indexes if name in plan} == indexes, plan
     assert "SCAN" not in plan.upper().replace("INDEX SCAN", "").replace("HEAP SCAN", ""), plan

@@ -20,14 +20,14 @@ from structlog.testing import capture_logs
 from tests.integration.helpers import NOW, Carrier, Out, World, always, causes
 from tests.integration.sandbox_helpers import call
 from tests.integration.web_helpers import serving
-from worker import health_database
 from worker.core.cards import Channel
 from worker.core.outcomes import Outcome, OutcomeKind, accepted
 from worker.core.reminders import MessageState
-from worker.embedded import EmbeddedServer
 from worker.errors import UnreachableError
-from worker.health_database import database
-from worker.scheduler import run
+from worker.processes.doctor import database as health_database
+from worker.processes.doctor.database import database
+from worker.processes.embedded import EmbeddedServer
+from worker.processes.scheduler import run
 from worker.store import postgresql
 from worker.store.engine import open_engine, reading, writing
 from worker.store.migrate import require_current

@@ -9,19 +9,19 @@ from structlog.testing import capture_logs
 
 from tests.integration.helpers import EMAIL, NOW, PHONE, TODAY, World, always, causes
 from tests.integration.passing_time import next_look
-from worker import health
 from worker.core.cards import Channel, Kind
 from worker.core.outcomes import Outcome, OutcomeKind
 from worker.core.promise import Account
 from worker.core.reminders import MessageState, ReminderState
 from worker.core.reports import Report
-from worker.digest import _sums
-from worker.promise import Promise
-from worker.receipts import Receipts
-from worker.store import standing as standing_store
+from worker.monitoring.alarm_email import _sums
+from worker.monitoring.promise import Promise
+from worker.pipeline.receipts import Receipts
+from worker.processes.doctor import examination as health
+from worker.store import alarm_counts as standing_store
 from worker.store import suppressions as suppression_store
+from worker.store.alarm_counts import Standing
 from worker.store.engine import reading
-from worker.store.standing import Standing
 from worker.store.tables import attempts, books, cards, reminders, suppressions
 
 SMS, MAIL = Channel.SMS, Channel.EMAIL

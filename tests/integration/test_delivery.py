@@ -35,8 +35,8 @@ from worker.core.cards import CardState, Channel
 from worker.core.outcomes import Outcome, OutcomeKind, accepted
 from worker.core.reminders import MessageState, ReminderState
 from worker.core.retry import RetryPolicy
-from worker.delivery import dispatch
 from worker.errors import UnreachableError
+from worker.pipeline.delivery import dispatch
 from worker.store.engine import writing
 from worker.store.tables import attempts, cards, holders, messages, reminders, suppressions
 

@@ -14,9 +14,9 @@ import redis
 from structlog.testing import capture_logs
 
 from tests.integration.helpers import causes, until
-from worker import embedded
-from worker.embedded import EmbeddedServer
 from worker.errors import UnreachableError
+from worker.processes import embedded
+from worker.processes.embedded import EmbeddedServer
 
 
 @pytest.fixture
@@ -145,7 +145,7 @@ def test_a_server_on_path_comes_before_the_one_in_the_wheel(
 _PARENT = """
 import sys, time
 from pathlib import Path
-from worker.embedded import EmbeddedServer
+from worker.processes.embedded import EmbeddedServer
 with EmbeddedServer(Path(sys.argv[1])) as server:
     print(server.pid, flush=True)
     time.sleep(60)

@@ -9,7 +9,7 @@ from tests.patience import patient
 # No further file can be opened once it has started.
 _STARVED = """
 import resource
-from worker.delivery.limits import country_of, load_countries
+from worker.pipeline.delivery.limits import country_of, load_countries
 load_countries()
 resource.setrlimit(resource.RLIMIT_NOFILE, (3, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
 try:

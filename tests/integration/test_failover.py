@@ -13,13 +13,13 @@ import pytest
 from tests.integration.helpers import NOW, World
 from tests.integration.mail_server import SILENCE, MailServer
 from tests.integration.sandbox_helpers import set_faults
-from worker import health
-from worker.app import App
 from worker.core.cards import Channel
 from worker.core.outcomes import OutcomeKind
 from worker.core.reminders import MessageState
+from worker.processes.doctor import examination as health
 from worker.providers.base import EmailOut
 from worker.sandbox.credentials import ACCOUNT_SID, API_KEY, AUTH_TOKEN, SENDER
+from worker.setup.app import App
 from worker.store import breakers as breaker_store
 from worker.store.engine import reading
 from worker.store.tables import attempts, messages

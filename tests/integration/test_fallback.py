@@ -16,13 +16,13 @@ from tests.integration.helpers import (
     always,
     causes,
 )
-from worker.checks import Checks
 from worker.core.cards import Channel
 from worker.core.outcomes import Outcome, OutcomeKind
 from worker.core.reminders import MessageState, ReminderState
 from worker.core.reports import Report
-from worker.delivery.limits import Limits
-from worker.receipts import Receipts
+from worker.pipeline.check import Checks
+from worker.pipeline.delivery.limits import Limits
+from worker.pipeline.receipts import Receipts
 from worker.store.tables import attempts, books, cards, messages, reminders
 
 SMS, MAIL, GUARDIAN = Channel.SMS, Channel.EMAIL, Channel.GUARDIAN

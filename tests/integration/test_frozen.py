@@ -21,7 +21,7 @@ from worker.clock import Stopwatch, set_file_clock
 from worker.core.cards import Channel
 from worker.core.life import LifeEvent
 from worker.core.reminders import MessageState
-from worker.delivery.slots import Slots
+from worker.pipeline.delivery.concurrency import Slots
 from worker.providers.fence import TooLateError, only_while
 from worker.providers.transport import Transport
 from worker.store.tables import attempts, messages
@@ -39,9 +39,9 @@ from aiohttp import TCPConnector
 from tests.integration.helpers import World
 from worker.content.render import Content
 from worker.core.cards import Channel
-from worker.delivery.prepare import Preparation
+from worker.pipeline.delivery.prepare import Preparation
 from worker.paths import shipped
-from worker.rules import load_rules
+from worker.setup.load_rules import load_rules
 from worker.store.engine import open_engine
 url, sandbox, where, channel, lease, now, *ids = sys.argv[1:]
 frozen = []

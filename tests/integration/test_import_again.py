@@ -16,7 +16,7 @@ from worker.cardbook.zones import Why
 from worker.core.hours import local_day
 from worker.core.life import LifeEvent
 from worker.errors import CardBookError
-from worker.life import Life
+from worker.pipeline.events import Life
 from worker.store import views
 from worker.store.engine import reading
 from worker.store.tables import books, cards, holders

@@ -148,7 +148,7 @@ from worker.cardbook.columns import load_columns
 from worker.cardbook.importer import import_book
 from worker.cardbook.parse import ReadOptions, read_cardbook
 from worker.paths import shipped
-from worker.rules import load_rules
+from worker.setup.load_rules import load_rules
 from worker.store.engine import open_engine
 engine, rules = open_engine(sys.argv[1]), load_rules(shipped("config"))
 book = read_cardbook(Path(sys.argv[2]), ReadOptions(), load_columns(shipped("config") / "columns.toml"))

@@ -11,7 +11,7 @@ from worker.core.life import LifeEvent
 from worker.core.outcomes import Outcome, OutcomeKind, accepted
 from worker.core.reminders import MessageState, ReminderState
 from worker.errors import VigenciaError
-from worker.life import Life
+from worker.pipeline.events import Life
 from worker.store import rechecks
 from worker.store.engine import writing
 from worker.store.tables import books, cards, holders, messages, reminders, suppressions

@@ -26,9 +26,6 @@ from sqlalchemy import Engine, Row, select, text
 from structlog.testing import capture_logs
 
 from tests.integration.helpers import NOW, TODAY, World
-from worker import scheduler
-from worker.app import App
-from worker.consent import Consent
 from worker.content.render import Content
 from worker.core.cards import Channel, Kind
 from worker.core.deadlines import DeadlineKind
@@ -38,13 +35,16 @@ from worker.core.outcomes import Outcome, OutcomeKind, Wait, accepted
 from worker.core.reminders import MessageState, ReminderState
 from worker.core.reports import Report
 from worker.core.rules import Rules
-from worker.delivery import Delivery
-from worker.delivery.following import Ended
-from worker.delivery.limits import lanes_of
-from worker.delivery.prepare import Preparation, Ready
 from worker.errors import VigenciaError
+from worker.pipeline.consent import Consent
+from worker.pipeline.delivery import Delivery
+from worker.pipeline.delivery.following import Ended
+from worker.pipeline.delivery.limits import senders_of
+from worker.pipeline.delivery.prepare import Preparation, Ready
+from worker.pipeline.receipts import Fetching, Reconciliation
+from worker.processes import scheduler
 from worker.providers.base import EmailOut, Sighting, SmsOut
-from worker.receipts import Fetching, Reconciliation
+from worker.setup.app import App
 from worker.store.engine import open_engine, reading, writing
 from worker.store.tables import attempts, cards, messages, reminders
 
@@ -183,7 +183,7 @@ class Play(RuleBasedStateMachine):
             self.content,
             timedelta(seconds=120),
             self.app.retry.hold,
-            lanes_of(carriers),
+            senders_of(carriers),
             limits=self.app.limits,
         )
         self.delivery = Delivery(self.engine, preparation, carriers, self.app.retry, 8)
@@ -290,7 +290,7 @@ class Play(RuleBasedStateMachine):
             return
         one = data.draw(st.sampled_from(self.lost))
         self.lost.remove(one)
-        far = self.sms if one.parcel.channel is Channel.SMS else self.mail
+        far = self.sms if one.outgoing.channel is Channel.SMS else self.mail
         far.answers.insert(0, answer)
         self.delivery._write([Ended(one, asyncio.run(far.send(one.out)), self.now)])
 

@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 from tests.integration.helpers import EMAIL, NOW, PHONE, TODAY, World
 from tests.integration.sandbox_helpers import Reply, call, mailbox
 from tests.integration.web_helpers import serving
-from worker.app import App
 from worker.clock import set_file_clock
 from worker.content.pages import POLICY
 from worker.core.cards import Channel
@@ -22,6 +21,7 @@ from worker.core.life import LifeEvent
 from worker.core.prices import Prices
 from worker.core.segments import measure
 from worker.core.tokens import LIFETIMES, Purpose
+from worker.setup.app import App
 from worker.simulation.conditions import Conditions
 from worker.simulation.follow import follow
 from worker.simulation.household import Span, load

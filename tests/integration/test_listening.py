@@ -14,11 +14,11 @@ from tests.integration.sandbox_helpers import call, set_faults
 from tests.patience import patient
 from worker.clock import set_file_clock
 from worker.core.cards import Channel
-from worker.listener import Listener
-from worker.once import run_once
+from worker.processes.listener import Listener
+from worker.processes.once import run_once
 from worker.providers.transport import Transport
+from worker.setup.listening import INBOUND_PATH
 from worker.store.tables import inbound, suppressions
-from worker.web.listening import INBOUND_PATH
 
 SMS = Channel.SMS
 LATER = NOW + timedelta(minutes=20)

@@ -28,17 +28,18 @@ from structlog import get_logger
 from tests.acceptance.program import free_port
 from tests.integration.helpers import NOW, World, always, until
 from tests.patience import patient
-from worker import metrics, worker_processes
-from worker.app import App
-from worker.broker import QUEUES, open_broker
+from worker import metrics
 from worker.core.cards import Channel
 from worker.core.outcomes import Outcome, OutcomeKind, accepted
 from worker.core.reminders import MessageState
-from worker.exposition import Page, serve
-from worker.gauges import Ledger
 from worker.log import configure
-from worker.sections import MetricsSettings
-from worker.settings import Settings
+from worker.monitoring.gauges import Ledger
+from worker.monitoring.metrics_page import Page, serve
+from worker.processes import workers as worker_processes
+from worker.setup.app import App
+from worker.setup.broker import QUEUES, open_broker
+from worker.setup.sections import MetricsSettings
+from worker.setup.settings import Settings
 from worker.store import gauges as gauge_store
 from worker.store.engine import open_engine, writing
 from worker.store.migrate import head
@@ -162,7 +163,7 @@ def test_before_it_is_wanted_nothing_is_counted_or_imported() -> None:
     code = """
 import sys
 from worker import metrics
-import worker.log, worker.delivery, worker.cli
+import worker.log, worker.pipeline.delivery, worker.cli
 metrics.attempt("twilio", "accepted", 1.0, 2)
 metrics.alarm("x")
 assert not [name for name in sys.modules if name.startswith("prometheus_client")]
@@ -472,7 +473,7 @@ print("went on")
 def test_a_worker_starts_without_its_counts_where_the_disk_is_full(tmp_path: Path) -> None:
     code = f"""
 import os
-from worker import worker_processes
+from worker.processes import workers as worker_processes
 {_FULL}
 with worker_processes._counts():
     print("works", os.environ.get("PROMETHEUS_MULTIPROC_DIR"))

@@ -13,7 +13,7 @@ from tests.integration.sandbox_helpers import set_faults
 from worker.core.cards import Channel
 from worker.core.outcomes import Outcome, OutcomeKind, accepted
 from worker.core.reminders import MessageState
-from worker.delivery.rendering import Rendered, render
+from worker.pipeline.delivery.rendering import Rendered, render
 from worker.providers.transport import Reply
 from worker.store.tables import attempts, messages
 
@@ -76,7 +76,7 @@ def test_a_text_that_cannot_be_made_holds_its_own_message_only(
         wrong = "\0" if odd == "nul" else "\ud83d"
         return replace(found, out=replace(found.out, text=found.out.text + wrong))
 
-    monkeypatch.setattr("worker.delivery.prepare.render", spoiled)
+    monkeypatch.setattr("worker.pipeline.delivery.prepare.render", spoiled)
     with capture_logs() as logs:
         assert world.send(channel=SMS) == {SENT: 3}
     assert causes(logs) == ["template_failed"]

@@ -19,12 +19,12 @@ from worker.core.cards import Channel
 from worker.core.outcomes import Outcome, OutcomeKind
 from worker.core.pace import capacity
 from worker.core.reminders import MessageState, ReminderState
-from worker.delivery.limits import Limits
-from worker.gateways import choose
-from worker.once import run_once
-from worker.pace import LocalPace, SharedPace, rates
-from worker.scheduler import run
-from worker.settings import Settings
+from worker.pipeline.delivery.limits import Limits
+from worker.processes.once import run_once
+from worker.processes.scheduler import run
+from worker.setup.gateways import choose
+from worker.setup.pace import LocalPace, SharedPace, rates
+from worker.setup.settings import Settings
 from worker.store.tables import attempts, messages
 
 SMS = Channel.SMS
@@ -55,8 +55,8 @@ def paced(clock: Clock, rate: float) -> Limits:
 
 SHARED = """
 import json, sys, time
-from worker.once import run_once
-from worker.pace import SharedPace
+from worker.processes.once import run_once
+from worker.setup.pace import SharedPace
 pace = SharedPace(sys.argv[1], "vigencia")
 def work():
     end, rate, took = time.time() + 3, 50.0, []
@@ -197,8 +197,8 @@ def test_a_batch_that_fails_gives_its_tokens_back(world: World) -> None:
         broken.run(SMS, ids, NOW)
     assert world.send(channel=SMS) == {SENT: 2}
     assert limits.pace is not None
-    lane = app.delivery.preparation.lanes[SMS].name
-    assert limits.pace.take(lane, 5, 10).tokens == 3
+    sender = app.delivery.preparation.senders[SMS].name
+    assert limits.pace.take(sender, 5, 10).tokens == 3
 
 
 def test_what_was_claimed_by_others_costs_no_tokens(world: World) -> None:

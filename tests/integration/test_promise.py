@@ -10,14 +10,14 @@ from sqlalchemy import Engine, insert
 from structlog.testing import capture_logs
 
 from tests.integration.helpers import NIGHT, NOW, TODAY, Listing, World, always, causes
-from worker import promise as use_case
 from worker.core.cards import Channel, Kind
 from worker.core.life import LifeEvent
 from worker.core.outcomes import Outcome, OutcomeKind, accepted
 from worker.core.promise import Account
 from worker.core.reminders import ReminderState
 from worker.core.retry import RetryPolicy
-from worker.promise import Line, Promise
+from worker.monitoring import promise as use_case
+from worker.monitoring.promise import Line, Promise
 from worker.store import promise as store
 from worker.store.books import ensure
 from worker.store.cards import claim_asked, claim_due

@@ -21,19 +21,19 @@ from structlog.testing import capture_logs
 
 from tests.integration.helpers import EMAIL, NOW, PHONE, TODAY, World, causes, until
 from tests.integration.sandbox_helpers import set_faults
-from worker.actors import Hints
-from worker.app import App
-from worker.broker import hints_left, open_broker, require_queue, trouble
 from worker.clock import file_clock, set_file_clock
-from worker.clock_guard import ClockGuard
 from worker.core.cards import Channel
 from worker.core.reminders import MessageState, ReminderState
-from worker.embedded import EmbeddedServer
 from worker.errors import UnreachableError
-from worker.gauges import Ledger
-from worker.pace import SharedPace
-from worker.queue_faults import Outage
-from worker.scheduler import tick
+from worker.monitoring.gauges import Ledger
+from worker.processes.actors import Hints
+from worker.processes.clock_guard import ClockGuard
+from worker.processes.embedded import EmbeddedServer
+from worker.processes.queue_faults import Outage
+from worker.processes.scheduler import tick
+from worker.setup.app import App
+from worker.setup.broker import hints_left, open_broker, require_queue, trouble
+from worker.setup.pace import SharedPace
 from worker.store.tables import cards, messages, reminders
 
 GUIDE = Path(__file__).parents[2] / "docs" / "deployment.md"
@@ -325,7 +325,7 @@ def test_a_queue_that_answers_is_taken(queue: str) -> None:
 
 def test_the_settings_of_the_queue_reach_dramatiq_before_it_reads_them() -> None:
     told = "from dramatiq.worker import QUEUE_PREFETCH as p, WORKER_TIMEOUT as t; print(p, t)"
-    ours = "from worker.worker_processes import serve, tune; "
+    ours = "from worker.processes.workers import serve, tune; "
     env = {name: value for name, value in os.environ.items() if not name.startswith("dramatiq_")}
 
     def run(code: str) -> subprocess.CompletedProcess[str]:

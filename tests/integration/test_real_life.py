@@ -18,7 +18,7 @@ from worker.clock import set_file_clock
 from worker.core.cards import CardState, Channel, Kind
 from worker.core.life import LifeEvent, LifeNotice
 from worker.core.reminders import ReminderState
-from worker.once import run_once
+from worker.processes.once import run_once
 from worker.store.tables import cards, messages, reminders
 
 SMS, MAIL = Channel.SMS, Channel.EMAIL

@@ -41,10 +41,10 @@ from worker.core.outcomes import (
 from worker.core.reminders import MessageState, ReminderState
 from worker.core.reports import Report
 from worker.core.retry import RetryPolicy
+from worker.pipeline.receipts import Fetching, Receipts
 from worker.providers.base import Sighting
 from worker.providers.transport import Transport
 from worker.providers.twilio import TwilioProvider, TwilioSettings
-from worker.receipts import Fetching, Receipts
 from worker.sandbox.credentials import ACCOUNT_SID, AUTH_TOKEN, SENDER
 from worker.store import attempts as attempt_store
 from worker.store.engine import writing

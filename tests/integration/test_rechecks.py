@@ -6,9 +6,9 @@ import pytest
 
 from tests.integration.helpers import LEASE, NOW, World, flat
 from tests.integration.test_scheduler import Told
-from worker.app import App
 from worker.core.cards import CardState
-from worker.scheduler import tick
+from worker.processes.scheduler import tick
+from worker.setup.app import App
 from worker.store import rechecks
 from worker.store.cards import AT_ONCE
 from worker.store.engine import reading, writing
@@ -21,8 +21,8 @@ LATER = NOW + timedelta(days=30)
 @pytest.fixture
 def app(world: World, monkeypatch: pytest.MonkeyPatch) -> App:
     """The real app; six checks that were asked for may be with the workers."""
-    monkeypatch.setattr("worker.scheduler._ASKED", 6)
-    monkeypatch.setattr("worker.scheduler._CLAIM", 4)
+    monkeypatch.setattr("worker.processes.scheduler._ASKED", 6)
+    monkeypatch.setattr("worker.processes.scheduler._CLAIM", 4)
     return world.app(lambda: NOW, scheduler={"check_batch": 4})
 
 

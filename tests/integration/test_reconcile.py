@@ -34,7 +34,7 @@ from worker.core.cards import Channel
 from worker.core.outcomes import Outcome, OutcomeKind, accepted
 from worker.core.reminders import MessageState, ReminderState
 from worker.core.retry import RetryPolicy
-from worker.delivery.rendering import digest
+from worker.pipeline.delivery.rendering import digest
 from worker.providers.base import Sighting
 from worker.store import attempts as attempt_store
 from worker.store import unknowns as unknown_store
@@ -162,7 +162,7 @@ from tests.integration.helpers import NOW, World
 from worker.content.render import Content
 from worker.core.cards import Channel
 from worker.paths import shipped
-from worker.rules import load_rules
+from worker.setup.load_rules import load_rules
 from worker.store.engine import open_engine
 url, sandbox, message = sys.argv[1:]
 world = World(open_engine(url), sandbox, None, load_rules(shipped("config")),

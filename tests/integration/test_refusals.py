@@ -15,7 +15,7 @@ from tests.integration.sandbox_helpers import set_faults
 from worker.core.cards import Channel, Kind
 from worker.core.outcomes import OutcomeKind
 from worker.core.reminders import MessageState, ReminderState
-from worker.promise import Promise
+from worker.monitoring.promise import Promise
 from worker.sandbox.credentials import ACCOUNT_SID, AUTH_TOKEN, SENDER
 from worker.store import breakers as breaker_store
 from worker.store.engine import reading

@@ -27,7 +27,7 @@ from worker.core.cards import Channel, Kind, Language
 from worker.core.life import LifeEvent
 from worker.core.segments import measure
 from worker.core.tokens import LIFETIMES, Purpose
-from worker.once import run_once
+from worker.processes.once import run_once
 from worker.store.engine import reading
 from worker.store.tables import books, card_events, cards, messages, reminders
 from worker.store.views import next_look

@@ -21,10 +21,10 @@ from worker.core.cards import Channel
 from worker.core.outcomes import Outcome, OutcomeKind, accepted
 from worker.core.reminders import MessageState, ReminderState
 from worker.core.tokens import LIFETIMES
-from worker.promise import Line, Promise
-from worker.retention import Hourly, Periods, Retention
-from worker.scheduler import run
-from worker.store import reach
+from worker.monitoring.promise import Line, Promise
+from worker.pipeline.retention import Hourly, Periods, Retention
+from worker.processes.scheduler import run
+from worker.store import recipients
 from worker.store.engine import reading, writing
 from worker.store.tables import (
     attempts,
@@ -228,7 +228,7 @@ def test_a_link_whose_address_is_erased_silences_nobody(world: World, retention:
     assert PERIODS.address > max(LIFETIMES.values())
     erase(retention, NOW + 401 * DAY)
     with reading(world.engine) as conn:
-        assert {reach.message(conn, row.id) for row in world.rows(messages)} == {None}
+        assert {recipients.message(conn, row.id) for row in world.rows(messages)} == {None}
 
 
 def test_an_opt_out_from_a_very_old_email_counts_for_the_address_of_today(

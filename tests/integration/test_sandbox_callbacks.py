@@ -29,12 +29,12 @@ from tests.integration.sandbox_helpers import (
 from tests.integration.web_helpers import serving
 from worker.content.render import Content
 from worker.core.rules import Rules
-from worker.once import run_once
+from worker.processes.once import run_once
 from worker.sandbox.credentials import AUTH_TOKEN, EVENTS_PUBLIC_KEY, SENDER
 from worker.sandbox.fault_rules import LATER
 from worker.sandbox.process import SandboxProcess
+from worker.setup.listening import EVENTS_PATH, INBOUND_PATH
 from worker.store.tables import messages, receipts, suppressions
-from worker.web.listening import EVENTS_PATH, INBOUND_PATH
 
 FAST = {"status_delay_ms": 15, "retry_ms": 5}
 

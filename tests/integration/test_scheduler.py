@@ -13,13 +13,13 @@ from structlog.testing import capture_logs
 from tests.integration.helpers import MORNING, NIGHT, NOW, TODAY, World, causes, flat
 from tests.integration.sandbox_helpers import set_faults
 from tests.patience import patient
-from worker.app import App
 from worker.clock import set_file_clock
 from worker.core.cards import Channel
 from worker.core.reminders import MessageState, ReminderState
 from worker.errors import UnreachableError
-from worker.once import Report, run_once
-from worker.scheduler import Tick, run, tick
+from worker.processes.once import Report, run_once
+from worker.processes.scheduler import Tick, run, tick
+from worker.setup.app import App
 from worker.store.tables import cards, messages
 
 SMS, MAIL = Channel.SMS, Channel.EMAIL
@@ -146,7 +146,7 @@ def test_a_lost_worker_is_alarmed_and_its_message_asked_about(app: App, world: W
 def test_more_than_one_claim_is_told_in_one_tick(
     app: App, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("worker.scheduler._CLAIM", 5)
+    monkeypatch.setattr("worker.processes.scheduler._CLAIM", 5)
     ids = world.cards(12)
     found, told = look(app)
     assert (found.cards, sorted(flat(told.checks))) == (12, sorted(ids))
@@ -198,7 +198,7 @@ def test_a_database_that_is_away_is_waited_for(
             raise UnreachableError("the database is away")
         return real(*args)
 
-    monkeypatch.setattr("worker.scheduler.tick", sometimes)
+    monkeypatch.setattr("worker.processes.scheduler.tick", sometimes)
     told = Told()
     with capture_logs() as logs:
         found = run(app, told, threading.Event(), ticks=2)

@@ -14,13 +14,12 @@ from tests.patience import patient
 from worker.core.cards import Channel
 from worker.core.reminders import MessageState
 from worker.store import cards as card_store
-from worker.store import message_states
+from worker.store import message_states, outbox
 from worker.store import messages as message_store
-from worker.store import parcels as parcel_store
 from worker.store import reminders as ledger
 from worker.store.engine import open_engine, reading, writing
 from worker.store.messages import NewMessage
-from worker.store.parcels import Parcel
+from worker.store.outbox import OutgoingMessage
 from worker.store.tables import books, cards, messages
 
 THREADS = 4
@@ -60,14 +59,14 @@ def claim_cards(engine: Engine, now: datetime, limit: int) -> list[int]:
         return [one.card for one in due]
 
 
-def claim(engine: Engine, ids: Sequence[int], now: datetime = NOW) -> list[Parcel]:
+def claim(engine: Engine, ids: Sequence[int], now: datetime = NOW) -> list[OutgoingMessage]:
     """Claim them, and begin to send what was claimed."""
     with writing(engine) as conn:
-        parcels = parcel_store.claim(conn, SMS, ids, now)
+        all_outgoing = outbox.claim(conn, SMS, ids, now)
         texts = {"subject": None, "body": "text", "segments": 1}
-        rows = [{"row_id": one.id, "attempts": one.attempts + 1, **texts} for one in parcels]
-        parcel_store.begin(conn, rows, now + LEASE)
-    return parcels
+        rows = [{"row_id": one.id, "attempts": one.attempts + 1, **texts} for one in all_outgoing]
+        outbox.begin(conn, rows, now + LEASE)
+    return all_outgoing
 
 
 def test_many_schedulers_claim_each_due_card_once(world: World) -> None:
@@ -89,14 +88,14 @@ def test_many_workers_claim_each_message_once(world: World, crowd: list[int]) ->
         # Each goes through all of them, from a place of its own.
         for start in range(0, MANY, 100):
             first = (start + number * 300) % MANY
-            taken += [parcel.id for parcel in claim(world.engine, crowd[first : first + 100])]
+            taken += [outgoing.id for outgoing in claim(world.engine, crowd[first : first + 100])]
         return taken
 
     taken = at_once(work)
     counts = Counter(flat(taken))
     assert max(counts.values()) == 1, "a message was claimed twice"
     # SKIP LOCKED may pass by what another holds at that moment; nobody else takes that away.
-    rest = {parcel.id for parcel in claim(world.engine, crowd)}
+    rest = {outgoing.id for outgoing in claim(world.engine, crowd)}
     assert counts.keys() | rest == set(crowd)
     assert not counts.keys() & rest
     assert {row.state for row in world.rows(messages)} == {MessageState.SENDING}
@@ -184,7 +183,7 @@ def test_only_a_waiting_message_can_be_claimed(world: World, state: MessageState
 def test_a_claim_is_for_its_own_channel(world: World) -> None:
     ids = make(world, 1)
     with writing(world.engine) as conn:
-        assert parcel_store.claim(conn, Channel.EMAIL, ids, NOW) == []
+        assert outbox.claim(conn, Channel.EMAIL, ids, NOW) == []
 
 
 def test_a_lease_that_ran_out_makes_the_message_unknown_not_waiting(world: World) -> None:
@@ -202,12 +201,12 @@ def test_a_rolled_back_claim_leaves_everything_as_it_was(world: World) -> None:
 
     def broken() -> None:
         with writing(world.engine) as conn:
-            assert parcel_store.claim(conn, SMS, ids, NOW)
+            assert outbox.claim(conn, SMS, ids, NOW)
             raise RuntimeError
 
     with pytest.raises(RuntimeError):
         broken()
-    assert [parcel.id for parcel in claim(world.engine, ids)] == ids
+    assert [outgoing.id for outgoing in claim(world.engine, ids)] == ids
 
 
 def test_who_changes_a_message_with_an_old_count_changes_nothing(world: World) -> None:

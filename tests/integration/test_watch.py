@@ -14,18 +14,18 @@ from structlog.testing import capture_logs
 from tests.integration.helpers import NOW, TODAY, World, always, causes, until
 from tests.integration.sandbox_helpers import mailbox, set_faults
 from tests.patience import patient
-from worker.app import App
 from worker.core.cards import Channel
 from worker.core.outcomes import Outcome, OutcomeKind, accepted
 from worker.core.reminders import MessageState, ReminderState
-from worker.digest import Digest
-from worker.heartbeat import Heartbeat
-from worker.scheduler import run
-from worker.settings import Settings
+from worker.monitoring.alarm_email import Digest
+from worker.monitoring.alarms import Watch
+from worker.monitoring.heartbeat import Heartbeat
+from worker.processes.scheduler import run
+from worker.setup.app import App
+from worker.setup.settings import Settings
 from worker.store.cards import claim_due
 from worker.store.engine import reading, writing
 from worker.store.tables import attempts, digests, messages, reminders
-from worker.watch import Watch
 
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 OPERATOR = "duty@example.com"

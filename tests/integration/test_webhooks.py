@@ -26,15 +26,15 @@ from tests.integration.web_helpers import (
     status_form,
     write_and_leave,
 )
-from worker.app import App
 from worker.content.render import Content
 from worker.core.rules import Rules
 from worker.sandbox.credentials import ACCOUNT_SID
 from worker.sandbox.signing import twilio_headers
+from worker.setup.app import App
+from worker.setup.listening import EVENTS_PATH, INBOUND_PATH, STATUS_PATH
 from worker.store.engine import open_engine
 from worker.store.migrate import upgrade
 from worker.store.tables import receipts, suppressions
-from worker.web.listening import EVENTS_PATH, INBOUND_PATH, STATUS_PATH
 
 FORM = "application/x-www-form-urlencoded"
 

@@ -34,10 +34,10 @@ from worker.core.life import Happening, LifeEvent
 from worker.core.policy import parse_events, parse_policies
 from worker.core.routes import parse_routes
 from worker.core.rules import Rules
-from worker.life import Life
-from worker.once import run_once
 from worker.paths import read_toml, shipped
-from worker.rules import load_rules
+from worker.pipeline.events import Life
+from worker.processes.once import run_once
+from worker.setup.load_rules import load_rules
 from worker.store import books, suppressions
 from worker.store.cards import AT_ONCE
 from worker.store.engine import writing

@@ -15,7 +15,7 @@ from worker.core.operators import Fact, OperatorPack, Rung
 from worker.core.policy import Policy, Window
 from worker.core.reminders import Known, Planned
 from worker.core.windows import Decision
-from worker.rules import load_rules
+from worker.setup.load_rules import load_rules
 
 CONFIG = Path(__file__).parents[2] / "config"
 RULES = load_rules(CONFIG)

@@ -8,7 +8,7 @@ import click
 from pydantic import BaseModel, SecretStr
 
 from worker.cli import cli
-from worker.settings import Settings
+from worker.setup.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 

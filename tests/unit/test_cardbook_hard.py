@@ -337,7 +337,7 @@ def test_in_a_book_of_one_chinese_language_chinese_means_that_one(
 ) -> None:
     text = "celular,operador,tipo,vence,idioma\n987654321,claro,datos,2026-12-05,中文\n"
     book = write(tmp_path, text, language=language)
-    told = [row.language for row in book.rows] or [problem.code for problem in book.errors]
+    told = [str(row.language) for row in book.rows] or [one.code for one in book.errors]
     assert told == [language if language and language.startswith("zh") else "unclear_language"]
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from tests.unit import cardbook_files as files
 from tests.unit.cardbook_files import Error
-from worker.cardbook import lost, source_file
+from worker.cardbook import calamine_gaps, source_file
 from worker.cardbook import reader as reader_module
 from worker.cardbook import text as text_module
 from worker.cardbook.columns import load_columns
@@ -249,7 +249,7 @@ def test_errors_are_found_in_a_short_stream_too() -> None:
     sheet = records + struct.pack("<2H3H2B", 0x205, 8, 1, 2, 0, 42, 1) + struct.pack("<2H", 0x0A, 0)
     bound = struct.pack("<2HI4s", 0x85, 8, len(records) + 16, b"\0\0\1x")
     stream = records + bound + struct.pack("<2H", 0x0A, 0)
-    found = lost.in_records(compound(stream + sheet))
+    found = calamine_gaps.in_records(compound(stream + sheet))
     assert [sheet.cells for sheet in found] == [{1: {2: "#N/A"}}]
 
 

@@ -11,7 +11,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from tests.unit.project import parse_command, procfile, secrets, settings, text
-from worker.settings import Settings, load
+from worker.setup.settings import Settings, load
 
 # What .env cannot change: where the other containers are, and what this one must listen on.
 FIXED = {"DATABASE_URL", "REDIS_URL", "PORT", "VIGENCIA_WEB__HOST", "VIGENCIA_LOG_FORMAT"}

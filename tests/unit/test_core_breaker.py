@@ -4,13 +4,13 @@ from datetime import UTC, datetime, time, timedelta
 
 import pytest
 
-from worker.core.breaker import FILTERED, BreakerPolicy, Lane, rest
+from worker.core.breaker import FILTERED, BreakerPolicy, Sender, rest
 from worker.core.cards import Channel
 from worker.core.hours import Hours
 from worker.core.outcomes import TWILIO_CODES, OutcomeKind
 
-SMS = Lane(Channel.SMS, "twilio", "+15005550006")
-EMAIL = Lane(Channel.EMAIL, "sendgrid", "reminders@example.com")
+SMS = Sender(Channel.SMS, "twilio", "+15005550006")
+EMAIL = Sender(Channel.EMAIL, "sendgrid", "reminders@example.com")
 HOURS = Hours(time(9), time(20))
 NOON = datetime(2026, 6, 12, 17, tzinfo=UTC)  # in Lima
 MIDNIGHT = datetime(2026, 6, 13, 5, tzinfo=UTC)
@@ -37,7 +37,7 @@ def test_a_country_without_permission_stops_no_other() -> None:
 
 
 def test_a_sender_that_is_refused_stops_no_other() -> None:
-    other = Lane(Channel.SMS, "twilio", "+15005550999")
+    other = Sender(Channel.SMS, "twilio", "+15005550999")
     assert SMS.key("twilio:21606", "PE") not in other.keys("PE")
 
 
@@ -50,8 +50,8 @@ def test_every_fault_of_configuration_finds_its_own_breaker() -> None:
 
 def test_a_key_tells_the_sender_without_telling_all_of_it() -> None:
     assert EMAIL.masked == "r…@example.com"
-    assert Lane(Channel.SMS, "twilio", "MG" + "0" * 28 + "abcd").masked == "MG…abcd"
-    long = Lane(Channel.EMAIL, "sendgrid", "a@" + "b" * 250 + ".example.com")
+    assert Sender(Channel.SMS, "twilio", "MG" + "0" * 28 + "abcd").masked == "MG…abcd"
+    long = Sender(Channel.EMAIL, "sendgrid", "a@" + "b" * 250 + ".example.com")
     assert all(len(key) <= 120 for key in long.keys("PE"))
 
 
@@ -93,7 +93,7 @@ def test_carriers_filter_where_more_than_a_share_of_enough_texts_was_filtered(
 
 
 def test_a_filter_concerns_one_sender_and_one_country() -> None:
-    lane, other = (Lane(Channel.SMS, "twilio", f"+1500555000{n}") for n in (6, 7))
-    key = lane.key(FILTERED, "PE")
-    assert key in lane.keys("PE")
-    assert key not in {*lane.keys("CN"), *lane.keys(None), *other.keys("PE")}
+    sender, other = (Sender(Channel.SMS, "twilio", f"+1500555000{n}") for n in (6, 7))
+    key = sender.key(FILTERED, "PE")
+    assert key in sender.keys("PE")
+    assert key not in {*sender.keys("CN"), *sender.keys(None), *other.keys("PE")}

@@ -10,7 +10,7 @@ from worker.core.caps import Cap, Caps, Tariff, next_day
 from worker.core.cards import Channel
 from worker.core.prices import Price, Prices
 from worker.errors import ConfigError
-from worker.prices import load_tariff
+from worker.setup.load_prices import load_tariff
 
 SET = """
 [sms."+51"]

@@ -10,7 +10,7 @@ import pytest
 from tests.unit.core_helpers import CONFIG, RULES, a_pack
 from worker.core.operators import Rung, Way, parse_pack
 from worker.errors import ConfigError
-from worker.rules import load_rules
+from worker.setup.load_rules import load_rules
 
 DAY = date(2025, 11, 24)
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from worker.core.hours import Hours
 from worker.core.pace import Budget, Grant, Level, capacity, last_chance
-from worker.pace import LocalPace
+from worker.setup.pace import LocalPace
 
 NOW = datetime(2026, 6, 12, 15, tzinfo=UTC)
 LATER = NOW + timedelta(days=4)

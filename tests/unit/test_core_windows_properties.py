@@ -28,7 +28,7 @@ from worker.core.hours import Hours, local_day
 from worker.core.operators import OperatorPack, Rung
 from worker.core.policy import Policy
 from worker.core.reminders import Known, Planned, ReminderState
-from worker.core.spans import Span, Timetable, spans
+from worker.core.window_times import Span, Timetable, spans
 from worker.core.windows import Decision, address_of, evaluate
 from worker.core.wording import read
 

@@ -9,7 +9,6 @@ import pytest
 
 from worker.core.cards import Channel
 from worker.errors import ConfigError
-from worker.gateways import SANDBOX_EMAIL_SENDER, Gateways, Mode, choose
 from worker.providers.choice import members
 from worker.providers.sendgrid import SendGridProvider
 from worker.providers.smtp import SmtpProvider
@@ -17,7 +16,8 @@ from worker.providers.smtp_pool import SmtpSettings
 from worker.providers.transport import Transport
 from worker.providers.twilio import TwilioProvider
 from worker.sandbox import credentials as sandbox
-from worker.settings import load
+from worker.setup.gateways import SANDBOX_EMAIL_SENDER, Gateways, Mode, choose
+from worker.setup.settings import load
 
 TOKEN, KEY = "t0ken-t0ken", "SG.k3y-k3y"
 TWILIO = {

@@ -15,9 +15,10 @@ import kubernetes_validate
 import pytest
 from ruamel.yaml import YAML
 
+from tests.patience import patient
 from tests.unit.project import ROOT, parse_command, procfile, secrets, settings, text
 from worker import __version__
-from worker.settings import Settings, load
+from worker.setup.settings import Settings, load
 
 FOLDER = ROOT / "examples" / "kubernetes"
 LABEL = {"app.kubernetes.io/name": "vigencia"}
@@ -92,7 +93,7 @@ def test_kustomize_builds_every_object() -> None:
     if (kubectl := shutil.which("kubectl")) is None:
         pytest.skip("kubectl is not installed")
     command = [kubectl, "kustomize", str(FOLDER)]
-    built = subprocess.run(command, capture_output=True, timeout=60, check=True)
+    built = subprocess.run(command, capture_output=True, timeout=patient(60), check=True)
     made = list(YAML(typ="safe").load_all(built.stdout))
     assert len(made) == len(objects())
     images = set(re.findall(rb"image: (\S+)", built.stdout))

@@ -1,4 +1,4 @@
-"""Imports go one way: entry -> use cases -> content, store, providers -> core."""
+"""Each room of the house may use the rooms below it that are named here, and no other."""
 
 import ast
 import sys
@@ -7,24 +7,47 @@ from pathlib import Path
 import pytest
 
 _WORKER = Path(__file__).parents[2] / "worker"
-_LAYERS = {
-    "core": 0,
-    **dict.fromkeys(("content", "store", "providers"), 1),
-    **dict.fromkeys(
-        (
-            *("answers", "checks", "consent", "delivery", "receipts", "cardbook", "life"),
-            *("promise", "retention"),
-        ),
-        2,
+# What every room may use: how time passes, child processes, errors for people, lines of a log, what
+# a terminal shows, counts, and which files belong to the program.
+_SHARED = ("children", "clock", "errors", "log", "metrics", "paths", "terminal")
+# From the ground up: a room may use those in its row, and all of them stand above it in the table.
+_ROOMS: dict[str, tuple[str, ...]] = {
+    # What is owed, when, and what an outcome means: pure functions.
+    "core": (),
+    # Tools. None knows another, nor what it is used for.
+    "content": ("core",),
+    "providers": ("core",),
+    "store": ("core",),
+    "sandbox": ("core",),
+    # The work on cards and messages: it reads and writes the ledger, renders, and calls providers.
+    "pipeline": ("core", "content", "providers", "store"),
+    # A spreadsheet in and out; what an import brings about (a renewal, a new number) is an event.
+    "cardbook": ("core", "store", "pipeline"),
+    # Composition: files and environment are read, and the pieces put together. It knows the keys
+    # with which the sandbox is called, so that those and real ones never mix.
+    "setup": ("core", "content", "providers", "store", "sandbox", "pipeline", "cardbook"),
+    "monitoring": ("core", "providers", "store", "setup"),
+    # A simulation decides and renders as the pipeline does, with the rules of this installation.
+    "simulation": ("core", "content", "store", "setup"),
+    "processes": (
+        *("core", "content", "providers", "store", "sandbox"),
+        *("pipeline", "setup", "monitoring"),
+    ),
+    # Doors: HTTP and the command line, and the demo that a command plays.
+    "web": ("core", "content", "providers", "store", "pipeline", "setup", "monitoring"),
+    "demo": ("core", "store", "sandbox", "cardbook", "setup", "processes"),
+    "cli": (
+        *("core", "content", "store", "sandbox", "pipeline", "cardbook", "setup"),
+        *("monitoring", "simulation", "processes", "web", "demo"),
     ),
 }
-_ENTRY = 3
-# Words that every layer may use: errors for people, which files belong to the program, counts, and
-# how time passes.
-_SHARED = {"clock", "errors", "metrics", "paths"}
 _MODULES = sorted(
     path for path in _WORKER.rglob("*.py") if "migrations" not in path.parts and path.stem != "data"
 )
+
+
+def _room(path: Path) -> str:
+    return path.relative_to(_WORKER).with_suffix("").parts[0]
 
 
 def _imports(path: Path) -> set[str]:
@@ -32,25 +55,39 @@ def _imports(path: Path) -> set[str]:
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom) and node.module and not node.level:
             found.add(node.module)
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
         elif isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
     return found
 
 
-def _layer(part: str) -> int:
-    return _LAYERS.get(part, _ENTRY)
+def _rooms(path: Path) -> set[str]:
+    names = {name.split(".")[1] for name in _imports(path) if name.startswith("worker.")}
+    return {name for name in names if not name.startswith("__")}
+
+
+def test_every_folder_is_a_room_and_the_modules_beside_them_are_shared() -> None:
+    found = {_room(path) for path in _MODULES} - {"__init__"}
+    assert found == {*_ROOMS, *_SHARED}
+
+
+def test_no_arrow_goes_upward() -> None:
+    names = list(_ROOMS)
+    for number, (room, used) in enumerate(_ROOMS.items()):
+        assert set(used) <= set(names[:number]), f"{room} uses what stands above it"
 
 
 @pytest.mark.parametrize("path", _MODULES, ids=lambda p: str(p.relative_to(_WORKER)))
-def test_a_module_imports_only_its_own_layer_and_those_below(path: Path) -> None:
-    own = path.relative_to(_WORKER).with_suffix("").parts[0]
-    ours = {name.split(".")[1] for name in _imports(path) if name.startswith("worker.")}
-    above = {part for part in ours - _SHARED if _layer(part) > _layer(own)}
-    assert not above
+def test_a_module_imports_only_what_its_room_may_use(path: Path) -> None:
+    own = _room(path)
+    allowed = {own, *_SHARED, *_ROOMS.get(own, ())}
+    if own in _SHARED:  # they stand under everything; what can be counted is named by the core
+        allowed = {*_SHARED, "core"} if own == "metrics" else set(_SHARED)
+    assert _rooms(path) <= allowed
 
 
 @pytest.mark.parametrize("path", sorted((_WORKER / "core").glob("*.py")), ids=lambda p: p.stem)
 def test_the_core_needs_nothing_but_the_standard_library(path: Path) -> None:
     tops = {name.split(".")[0] for name in _imports(path)}
     assert tops <= {*sys.stdlib_module_names, "worker"}
-    assert not {name for name in _imports(path) if name.startswith("worker.errors")}
+    assert _rooms(path) <= {"core"}

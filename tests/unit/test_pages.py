@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from tests.unit.content_helpers import TEMPLATES
-from worker.answers.view import CardName, State, View
 from worker.content.pages import POLICY, Pages
 from worker.core.cards import Channel, Language
 from worker.errors import ConfigError
+from worker.pipeline.answers.view import CardName, State, View
 
 PAGES = Pages.load(TEMPLATES)
 CARDS = (CardName(1, "Claro", "5678"), CardName(2, "eSIM", "0001"))

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from worker.app import build
 from worker.errors import ConfigError, VigenciaError
-from worker.gateways import choose
 from worker.paths import shipped
-from worker.settings import Settings, load
+from worker.setup.app import build
+from worker.setup.gateways import choose
+from worker.setup.settings import Settings, load
 from worker.store.engine import open_engine
 
 SID, SERVICE = "AC0123456789abcdef0123456789abcdef", "MG0123456789abcdef0123456789ABCDEF"

@@ -7,7 +7,7 @@ import pytest
 import redis
 from structlog.testing import capture_logs
 
-from worker.queue_faults import Outage, QueueFaults
+from worker.processes.queue_faults import Outage, QueueFaults
 
 
 def record(name: str, text: str, error: BaseException | None = None) -> logging.LogRecord:
@@ -43,7 +43,7 @@ def test_what_a_queue_fault_caused_is_known_by_its_cause() -> None:
     "line",
     [
         record("dramatiq.worker.W", "Failed to process message", ValueError("a bug")),
-        record("worker.checks", "connection error", redis.ConnectionError()),
+        record("worker.pipeline.check", "connection error", redis.ConnectionError()),
     ],
 )
 def test_bugs_and_the_lines_of_others_go_through(line: logging.LogRecord) -> None:

@@ -9,10 +9,10 @@ from pydantic import ValidationError
 from tests.unit.core_helpers import RULES, a_card, a_holder
 from worker.core.cards import Kind
 from worker.core.deadlines import ladder
-from worker.core.spans import spans
+from worker.core.window_times import spans
 from worker.core.windows import evaluate
-from worker.retention import SETTLED
-from worker.sections import RetentionSettings
+from worker.pipeline.retention import SETTLED
+from worker.setup.sections import RetentionSettings
 
 NOW = datetime(2026, 6, 12, 15, tzinfo=UTC)
 

@@ -8,8 +8,8 @@ import pytest
 from tests.unit.core_helpers import CONFIG
 from worker.core.cards import Language
 from worker.errors import ConfigError
-from worker.sections import BookDefaults
-from worker.settings import Settings, load
+from worker.setup.sections import BookDefaults
+from worker.setup.settings import Settings, load
 
 SECRET = "s3cret-s3cret"
 

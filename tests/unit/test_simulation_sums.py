@@ -15,7 +15,7 @@ from worker.core.cards import Channel, Language
 from worker.core.deadlines import DeadlineKind
 from worker.core.prices import ELSEWHERE, EMAIL, Price, Prices
 from worker.errors import ConfigError
-from worker.prices import load_prices
+from worker.setup.load_prices import load_prices
 from worker.simulation.chunks import Side
 from worker.simulation.document import Document
 from worker.simulation.notices import Notice, Outcome

@@ -8,16 +8,16 @@ from typing import Any
 
 import pytest
 
+from benchmarks.storm.accounting import Account
+from benchmarks.storm.book import SMALL, card_books
+from benchmarks.storm.enough import Enough, Seen
+from benchmarks.storm.kept_back import Missed, Passed, World, kept_back
+from benchmarks.storm.plan import STANDING, Blow, plan
+from benchmarks.storm.play import Outcome
+from benchmarks.storm.weather import Weather
 from worker.core.hours import Hours
 from worker.core.outcomes import ALONE, TWILIO_CODES, OutcomeKind
 from worker.sandbox.fault_rules import parse_rules
-from worker.storm.accounting import Account
-from worker.storm.book import SMALL, card_books
-from worker.storm.enough import Enough, Seen
-from worker.storm.kept_back import Missed, Passed, World, kept_back
-from worker.storm.plan import STANDING, Blow, plan
-from worker.storm.play import Outcome
-from worker.storm.weather import Weather
 
 DUE = datetime(2026, 6, 5, 14, tzinfo=UTC)
 SOON = {"since": DUE.isoformat(), "until": (DUE + timedelta(hours=2)).isoformat()}

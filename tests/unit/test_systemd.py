@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.patience import patient
 from tests.unit.project import ROOT, parse_command, procfile, secrets, settings
-from worker.settings import Settings
+from worker.setup.settings import Settings
 
 FOLDER = ROOT / "examples" / "systemd"
 SERVICES = sorted(path.name for path in FOLDER.glob("*.service"))
@@ -99,7 +100,7 @@ def units(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def ask(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     assert analyze is not None
     command = [analyze, *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(command, capture_output=True, text=True, timeout=patient(60), check=False)
 
 
 @needs_systemd

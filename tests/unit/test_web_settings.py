@@ -6,9 +6,9 @@ import pytest
 from pydantic import ValidationError
 
 from worker.errors import ConfigError
-from worker.gateways import choose
 from worker.sandbox.credentials import EVENTS_PUBLIC_KEY
-from worker.settings import Settings
+from worker.setup.gateways import choose
+from worker.setup.settings import Settings
 
 LIVE: dict[str, Any] = {
     "twilio_account_sid": "AC0123456789abcdef0123456789abcdef",

@@ -9,11 +9,11 @@ from typing import Any
 from sqlalchemy import Connection, Engine
 
 from worker.cardbook import changes as meaning
-from worker.cardbook.aftermath import end_waiting, tell_renewals
 from worker.cardbook.changes import Action, Change
 from worker.cardbook.elsewhere import Elsewhere
 from worker.cardbook.existing import Missing
 from worker.cardbook.holders import Person
+from worker.cardbook.import_effects import end_waiting, tell_renewals
 from worker.cardbook.last_read import Kept
 from worker.cardbook.plan import Plan, compare
 from worker.cardbook.rows import CardBook

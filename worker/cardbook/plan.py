@@ -13,8 +13,8 @@ from worker.cardbook.changes import WATCHED, Action, Changes
 from worker.cardbook.elsewhere import Elsewhere, elsewhere
 from worker.cardbook.existing import Existing, Missing
 from worker.cardbook.holders import Holders, Person
-from worker.cardbook.kept import absent, completed
 from worker.cardbook.last_read import Kept
+from worker.cardbook.missing_columns import absent, completed
 from worker.cardbook.rows import CardBook, CardRow
 from worker.store import books as book_store
 from worker.store.books import Own

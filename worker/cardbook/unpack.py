@@ -27,7 +27,7 @@ if __name__ == "__main__":
     # By its place: neither the working directory nor an installed package matters.
     sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from worker.cardbook.lost import Lost, in_records, is_protected, repaired
+from worker.cardbook.calamine_gaps import Lost, in_records, is_protected, repaired
 from worker.cardbook.xlsx_parts import is_1904, month_styles
 
 MEMORY_BYTES = 2 << 30

@@ -2,15 +2,13 @@
 
 import sys
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import click
 
 from worker.cli.output import as_json_option, print_json, print_table
-from worker.errors import ConfigError
+from worker.cli.source_tree import require_source_tree
 
-_ROOT = Path(__file__).parents[2]
 _COLUMNS = ("design", "database", "due", "in_flight", "latency_ms", "seconds", "per_second",
             "cpu_us_per_send", "rss_mb", "lost", "duplicates")  # fmt: skip
 
@@ -25,12 +23,7 @@ def bench(quick: bool, cards: int | None, as_json: bool) -> None:
     Brings its own PostgreSQL, Valkey and provider stub, all on this machine. Absolute figures move
     with the machine: compare the ratios. Exit code 1 if any of our runs lost or doubled a send.
     """
-    if not (_ROOT / "benchmarks" / "throughput").is_dir():
-        raise ConfigError(
-            "The benchmark is not part of the installed program.",
-            "Run it from the source tree: make bench",
-        )
-    sys.path.insert(0, str(_ROOT))
+    require_source_tree("bench")
     from benchmarks.throughput.run import Bench
 
     wanted = Bench()

@@ -6,12 +6,12 @@ from typing import Any
 
 import click
 
-from worker.app import build_ready
 from worker.cardbook.removal import Removal, remove_book
 from worker.cli.life import now_option
 from worker.cli.output import as_json_option, print_json, print_table
 from worker.cli.times import local
 from worker.errors import CardBookError
+from worker.setup.app import build_ready
 from worker.store import views
 from worker.store.engine import reading
 from worker.store.removal import contents

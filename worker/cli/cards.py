@@ -6,7 +6,6 @@ from typing import Any
 
 import click
 
-from worker.app import App, build_ready
 from worker.cardbook.removal import remove_card
 from worker.cli.books import apply_option, tell_removal
 from worker.cli.export_cards import export, template
@@ -17,6 +16,7 @@ from worker.cli.suppressions import mask
 from worker.cli.times import local
 from worker.core.cards import Channel
 from worker.errors import CardBookError
+from worker.setup.app import App, build_ready
 from worker.store import rechecks, views
 from worker.store.books import find
 from worker.store.cards import AT_ONCE, Watched

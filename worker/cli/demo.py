@@ -45,8 +45,9 @@ def demo(
     started = time.monotonic()
     click.echo(f"Starting a sandbox, a queue and workers, for {days} days from today ...", err=True)
     from worker.log import configure
+    from worker.processes.queue_faults import QueueFaults
 
-    configure("CRITICAL", "auto")
+    configure("CRITICAL", "auto", filters=[QueueFaults()])
     with tempfile.TemporaryDirectory(prefix="vigencia-demo-") as scratch:
         told = _run(directory or Path(scratch), days, seed, file, redis_url, as_json)
     told["seconds"] = round(time.monotonic() - started, 1)

@@ -31,7 +31,7 @@ def doctor(online: bool, live: str | None, as_json: bool) -> None:
     """
     if live is not None:
         _tell_live(live, as_json)
-    from worker.health import examine
+    from worker.processes.doctor.examination import examine
 
     findings = examine(online=online)
     failed = any(f.state == "error" for f in findings)

@@ -8,7 +8,6 @@ from typing import Any
 
 import click
 
-from worker.app import build_ready
 from worker.cardbook.book_names import settled_name
 from worker.cardbook.importer import STEPS, Step, import_book
 from worker.cardbook.options import ReadOptions
@@ -19,8 +18,9 @@ from worker.cli.import_report import as_document, tell
 from worker.cli.output import LANGUAGES, as_json_option, print_json
 from worker.core.cards import Language
 from worker.paths import config_dir
-from worker.rules import load_vocabulary
-from worker.settings import Settings
+from worker.setup.app import build_ready
+from worker.setup.load_rules import load_vocabulary
+from worker.setup.settings import Settings
 from worker.store.books import is_sample as is_sample_book
 from worker.store.books import peek
 from worker.store.engine import reading

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from worker.app import App, build_ready
 from worker.cli.output import LANGUAGES, Instant, as_json_option, print_json
 from worker.core.life import Effect, Happening, LifeEvent
 from worker.errors import VigenciaError
+from worker.setup.app import App, build_ready
 from worker.store import views
 from worker.store.engine import reading
 

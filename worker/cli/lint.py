@@ -8,7 +8,6 @@ from pathlib import Path
 
 import click
 
-from worker.bounded import bounded
 from worker.cli.output import as_json_option, print_json
 from worker.content.errors import TemplateError
 from worker.content.findings import Finding
@@ -22,9 +21,10 @@ from worker.core.policy import parse_policies
 from worker.core.wording import GUARDIAN_EVENT, usual_event
 from worker.errors import ConfigError
 from worker.paths import config_dir, line_of, read_toml, templates_dir
-from worker.rules import load_rules, load_vocabulary
-from worker.sections import BookDefaults
-from worker.settings import load
+from worker.setup.bounded import bounded
+from worker.setup.load_rules import load_rules, load_vocabulary
+from worker.setup.sections import BookDefaults
+from worker.setup.settings import load
 
 _PLACE = re.compile(r"(?P<file>[^:,]+\.toml)(?:, line \d+)?: (?P<key>[^:]+): (?P<what>.+)")
 _PARTS = {Channel.SMS: "sms.txt", Channel.EMAIL: "email.txt", Channel.GUARDIAN: "email.txt"}

@@ -4,7 +4,6 @@ import re
 
 import click
 
-from worker.app import build_ready
 from worker.cli.output import as_json_option, print_json, print_table
 from worker.cli.times import local
 from worker.cli.waiting import why, with_wait
@@ -12,6 +11,7 @@ from worker.core.reminders import MessageState
 from worker.core.tokens import Purpose
 from worker.errors import VigenciaError
 from worker.log import mask
+from worker.setup.app import build_ready
 from worker.store import views
 from worker.store.engine import reading
 

@@ -8,8 +8,6 @@ from zoneinfo import ZoneInfo
 
 import click
 
-from worker.app import build_ready
-from worker.bounded import bounded
 from worker.cli.output import as_json_option, print_json
 from worker.content.compose import compose
 from worker.content.events import parts_of
@@ -23,10 +21,12 @@ from worker.core.recheck import Item
 from worker.core.reminders import ReminderKey
 from worker.core.rules import Rules
 from worker.core.wording import ALL_EVENTS, GUARDIAN_EVENT, LIFE_EVENTS, event_for, kind_of, read
-from worker.delivery.mailing import CALENDAR_FILE, Mailing
 from worker.errors import VigenciaError
 from worker.paths import templates_dir
-from worker.settings import load
+from worker.pipeline.delivery.mailing import CALENDAR_FILE, Mailing
+from worker.setup.app import build_ready
+from worker.setup.bounded import bounded
+from worker.setup.settings import load
 from worker.store import cards as card_store
 from worker.store.cards import Watched
 from worker.store.engine import reading

@@ -11,13 +11,13 @@ from zoneinfo import ZoneInfo
 
 import click
 
-from worker.app import App, build_ready
 from worker.cli.output import Instant, as_json_option, plain, print_table
 from worker.cli.times import local
 from worker.cli.waiting import why, with_wait
 from worker.core.promise import BROKEN, Account, Class
 from worker.errors import CardBookError
-from worker.promise import Line, Promise, cause_of
+from worker.monitoring.promise import Line, Promise, cause_of
+from worker.setup.app import App, build_ready
 from worker.store import views
 from worker.store.books import find
 from worker.store.engine import reading

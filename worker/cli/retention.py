@@ -8,9 +8,9 @@ from datetime import datetime
 
 import click
 
-from worker.app import App, build_ready
 from worker.cli.output import Instant, as_json_option, print_json, print_table
-from worker.retention import STEPS
+from worker.pipeline.retention import STEPS
+from worker.setup.app import App, build_ready
 
 _WHAT: Mapping[str, str] = {
     "contents": "texts of messages emptied",

@@ -23,14 +23,15 @@ def once(now: datetime | None, as_json: bool) -> None:
     For cron and for tests: needs no queue server. What failed for a reason that passes is tried
     again by a later run. Exit code 1 if a message failed for good.
     """
-    from worker.app import build_ready, require_sandbox
-    from worker.clock_guard import guard_of
     from worker.errors import VigenciaError
     from worker.log import configure
-    from worker.once import run_once
+    from worker.processes.clock_guard import guard_of
+    from worker.processes.once import run_once
+    from worker.processes.queue_faults import QueueFaults
+    from worker.setup.app import build_ready, require_sandbox
 
     app = build_ready(serves=True)
-    configure(app.settings.log_level, app.settings.log_format)
+    configure(app.settings.log_level, app.settings.log_format, filters=[QueueFaults()])
     require_sandbox(app)
     if now is None and (ahead := guard_of(app).ahead()):
         raise VigenciaError(
@@ -58,15 +59,16 @@ def scheduler(ticks: int | None, as_json: bool) -> None:
 
     Any number of schedulers may run on one database. Stops on SIGTERM or Ctrl-C.
     """
-    from worker.actors import Hints
-    from worker.app import build_ready
-    from worker.broker import open_broker, require_queue
-    from worker.exposition import show_metrics
     from worker.log import configure
-    from worker.scheduler import run
+    from worker.monitoring.metrics_page import show_metrics
+    from worker.processes.actors import Hints
+    from worker.processes.queue_faults import QueueFaults
+    from worker.processes.scheduler import run
+    from worker.setup.app import build_ready
+    from worker.setup.broker import open_broker, require_queue
 
     app = build_ready(serves=True)
-    configure(app.settings.log_level, app.settings.log_format)
+    configure(app.settings.log_level, app.settings.log_format, filters=[QueueFaults()])
     queue_url = require_queue(app.settings.redis_url)
     hints = Hints(open_broker(queue_url), app)
     show_metrics(app, queue_url)
@@ -94,11 +96,11 @@ def worker(
     Needs REDIS_URL. On SIGTERM they finish what is in hand; what they cannot finish is found and
     settled by the others.
     """
-    from worker.worker_processes import serve, tune
+    from worker.processes.workers import serve, tune
 
     tune()
-    from worker.app import build_ready, require_sandbox
-    from worker.broker import require_queue
+    from worker.setup.app import build_ready, require_sandbox
+    from worker.setup.broker import require_queue
 
     app = build_ready(serves=True)
     require_queue(app.settings.redis_url)

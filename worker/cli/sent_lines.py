@@ -7,12 +7,12 @@ from datetime import datetime, timedelta
 import click
 import structlog
 
-from worker.app import App
 from worker.cli.outlook import outlook
 from worker.cli.suppressions import mask
 from worker.cli.times import place
 from worker.core.cards import Channel
 from worker.errors import VigenciaError
+from worker.setup.app import App
 from worker.store.engine import reading
 from worker.store.sent import Sent, sent_since
 

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from worker.storm.play import Outcome
+    from benchmarks.storm.play import Outcome
 
 from worker.cli.output import as_json_option, print_json, print_table
+from worker.cli.source_tree import require_source_tree
 
 _ROWS = ("due", "accepted", "lost", "duplicates", "sent_after_renewal", "sent_after_opt_out",
          "still_open", "unexplained", "kills", "faults", "late_p99_s")  # fmt: skip
@@ -55,9 +56,10 @@ def storm(
     with the ledger. Exit code 1 if a notice was lost, came twice, came after a renewal or an
     opt-out, or is unexplained, and also if not enough has happened to say so.
     """
+    require_source_tree("storm")
+    from benchmarks.storm.enough import Enough
+    from benchmarks.storm.play import storm as play
     from worker.log import configure
-    from worker.storm.enough import Enough
-    from worker.storm.play import storm as play
 
     configure("CRITICAL", "auto")
     enough = Enough(due, kills, faults, limit)

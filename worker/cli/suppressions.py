@@ -6,7 +6,6 @@ from typing import Any
 import click
 from sqlalchemy import Connection, Row
 
-from worker.app import App, build_ready
 from worker.cardbook.values import ValueProblem, parse_contact_phone, parse_email
 from worker.cli.life import hint_without_file, now_option
 from worker.cli.output import as_json_option, print_json, print_table
@@ -14,8 +13,9 @@ from worker.cli.times import local
 from worker.core.cards import Channel
 from worker.core.windows import address_of
 from worker.errors import CardBookError, VigenciaError
+from worker.setup.app import App, build_ready
 from worker.store import cards as card_store
-from worker.store import reach, views
+from worker.store import recipients, views
 from worker.store import suppressions as store
 from worker.store.books import find
 from worker.store.engine import reading
@@ -59,7 +59,7 @@ def list_(
         book_id = _book(conn, book)
         one = _card_id(conn, card) if card else None
         there = {row.address for row in rows}
-        serves = reach.served_by(conn, there, book_id=book_id, card_id=one)
+        serves = recipients.served_by(conn, there, book_id=book_id, card_id=one)
     told = [_told(row, serves, full) for row in rows]
     if book or card:
         told = [each for each in told if each["cards"]]

@@ -29,20 +29,21 @@ def up(directory: Path, quiet: bool, as_json: bool) -> None:
     With nothing configured this uses SQLite in ./var, an embedded queue server, and the sandbox
     instead of Twilio and SendGrid. SIGTERM and Ctrl-C let the workers finish what is in hand.
     """
-    from worker.app import build_ready
-    from worker.broker import require_queue
     from worker.cli.run import stop_on_signals
     from worker.cli.sent_lines import SentLines
-    from worker.embedded import EmbeddedServer
     from worker.log import configure
     from worker.paths import templates_dir
-    from worker.supervise import run_all
-    from worker.texts import try_texts
+    from worker.processes.embedded import EmbeddedServer
+    from worker.processes.queue_faults import QueueFaults
+    from worker.processes.supervise import run_all
+    from worker.setup.app import build_ready
+    from worker.setup.broker import require_queue
+    from worker.setup.load_texts import try_texts
 
     app = build_ready(serves=True)
     try_texts(templates_dir())
     settings = app.settings
-    configure(settings.log_level, settings.log_format)
+    configure(settings.log_level, settings.log_format, filters=[QueueFaults()])
     stopping = stop_on_signals()
     if app.gateways.sandboxed:
         banner = [

@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from worker.app import App
 from worker.cli.times import local_for
 from worker.core.reminders import MessageState
 from worker.core.waiting import waits_for
+from worker.setup.app import App
 
 
 def with_wait(app: App, row: dict[str, Any]) -> dict[str, Any]:

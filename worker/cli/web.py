@@ -21,14 +21,15 @@ def web(host: str | None, port: int | None, as_json: bool) -> None:
     Stops on SIGTERM or Ctrl-C after answering what is in hand. Put it behind a server that speaks
     https and set web.public_url to the address of that.
     """
-    from worker.app import build_ready
     from worker.log import configure
-    from worker.web.listening import address_of, listen
+    from worker.processes.queue_faults import QueueFaults
+    from worker.setup.app import build_ready
+    from worker.setup.listening import address_of, listen
     from worker.web.serve import serve
 
     app = build_ready(serves=True)
     own = app.settings
-    configure(own.log_level, own.log_format)
+    configure(own.log_level, own.log_format, filters=[QueueFaults()])
     given = (port, own.port, own.web.port)
     with listen(host or own.web.host, next(p for p in given if p is not None)) as sock:
         url = address_of(sock)

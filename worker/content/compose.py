@@ -9,7 +9,6 @@ from typing import Final
 from worker.content.dates import deadline_words, short_date
 from worker.content.events import ANSWERABLE, LOW
 from worker.content.letter import Letter, Notice, OperatorGuide
-from worker.core.again import tomorrow
 from worker.core.cards import Card, CardState, Channel, Holder, Language
 from worker.core.deadlines import GRAVITY, Deadline, DeadlineKind, end_of_day
 from worker.core.hours import local_day
@@ -17,6 +16,7 @@ from worker.core.life import QUESTIONS, LifeNotice
 from worker.core.operators import OperatorPack, Way
 from worker.core.place import is_abroad
 from worker.core.recheck import Item
+from worker.core.remind_tomorrow import tomorrow
 from worker.core.renewal import SHOWS_WITHIN
 from worker.core.routes import Filled, Registered
 from worker.core.rules import Rules

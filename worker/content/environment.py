@@ -14,11 +14,11 @@ from jinja2.runtime import Context, Macro
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.utils import missing
 
+from worker.content.cached_parts import Kept, Texts
 from worker.content.errors import TemplateError
 from worker.content.escaping import Generator, escaped
 from worker.content.events import TESTS
 from worker.content.filters import filters, is_weblink
-from worker.content.kept import Kept, Texts
 from worker.content.letter import Notice, OperatorGuide
 from worker.content.sources import Sources
 

@@ -15,7 +15,7 @@ from worker.core.operators import Fact, OperatorPack, Rung
 from worker.core.policy import Policy
 from worker.core.recheck import Item
 from worker.core.rules import Rules
-from worker.core.spans import Span
+from worker.core.window_times import Span
 from worker.errors import ConfigError
 
 # Readers for whom a day in Lima ends with their own, in the middle of it, and in their night.

@@ -25,24 +25,25 @@ FILTERED = "twilio:30007"
 
 
 @dataclass(frozen=True, slots=True)
-class Lane:
-    """One provider with one sender: what faults, paces and attempts are counted for."""
+class Sender:
+    """One provider with one address or number that messages come from:
+    what faults, paces and attempts are counted for."""
 
     channel: Channel
     provider: str
-    sender: str
+    address: str
 
     @property
     def masked(self) -> str:
         """The sender so that a person knows which one it is."""
-        if "@" in self.sender:
-            return f"{self.sender[0]}…@{self.sender.rpartition('@')[2]}"[:60]
-        return f"{self.sender[:2]}…{self.sender[-4:]}" if len(self.sender) > 6 else self.sender
+        if "@" in self.address:
+            return f"{self.address[0]}…@{self.address.rpartition('@')[2]}"[:60]
+        return f"{self.address[:2]}…{self.address[-4:]}" if len(self.address) > 6 else self.address
 
     @property
     def name(self) -> str:
-        """Names the lane in Redis: two senders never share it."""
-        return f"{self.channel}/{self.provider}/{self.sender}"
+        """Names the sender in Redis: two senders never share it."""
+        return f"{self.channel}/{self.provider}/{self.address}"
 
     def key(self, code: str, country: str) -> str:
         """The breaker that a fault ``code`` on the way to ``country`` opens."""
@@ -63,7 +64,7 @@ class Lane:
 
     @property
     def down(self) -> str:
-        """The code of this lane's provider answering nobody."""
+        """The code of this sender's provider answering nobody."""
         return self.provider + _DOWN
 
     @property

@@ -13,9 +13,9 @@ from worker.core.policy import Policy
 from worker.core.reminders import Known, ReminderKey
 from worker.core.renewal import Question, before_renewal, question
 from worker.core.routes import Routes
-from worker.core.spans import Span, Timetable, spans
-from worker.core.timetable import Timetables, of_ladder, of_table
 from worker.core.tolerance import Tolerance
+from worker.core.window_cache import Timetables, of_ladder, of_table
+from worker.core.window_times import Span, Timetable, spans
 from worker.core.windows import Decision, at_rest, decide
 
 

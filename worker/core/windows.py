@@ -12,7 +12,7 @@ from worker.core.policy import Policy
 from worker.core.reminders import UNCHECKED, Known, Planned, ReminderKey, ReminderState
 from worker.core.renewal import Question, before_renewal, question, too_soon
 from worker.core.routes import Routes
-from worker.core.spans import Span, Timetable, spans
+from worker.core.window_times import Span, Timetable, spans
 
 # How far back the ledger is asked for what was told of a deadline. What it is not asked for looks
 # unsent, so a window of an older deadline must not be called missed.

@@ -9,9 +9,9 @@ from typing import Any
 
 from sqlalchemy import select
 
-from worker.app import App
 from worker.core.cards import CardState, Channel
 from worker.core.reminders import ReminderState
+from worker.setup.app import App
 from worker.store.cards import load
 from worker.store.engine import reading
 from worker.store.reminders import key_of

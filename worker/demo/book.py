@@ -5,13 +5,13 @@ from dataclasses import replace
 from datetime import date, datetime
 from pathlib import Path
 
-from worker.app import App
 from worker.cardbook.importer import import_book
 from worker.cardbook.parse import ReadOptions, read_cardbook
 from worker.cardbook.rows import CardBook
 from worker.errors import CardBookError
 from worker.paths import config_dir, shipped
-from worker.rules import load_rules, load_vocabulary
+from worker.setup.app import App
+from worker.setup.load_rules import load_rules, load_vocabulary
 
 # The day for which the sample books were written.
 _WRITTEN_FOR = date(2026, 6, 5)

@@ -7,9 +7,9 @@ from datetime import date, datetime, timedelta
 
 from sqlalchemy import select
 
-from worker.app import App
 from worker.core.cards import Channel
 from worker.core.life import Happening, LifeEvent
+from worker.setup.app import App
 from worker.store import suppressions
 from worker.store.engine import reading, writing
 from worker.store.tables import cards, holders

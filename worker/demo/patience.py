@@ -11,8 +11,8 @@ from collections.abc import Callable
 from dramatiq.brokers.redis import RedisBroker
 from redis import RedisError
 
-from worker.broker import hints_left
 from worker.errors import UnreachableError
+from worker.setup.broker import hints_left
 
 # Seconds without any change, while the queue is empty, after which its hints count as lost.
 _LOST_AFTER = 2.0

@@ -9,7 +9,7 @@ from sqlalchemy import func, or_, select
 from worker.core.reminders import WAITING, MessageState
 from worker.demo.incidents import incidents
 from worker.demo.stage import Stage
-from worker.scheduler import tick
+from worker.processes.scheduler import tick
 from worker.store.engine import reading
 from worker.store.tables import cards, messages
 from worker.store.views import next_look

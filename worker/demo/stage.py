@@ -10,17 +10,17 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
-from worker.actors import Hints
-from worker.app import App, build
-from worker.broker import open_broker, require_queue
 from worker.clock import set_file_clock
 from worker.demo.patience import Patience
-from worker.embedded import EmbeddedServer
 from worker.errors import UnreachableError
+from worker.processes.actors import Hints
+from worker.processes.embedded import EmbeddedServer
+from worker.processes.supervise import Workers
 from worker.sandbox.fault_rules import parse_rules
 from worker.sandbox.process import SandboxProcess
+from worker.setup.app import App, build
+from worker.setup.broker import open_broker, require_queue
 from worker.store.migrate import require_current
-from worker.supervise import Workers
 
 # Together about a tenth of all calls fail. Email faults are those whose end is certain: a mail
 # that may have left is never sent twice, and without the provider's events nobody can tell.

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from worker.core.outcomes import Outcome
-from worker.core.ways import ELSEWHERE
+from worker.core.senders import ELSEWHERE
 from worker.providers.base import Provider
 
 

@@ -1,6 +1,6 @@
 """What the clock finds out about a card: a renewal nobody has answered for, and the card's end.
 
-The same as ``worker.life`` does in the database, on the ledger in memory.
+The same as ``worker.pipeline.events`` does in the database, on the ledger in memory.
 """
 
 from dataclasses import fields, replace

@@ -5,12 +5,12 @@ from pathlib import Path
 
 from sqlalchemy import Connection, select
 
-from worker.app import App
 from worker.core.cards import Channel, Holder, Language
 from worker.errors import CardBookError
-from worker.gateways import Mode
 from worker.paths import config_dir, templates_dir
-from worker.prices import load_prices
+from worker.setup.app import App
+from worker.setup.gateways import Mode
+from worker.setup.load_prices import load_prices
 from worker.simulation.chunks import Task
 from worker.simulation.household import Span, spans
 from worker.simulation.period import Period

@@ -16,11 +16,11 @@ from worker.core.cards import Channel, Holder
 from worker.core.prices import Prices
 from worker.core.rules import Rules
 from worker.errors import UnreachableError
+from worker.setup.load_texts import texts
 from worker.simulation.chunks import Side, Task, simulate
 from worker.simulation.conditions import Conditions
 from worker.simulation.household import Span
 from worker.store.engine import open_engine
-from worker.texts import texts
 
 # Cards in one piece of work: a second or less, and a few megabytes.
 CHUNK = 2_000

@@ -13,7 +13,7 @@ from worker.core.cards import Channel
 from worker.core.outcomes import OutcomeKind
 from worker.core.reminders import MessageState
 from worker.core.reports import CONFIRMED, Phase, phase
-from worker.core.ways import ELSEWHERE
+from worker.core.senders import ELSEWHERE
 from worker.store.bulk import add_many, among, update_many
 from worker.store.tables import attempts, messages
 

@@ -21,7 +21,7 @@ from sqlalchemy import (
 
 from worker.core.cards import Card, CardState, Holder, Kind, Language
 from worker.store.bulk import add_many, among, as_stored, batched
-from worker.store.plans import by_index
+from worker.store.planner_hints import by_index
 from worker.store.tables import books, card_events, cards, holders
 from worker.store.types import array_of
 

@@ -16,7 +16,7 @@ from worker.errors import ConfigError, UnreachableError
 from worker.paths import private_file, private_folder
 from worker.store.committed import telling
 from worker.store.postgresql import TCP, Bounds, watch_over
-from worker.store.turns import DURABLE, PATIENCE, take_turns
+from worker.store.sqlite_writer import DURABLE, PATIENCE, take_turns
 
 _READ = "vigencia_read"
 # What PostgreSQL says for the server, a role, or a database; the slots are those of superusers.

@@ -17,7 +17,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from worker.core.cards import CardState
 from worker.store.bulk import among
 from worker.store.cards import AT_ONCE, Claimed
-from worker.store.plans import by_index
+from worker.store.planner_hints import by_index
 from worker.store.tables import books, cards, rechecks
 
 _WATCHED = (CardState.ACTIVE, CardState.SUSPENDED)

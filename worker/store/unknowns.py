@@ -9,7 +9,7 @@ from sqlalchemy import Connection, func, select
 
 from worker.core.cards import Channel
 from worker.core.reminders import MessageState
-from worker.store.parcels import Parcel, load
+from worker.store.outbox import OutgoingMessage, load
 from worker.store.tables import attempts, messages
 
 
@@ -18,7 +18,7 @@ class Unknown:
     """A message whose last attempt ended nobody knows how, with what that attempt said; ``text``
     is ``None`` once it is erased."""
 
-    parcel: Parcel
+    outgoing: OutgoingMessage
     attempt: UUID
     address: str
     digest: str
@@ -41,9 +41,9 @@ def unknowns(conn: Connection, channel: Channel, ids: Sequence[int]) -> list[Unk
     ).all()
     latest = {row.message_id: row for row in rows}
     return [
-        Unknown(parcel, row.id, row.address, row.digest, row.started_at, row.body)
-        for parcel in load(conn, list(latest))
-        if (row := latest[parcel.id])
+        Unknown(outgoing, row.id, row.address, row.digest, row.started_at, row.body)
+        for outgoing in load(conn, list(latest))
+        if (row := latest[outgoing.id])
     ]
 
 
@@ -52,8 +52,8 @@ def still_unknown(conn: Connection, one: Unknown) -> bool:
     found = conn.execute(
         select(messages.c.id)
         .where(
-            messages.c.id == one.parcel.id,
-            messages.c.attempts == one.parcel.attempts,
+            messages.c.id == one.outgoing.id,
+            messages.c.attempts == one.outgoing.attempts,
             messages.c.state == MessageState.UNKNOWN,
         )
         .with_for_update()
@@ -87,7 +87,7 @@ def rivals(conn: Connection, one: Unknown) -> int:
         .where(
             attempts.c.address == one.address,
             attempts.c.provider_id.is_(None),
-            messages.c.id != one.parcel.id,
+            messages.c.id != one.outgoing.id,
             messages.c.state == MessageState.UNKNOWN,
         )
     )

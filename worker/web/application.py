@@ -6,13 +6,13 @@ from contextlib import asynccontextmanager
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 
-from worker.app import App
+from worker.providers.signatures import TwilioSignature, sendgrid_key
+from worker.setup.app import App
 from worker.web import health, links
 from worker.web.bodies import Bounds
 from worker.web.intake import Intake
 from worker.web.middleware import Failures
 from worker.web.sendgrid_webhook import SendGridWebhook
-from worker.web.signatures import TwilioSignature, sendgrid_key
 from worker.web.tally import Tally
 from worker.web.twilio_webhooks import TwilioWebhooks
 

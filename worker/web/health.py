@@ -11,10 +11,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from worker.app import App
-from worker.broker import require_queue
 from worker.errors import VigenciaError
-from worker.exposition import CONTENT_TYPE, Page, allowed
+from worker.monitoring.metrics_page import CONTENT_TYPE, Page, allowed
+from worker.setup.app import App
+from worker.setup.broker import require_queue
 from worker.store.engine import reading
 from worker.store.migrate import head, revision
 

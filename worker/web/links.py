@@ -19,16 +19,16 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
-from worker.answers.view import State, View
-from worker.app import App
 from worker.content.pages import POLICY, Pages
 from worker.core.cards import Channel, Language
 from worker.core.life import LifeEvent
 from worker.core.tokens import BadTokenError, ExpiredTokenError, Purpose, Signer
 from worker.errors import UnreachableError
 from worker.paths import templates_dir
+from worker.pipeline.answers.view import State, View
+from worker.setup.app import App
+from worker.setup.load_texts import pages
 from worker.store.suppressions import EVERYTHING
-from worker.texts import pages
 
 log = structlog.get_logger(__name__)
 

@@ -20,9 +20,9 @@ from starlette.routing import Route
 from worker.core.outcomes import OPT_INS, SENDGRID_DROPS, SENDGRID_EVENTS
 from worker.core.reports import Report
 from worker.providers.sendgrid import ATTEMPT_ARG
+from worker.providers.signatures import ForgedError, check_events
+from worker.setup.listening import EVENTS_PATH
 from worker.web.intake import Intake
-from worker.web.listening import EVENTS_PATH
-from worker.web.signatures import ForgedError, check_events
 from worker.web.tally import Tally
 from worker.web.twilio_webhooks import as_uuid
 

@@ -10,10 +10,10 @@ import structlog
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from worker.app import App
-from worker.gateways import Mode
+from worker.setup.app import App
+from worker.setup.gateways import Mode
+from worker.setup.listening import address_of
 from worker.web.application import application
-from worker.web.listening import address_of
 
 log = structlog.get_logger(__name__)
 

@@ -21,9 +21,9 @@ from starlette.routing import Route
 from worker.core.outcomes import DELIVERED, PROGRESS
 from worker.core.reports import Report
 from worker.errors import UnreachableError
+from worker.providers.signatures import ForgedError, TwilioSignature
+from worker.setup.listening import INBOUND_PATH, STATUS_PATH
 from worker.web.intake import Intake
-from worker.web.listening import INBOUND_PATH, STATUS_PATH
-from worker.web.signatures import ForgedError, TwilioSignature
 from worker.web.tally import Tally
 
 _FORM: Final = "application/x-www-form-urlencoded"

@@ -1,0 +1,95 @@
+"""The scheduler's look at the ledger: what is late, held, unknown, missed or unchecked is told."""
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from datetime import datetime, timedelta
+from typing import Final
+
+import structlog
+
+from worker.errors import VigenciaError
+from worker.monitoring.alarm_email import Digest
+from worker.setup.app import App
+from worker.store import alarm_counts as standing_store
+from worker.store.alarm_counts import Standing
+from worker.store.engine import reading
+
+log = structlog.get_logger(__name__)
+
+# Seconds between two looks, and how far back the first one looks for what was missed.
+EVERY: Final = 60.0
+_BEFORE: Final = timedelta(hours=1)
+
+_SAY: Final[Mapping[str, Callable[[int], None]]] = {
+    "late": lambda count: log.error("alarm", cause="reminders_late", count=count),
+    "held": lambda count: log.error("alarm", cause="messages_held", count=count),
+    "unknown": lambda count: log.error("alarm", cause="messages_unknown", count=count),
+    "missed": lambda count: log.error("alarm", cause="reminders_missed", count=count),
+    "dead": lambda count: log.error("alarm", cause="addresses_dead", count=count),
+    "checks_overdue": lambda count: log.error("alarm", cause="checks_overdue", count=count),
+    # Whoever took such a message raised the alarm, with its words; the operator's email is left.
+    "unclear": lambda count: log.info("holders_wrote", count=count),
+}
+
+
+class Watch:
+    """Raises an alarm when something newly asks for somebody, or more of it does; and has the
+    operator written to. What was said is remembered in this process only."""
+
+    def __init__(self, app: App, digest: Digest | None = None, every: float = EVERY) -> None:
+        self._app, self._every = app, every
+        self._digest = digest or Digest(app)
+        self._said: dict[str, int] = {}
+        self._since: datetime | None = None
+        self._last = float("-inf")
+        self._thread: threading.Thread | None = None
+
+    def look(self, now: datetime) -> None:
+        """Look, unless the last look was a moment ago. Raises ``UnreachableError``."""
+        if time.monotonic() - self._last < self._every:
+            return
+        self._last = time.monotonic()
+        try:
+            self._look(now)
+        except VigenciaError:
+            raise
+        except Exception:  # a bug in here must not stop the clock
+            log.exception("alarm", cause="watch_failed")
+
+    def _look(self, now: datetime) -> None:
+        if self.raise_alarms(now):
+            self._digest.want(now)
+        if self._digest.wanted and (self._thread is None or not self._thread.is_alive()):
+            # From a thread: a provider that hangs must not keep a tick waiting.
+            args = (now, self.standing)
+            self._thread = threading.Thread(
+                target=self._digest.send, args=args, name="digest", daemon=True
+            )
+            self._thread.start()
+
+    def raise_alarms(self, now: datetime) -> bool:
+        """Look at the ledger at ``now``; was there anything new to say?"""
+        # A clock that was set back must not hide what is missed from now on.
+        since = now - _BEFORE if self._since is None else min(self._since, now)
+        found = asdict(self.standing(now, since))
+        self._since = now
+        said = self._said
+        news = {name: count for name, count in found.items() if count > said.get(name, 0)}
+        # Each look counts other missed, dead and unclear ones; all else is compared with before.
+        self._said = {**found, "missed": 0, "dead": 0, "unclear": 0}
+        for name, count in news.items():
+            _SAY[name](count)
+        return bool(news)
+
+    def standing(self, now: datetime, since: datetime) -> Standing:
+        """How the ledger stands; missed are those since ``since``."""
+        app = self._app
+        tolerance = app.rules.tolerance
+        windows = {w.name for policy in app.rules.policies.values() for w in policy.windows}
+        cutoffs = {window: tolerance.of(window) for window in sorted(windows)}
+        with reading(app.engine) as conn:
+            return standing_store.standing(
+                conn, now, cutoffs, tolerance.event, 3 * app.retry.park, app.unchecked, since
+            )

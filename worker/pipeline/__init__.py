@@ -1,0 +1,1 @@
+"""The work: what is owed is found, sent, followed up, and answered."""

@@ -1,0 +1,277 @@
+"""Use case: check a batch of cards, write the reminders they owe, and put them into messages."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import InterfaceError, OperationalError
+
+from worker.core.cards import Channel
+from worker.core.hours import local_day
+from worker.core.life import Happening, LifeEvent, happen
+from worker.core.naming import alike, parts
+from worker.core.reminders import RENEWED, Known, Planned, ReminderState
+from worker.core.rules import Rules
+from worker.core.windows import REMEMBERED, SILENT, Decision, address_of
+from worker.pipeline.events import apply
+from worker.store import books as book_store
+from worker.store import cards as card_store
+from worker.store import messages as message_store
+from worker.store import receipts as receipt_store
+from worker.store import reminders as ledger
+from worker.store.cards import Watched
+from worker.store.committed import after_commit
+from worker.store.engine import writing
+from worker.store.messages import NewMessage
+from worker.store.planner_hints import by_index
+
+log = structlog.get_logger(__name__)
+
+# Who reports a delivery on each channel, and how long ago that still shows that reports reach us.
+_CONFIRMING = {Channel.SMS: ("twilio",), Channel.EMAIL: ("sendgrid",)}
+# Who never does: of what a mail server took, nothing more is heard unless it comes back.
+_MUTE = ("smtp",)
+_LATELY = timedelta(days=7)
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What a check did; ``due`` are ids of messages to send now, by channel."""
+
+    cards: int = 0
+    reminders: int = 0
+    messages: int = 0
+    due: dict[Channel, list[int]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Checks:
+    """Evaluates cards. ``hint``: how long a worker may take to pick up a message it was told of;
+    ``silent``: whether guardians are told where no notice of a deadline is known to have arrived.
+    """
+
+    engine: Engine
+    rules: Rules
+    hint: timedelta
+    silent: bool = False
+
+    def run(self, ids: Sequence[int], now: datetime) -> Checked:
+        """Check the cards ``ids`` at ``now`` in one transaction; repeating it changes nothing."""
+        with writing(self.engine) as conn:
+            by_index(conn, repeatable=True)
+            watched = card_store.lock(conn, ids)
+            instants, asked = self._at_rest(conn, watched, now)
+            decided = self._decided(conn, asked, now)
+            instants.update((one.card.id, decision.next_check_at) for one, decision in decided)
+            return self._write(conn, decided, instants, now)
+
+    def _at_rest(
+        self, conn: Connection, watched: Sequence[Watched], now: datetime
+    ) -> tuple[dict[int, datetime | None], list[Watched]]:
+        """The next check of each card that owes nothing whatever its ledger says; and the others.
+
+        Most cards are of that kind when a change of policy has all of them checked: to read their
+        notices of four months would take longer than all the rest.
+        """
+        resting: dict[int, datetime | None] = {}
+        asked: list[Watched] = []
+        for one in watched:
+            try:
+                decision = self.rules.at_rest(one.card, one.holder, now)
+            except Exception:
+                _alarm(one)
+                continue
+            if decision is None:
+                asked.append(one)
+            else:
+                resting[one.card.id] = decision.next_check_at
+        if waiting := ledger.with_waiting(conn, list(resting)):
+            # What waits may have lost its deadline.
+            asked = [o for o in watched if o.card.id in waiting or o.card.id not in resting]
+            resting = {card: at for card, at in resting.items() if card not in waiting}
+        return resting, asked
+
+    def _decided(
+        self, conn: Connection, asked: Sequence[Watched], now: datetime
+    ) -> list[tuple[Watched, Decision]]:
+        """The decisions on cards of which the ledger has to be asked."""
+        known = ledger.known(conn, [one.card.id for one in asked], (now - REMEMBERED).date())
+        # As if every channel confirmed: who does is looked up only where it matters.
+        heard = tuple(_CONFIRMING) if self.silent else ()
+        decided: list[tuple[Watched, Decision]] = []
+        for one in asked:
+            with _alone(one):
+                own = known.get(one.card.id, ())
+                decided.append((one, self.rules.evaluate(one.card, one.holder, now, own, heard)))
+        decided = self._without_false_silence(conn, decided, known, now)
+        settled = (self._settled(conn, one, decision, now) for one, decision in decided)
+        return [found for found in settled if found is not None]
+
+    def _without_false_silence(
+        self,
+        conn: Connection,
+        decided: list[tuple[Watched, Decision]],
+        known: Mapping[int, Sequence[Known]],
+        now: datetime,
+    ) -> list[tuple[Watched, Decision]]:
+        """Decide again where a guardian would be told of silence, by what is really heard."""
+        silent = {
+            one.card.id
+            for one, decision in decided
+            if any(planned.reason == SILENT for planned in decision.planned)
+        }
+        if not silent:
+            return decided
+        heard = self._heard(conn, now)
+        told = ledger.without_reports(conn, silent, known, _MUTE)
+        return [
+            (one, self.rules.evaluate(one.card, one.holder, now, told[one.card.id], heard))
+            if one.card.id in silent
+            else (one, decision)
+            for one, decision in decided
+        ]
+
+    def _heard(self, conn: Connection, now: datetime) -> frozenset[Channel]:
+        """The channels whose receipts do reach us: without them silence means nothing."""
+        last = {
+            channel: receipt_store.last_confirmation(conn, providers)
+            for channel, providers in _CONFIRMING.items()
+        }
+        return frozenset(channel for channel, at in last.items() if at and now - at <= _LATELY)
+
+    def _settled(
+        self, conn: Connection, one: Watched, decision: Decision, now: datetime
+    ) -> tuple[Watched, Decision] | None:
+        """The card with its decision, after what the clock found out of its renewal, or its end,
+        was written; ``None`` if that failed, and then nothing was written of it."""
+        if not (decision.asks or decision.lapsed or decision.closes):
+            return one, decision
+        with _alone(one), conn.begin_nested():
+            if decision.asks:
+                one, decision = self._find(conn, one, LifeEvent.RENEWAL_NOT_EFFECTIVE, now)
+            if decision.lapsed:
+                one, decision = self._find(conn, one, LifeEvent.RENEWAL_UNANSWERED, now)
+            if decision.closes:
+                what = Happening(LifeEvent.CLOSED)
+                apply(conn, self.rules, one, happen(one.card, what, now), now)
+                book_store.erase_if_done(conn, one.holder.id, now)
+            return one, decision
+        return None
+
+    def _find(
+        self, conn: Connection, one: Watched, event: LifeEvent, now: datetime
+    ) -> tuple[Watched, Decision]:
+        """The card as it is once ``event``, which the clock has found, is written; decided anew."""
+        apply(conn, self.rules, one, happen(one.card, Happening(event), now), now)
+        after = card_store.load(conn, [one.card.id])[one.card.id]
+        known = ledger.known(conn, [one.card.id], (now - REMEMBERED).date())
+        decision = self.rules.evaluate(after.card, after.holder, now, known.get(one.card.id, ()))
+        return after, decision
+
+    def _write(
+        self,
+        conn: Connection,
+        decided: Sequence[tuple[Watched, Decision]],
+        instants: Mapping[int, datetime | None],
+        now: datetime,
+    ) -> Checked:
+        stale = [reminder for _, decision in decided for reminder in decision.stale]
+        ledger.end(conn, stale, ReminderState.SUPERSEDED, RENEWED, now)
+        rows, messages = self._group(conn, decided, now)
+        written = Counter(ledger.insert_new(conn, rows))
+        card_store.advance(conn, instants)
+        due: dict[Channel, list[int]] = defaultdict(list)
+        for message_id, message in messages.items():
+            if message.due_at <= now and written[message_id]:
+                due[message.channel].append(message_id)
+        _raise_alarms(rows)
+        # Always in one order, so that what comes to nothing on both channels does so at one moment.
+        ordered = {channel: due[channel] for channel in Channel if channel in due}
+        return Checked(len(instants), written.total(), len(messages), ordered)
+
+    def _group(
+        self, conn: Connection, decided: Sequence[tuple[Watched, Decision]], now: datetime
+    ) -> tuple[list[dict[str, Any]], dict[int, NewMessage]]:
+        """One message for each holder, channel, address and day, or several where one has no room
+        for all or cannot speak truly of all; and the rows of all reminders."""
+        rows: list[dict[str, Any]] = []
+        groups: dict[tuple[Any, ...], list[tuple[Watched, Planned]]] = defaultdict(list)
+        guardians: dict[int, int] = {}
+        for watched, decision in decided:
+            for planned in decision.planned:
+                if planned.state is not ReminderState.PENDING:
+                    rows.append(ledger.as_row(watched.card.id, planned, None, now))
+                    continue
+                channel, holder = planned.key.channel, watched.holder
+                address = address_of(watched.card, holder, channel)
+                day = local_day(planned.due_at, holder.time_zone)
+                reader = holder.id
+                if channel is Channel.GUARDIAN:  # one digest for all holders of the book
+                    book = watched.card.book_id
+                    if book not in guardians:
+                        guardians[book] = book_store.guardian_of(conn, book, now)
+                    reader = guardians[book]
+                same = alike(watched.card, planned.key)
+                groups[reader, channel, address, day, same].append((watched, planned))
+        letters = [
+            (reader, part)
+            for (reader, channel, *_), members in groups.items()
+            for part in parts(_urgent_first(members), channel)
+        ]
+        new = [_message(reader, members) for reader, members in letters]
+        ids = message_store.create(conn, new, now, self.hint)
+        for message_id, (_, members) in zip(ids, letters, strict=True):
+            rows += [ledger.as_row(w.card.id, planned, message_id, now) for w, planned in members]
+        return rows, dict(zip(ids, new, strict=True))
+
+
+@contextmanager
+def _alone(one: Watched) -> Iterator[None]:
+    """One card that breaks a rule must not silence its neighbours."""
+    try:
+        yield
+    except (OperationalError, InterfaceError):
+        raise  # the database's fault, not the card's
+    except Exception:
+        _alarm(one)
+
+
+def _alarm(one: Watched) -> None:
+    """The card stays due: its claim runs out, and it is tried again."""
+    log.exception("alarm", cause="card_check_failed", card=one.card.id)
+
+
+def _urgent_first(
+    members: Sequence[tuple[Watched, Planned]],
+) -> Sequence[tuple[Watched, Planned]]:
+    return sorted(members, key=lambda one: one[1].useful_until)
+
+
+def _message(reader: int, members: Sequence[tuple[Watched, Planned]]) -> NewMessage:
+    """A message to ``reader``: due with its first reminder, useful as long as its last."""
+    watched, planned = members[0]
+    return NewMessage(
+        book_id=watched.card.book_id,
+        holder_id=reader,
+        channel=planned.key.channel,
+        due_at=min(p.due_at for _, p in members),
+        useful_until=max(p.useful_until for _, p in members),
+    )
+
+
+def _raise_alarms(rows: Sequence[dict[str, Any]]) -> None:
+    for row in rows:
+        if row["state"] is ReminderState.MISSED:
+            after_commit(log.error)(
+                "alarm",
+                cause="reminder_missed",
+                reason=row["reason"],
+                card=row["card_id"],
+                window=row["window"],
+                channel=row["channel"],
+            )

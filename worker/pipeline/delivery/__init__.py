@@ -1,0 +1,5 @@
+"""Use case: send a batch of messages. Claim, look once more, render, send, record."""
+
+from worker.pipeline.delivery.dispatch import Delivery
+
+__all__ = ["Delivery"]

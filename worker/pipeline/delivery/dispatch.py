@@ -1,0 +1,221 @@
+"""The calls: a batch at once, bounded by one limit a process."""
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+from sqlalchemy import Engine
+
+from worker import metrics
+from worker.clock import Clock, Stopwatch
+from worker.core.breaker import PREFIX
+from worker.core.cards import Channel
+from worker.core.outcomes import Outcome, OutcomeKind
+from worker.core.retry import RetryPolicy
+from worker.core.segments import measure
+from worker.errors import UnreachableError
+from worker.pipeline.delivery.breaking import Tripped, refused, release, settle
+from worker.pipeline.delivery.concurrency import Slots
+from worker.pipeline.delivery.elsewhere import Elsewhere
+from worker.pipeline.delivery.following import LATE, Ended, storable
+from worker.pipeline.delivery.prepare import Preparation, Ready
+from worker.pipeline.delivery.record import record
+from worker.pipeline.delivery.recorder import Recorder
+from worker.providers.base import Provider, SmsOut
+from worker.providers.choice import named
+from worker.providers.fence import TooLateError, only_while
+from worker.store import usage
+from worker.store.bulk import batched
+from worker.store.engine import writing
+from worker.store.planner_hints import by_index
+
+log = structlog.get_logger(__name__)
+
+_SILENT = (OutcomeKind.NOT_SENT, OutcomeKind.AMBIGUOUS)
+
+# Messages claimed and rendered at a time, at most: enough to be cheap. Those behind them stay free
+# for other workers, and unhurt if this one dies, until the calls come to them.
+_PART = 150
+
+# How long an outcome waits for a database that is away or takes no changes. While it does, nobody
+# else can settle the message; once it is back, an unknown rests before anything is sent again.
+_PATIENCE = timedelta(hours=1)
+
+# What was looked at so long ago is looked at again before its call. Most calls begin at once.
+_FRESH = timedelta(seconds=5)
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """A message on its way, as it was ``looked`` at; ``begun`` once it has its slot. ``watch`` runs
+    since then: its call begins within half a ``lease`` or not at all, since the other half is for
+    the call itself, for writing how it ended, and for clocks that differ."""
+
+    ready: Ready
+    looked: datetime
+    lease: timedelta
+    watch: Stopwatch
+    begun: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def left(self) -> timedelta:
+        """How long the call may still begin."""
+        return self.lease / 2 - self.watch.longest()
+
+    def may_leave(self) -> bool:
+        """Is it ours for so long that the first byte may still go? A connection may have to be
+        opened between the beginning of a call and that."""
+        return self.watch.longest() < self.lease * 3 / 4
+
+
+@dataclass(slots=True)
+class Delivery:
+    """Sends messages; one per process, so that ``in_flight`` bounds all its calls. ``played``: the
+    clock of a play, where time does not flow as on this machine."""
+
+    engine: Engine
+    preparation: Preparation
+    providers: Mapping[Channel, Provider[Any]]
+    retry: RetryPolicy
+    in_flight: int
+    played: Clock | None = None
+    _slots: Slots = field(init=False)
+    _recorder: Recorder = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._slots = Slots(self.in_flight)
+        self._recorder = Recorder(self._write, max(self.preparation.lease, _PATIENCE))
+
+    async def run(self, channel: Channel, ids: Sequence[int], now: datetime) -> Counter[str]:
+        """Send the due ones of ``ids``; returns how many messages ended in which state."""
+        watch = Stopwatch(self.played)
+
+        def clock() -> datetime:
+            return now + watch.passed()
+
+        tripped = Tripped()
+        sends: list[asyncio.Task[str]] = []
+        try:
+            for part in _parts(ids):
+                calls = await self._prepare(channel, part, clock() if sends else now)
+                sends += [asyncio.create_task(self._send(one, clock, tripped)) for one in calls]
+                if calls:  # slots are given in order: with the last one all have begun
+                    await calls[-1].begun.wait()
+        except Exception:  # what was claimed before goes out all the same
+            await asyncio.gather(*sends, return_exceptions=True)
+            raise
+        # All come to their end before one that failed is told of: none is left amid its call.
+        ended = await asyncio.gather(*sends, return_exceptions=True)
+        for one in ended:
+            if isinstance(one, BaseException):
+                raise one
+        return Counter(one for one in ended if isinstance(one, str))
+
+    async def _prepare(
+        self, channel: Channel, ids: Sequence[int], now: datetime
+    ) -> Sequence[_Call]:
+        watch = Stopwatch(self.played)
+        ready = await asyncio.to_thread(self.preparation.run, channel, ids, now)
+        return [_Call(one, now, self.preparation.lease, watch) for one in ready]
+
+    async def _send(self, call: _Call, clock: Clock, tripped: Tripped) -> str:
+        one = call.ready
+        channel, down = one.outgoing.channel, False
+        acquired = await self._slots.take(channel, call.left.total_seconds())
+        call.begun.set()
+        if not acquired:
+            return await self._recorder.record(Ended(one, LATE, clock()))
+        try:
+            outcome = tripped.answer(one) or self._known_down(one, clock())
+            if outcome is None and not await self._stands(call):
+                outcome = LATE
+            if outcome is None:
+                outcome = await self._call(call, clock)
+                down = outcome != LATE and self._is_down(one, outcome, clock())
+                tripped.note(one, outcome, down=down)
+                if down and one.sender and outcome.kind is OutcomeKind.NOT_SENT:
+                    outcome = Outcome(OutcomeKind.DOWN, one.sender.down)
+        finally:
+            self._slots.give(channel)
+        return await self._recorder.record(Ended(one, outcome, clock(), down))
+
+    async def _stands(self, call: _Call) -> bool:
+        """May the call begin? Time has passed since the look, in a line for a place or because the
+        process stood still: what is no longer fresh is looked at once more. What may not go is
+        handed back, and the next look says why."""
+        now, holder = call.looked + call.watch.longest(), call.ready.outgoing.holder
+        if call.left <= timedelta(0):
+            return False
+        if call.watch.longest() <= _FRESH:
+            return self.preparation.rules.hours.next_open(now, holder.time_zone) <= now
+        try:
+            stands = await asyncio.to_thread(self.preparation.stands, call.ready, now)
+        except UnreachableError:
+            return False
+        return stands and call.left > timedelta(0)
+
+    def _known_down(self, one: Ready, now: datetime) -> Outcome | None:
+        if one.sender is None or one.probe:
+            return None
+        known = self.preparation.erring.knows_down(one.sender.provider, now)
+        return Outcome(OutcomeKind.DOWN, PREFIX + one.sender.down) if known else None
+
+    def _is_down(self, one: Ready, outcome: Outcome, at: datetime) -> bool:
+        if one.sender is None:
+            return False
+        down = self.preparation.erring.down(one.sender.provider, outcome, at)
+        return down or (one.tries_down and outcome.kind in _SILENT)
+
+    async def _call(self, call: _Call, clock: Clock) -> Outcome:
+        one = call.ready
+        try:
+            with only_while(call.may_leave):
+                outcome = await self._measured(one)
+        except TooLateError:
+            return LATE
+        except Exception:  # a bug: without an outcome the batch would wait for ever
+            log.exception("alarm", cause="provider_failed", message=one.outgoing.id)
+            return Outcome(OutcomeKind.AMBIGUOUS, "provider_failed")
+        erring = self.preparation.erring
+        if one.sender and erring.note(one.sender.provider, outcome, clock()) and one.spare:
+            log.warning("provider_rests", provider=one.sender.provider, code=outcome.code)
+        return outcome
+
+    async def _measured(self, one: Ready) -> Outcome:
+        provider = self.providers[one.outgoing.channel]
+        if one.sender:
+            provider = named(provider, one.sender.provider)
+        began = time.monotonic()
+        outcome = await provider.send(one.out)
+        seconds = time.monotonic() - began
+        taken = outcome.kind is OutcomeKind.ACCEPTED and isinstance(one.out, SmsOut)
+        segments = measure(one.out.text).segments if taken else 0
+        metrics.attempt(provider.name, outcome.kind, seconds, segments)
+        return outcome
+
+    def _write(self, group: Sequence[Ended]) -> list[str]:
+        own = self.preparation
+        group = [storable(one) for one in group]
+        with writing(self.engine) as conn:
+            by_index(conn)
+            found = settle(conn, group, own.limits.breaker, own.rules.hours)
+            ways = Elsewhere(own.rules.hours, own.senders.keys())
+            nexts = record(conn, group, self.retry, found.until, found.told, found.alone, ways)
+            uses = [one.ready.use for one in refused(group)]
+            usage.add(conn, [use.back() for use in uses if use])
+        for one, following in zip(group, nexts, strict=True):
+            metrics.settled(one.ready.outgoing.channel, following.state)
+        if found.closed:
+            release(self.engine, found.closed, group[-1].at)
+        return [following.state.value for following in nexts]
+
+
+def _parts(ids: Sequence[int]) -> Iterator[list[int]]:
+    """``ids`` in parts of equal size: a small rest would cost as much as a whole one."""
+    count = max(1, -(-len(ids) // _PART))
+    return batched(ids, max(1, -(-len(ids) // count)))

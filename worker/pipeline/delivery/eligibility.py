@@ -1,0 +1,146 @@
+"""Before the call: which messages of a batch are still true, may be told now, and are not stopped
+by a breaker."""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from worker.core.breaker import PREFIX, Sender
+from worker.core.caps import Cap
+from worker.core.cards import Channel
+from worker.core.pace import PACE
+from worker.core.recheck import Item, goes_over, recheck
+from worker.core.reminders import MessageState, ReminderState
+from worker.core.rules import Rules
+from worker.core.senders import SenderPool
+from worker.core.windows import address_of
+from worker.pipeline.delivery.batch_writes import Writes
+from worker.pipeline.delivery.breaker_gate import Gate
+from worker.pipeline.delivery.digests import Digests
+from worker.store import attempts as attempt_store
+from worker.store import suppressions
+from worker.store.breakers import Breaker
+from worker.store.outbox import OutgoingMessage
+
+# Not reasons of an end, but what a message waited for when its time ran out.
+_WAITED_FOR = (PREFIX, PACE, *Cap)
+# Why a message of the sample book ends where messages reach real people.
+SAMPLE = "sample_book"
+
+Why = Callable[[str, int], str | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A message that is still true, and the sender it goes. ``tries``: the breakers whose probe it
+    is; ``spare``: another sender is open to it."""
+
+    outgoing: OutgoingMessage
+    items: tuple[Item, ...]
+    address: str
+    sender: Sender
+    tries: Sequence[Breaker] = ()
+    spare: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One look at the messages of a batch over ``channel``, inside its transaction. ``live``: real
+    people are reached, so that what invented cards owe ends here."""
+
+    conn: Connection
+    rules: Rules
+    channel: Channel
+    senders: Mapping[Channel, SenderPool]
+    gate: Gate
+    writes: Writes
+    now: datetime
+    away: Collection[str] = ()
+    live: bool = False
+
+    def wanted(self, all_outgoing: Sequence[OutgoingMessage]) -> list[Wanted]:
+        """Those to send, the most urgent first: it takes the probe, and later the tokens and what
+        is left of a cap. What becomes of the others is written."""
+        gather = self.gate.limits.gather
+        if self.channel is Channel.GUARDIAN and gather is not None:
+            digests = Digests(self.conn, self.rules.hours, gather, self.writes, self.now)
+            all_outgoing = digests.together(all_outgoing)
+        dead = self._suppressed(all_outgoing)
+        pool = self.senders.get(self.channel) or SenderPool((Sender(self.channel, "", ""),))
+        several = len(pool.senders) > 1
+        failed = attempt_store.failed_by(self.conn, [p.id for p in all_outgoing]) if several else {}
+        urgent = sorted(all_outgoing, key=lambda outgoing: outgoing.useful_until)
+        found = []
+        for outgoing in urgent:
+            order = pool.order(outgoing.id, outgoing.attempts, failed.get(outgoing.id), self.away)
+            if one := self._still_true(outgoing, dead, order):
+                found.append(one)
+        return found
+
+    def _suppressed(self, all_outgoing: Sequence[OutgoingMessage]) -> Why:
+        """Why an address is not to be used for a card; none is on a channel nobody serves."""
+        pool = self.senders.get(self.channel)
+        if pool is None:
+            return lambda address, card: "channel_off"
+        addresses = {
+            address
+            for outgoing in all_outgoing
+            for item in outgoing.items
+            if (address := address_of(item.card, outgoing.holder, self.channel))
+        }
+        return suppressions.why(suppressions.reasons(self.conn, pool.channel, addresses))
+
+    def _still_true(
+        self, outgoing: OutgoingMessage, dead: Why, order: Sequence[Sender]
+    ) -> Wanted | None:
+        rules, writes = self.rules, self.writes
+        if outgoing.sample and self.live:
+            self._refuse_sample(outgoing)
+            return None
+        verdict = recheck(
+            outgoing.items, outgoing.holder, self.channel, self.now, rules.hours, rules.ladder, dead
+        )
+        for end in verdict.ended:
+            missed = end.state is ReminderState.MISSED
+            waited = missed and (outgoing.reason or "").startswith(_WAITED_FOR)
+            writes.end(end.item, end.state, str(outgoing.reason) if waited else end.reason)
+        over = [goes_over(end, outgoing.holder, self._wanted_channels) for end in verdict.ended]
+        writes.go_over(outgoing, [item for item in over if item])
+        writes.reroute(outgoing, verdict.rerouted)
+        if not verdict.keep or verdict.address is None:
+            reason = verdict.ended[0].reason if verdict.ended else "nothing_left_to_say"
+            writes.settle(outgoing, MessageState.CANCELLED, reason)
+            return None
+        if verdict.postpone is not None:
+            writes.settle(outgoing, MessageState.PENDING, "quiet_hours", verdict.postpone)
+            return None
+        return self._on_its_way(outgoing, verdict.keep, verdict.address, order)
+
+    def _wanted_channels(self, item: Item) -> Collection[Channel]:
+        return self.rules.channels(item.card, item.key)
+
+    def _refuse_sample(self, outgoing: OutgoingMessage) -> None:
+        """Nobody real is told of invented cards: their numbers may be somebody's."""
+        for item in outgoing.items:
+            self.writes.end(item, ReminderState.SUPPRESSED, SAMPLE)
+        self.writes.settle(outgoing, MessageState.CANCELLED, SAMPLE)
+
+    def _on_its_way(
+        self,
+        outgoing: OutgoingMessage,
+        keep: tuple[Item, ...],
+        address: str,
+        order: Sequence[Sender],
+    ) -> Wanted | None:
+        """The first sender of ``order`` that is open, or due to be tried; else the message waits
+        for the one that is tried first."""
+        closed = {sender: self.gate.closed_for(sender, address) for sender in order}
+        for sender, stopped in closed.items():
+            if not stopped or self.gate.try_probe(outgoing, stopped):
+                spare = any(not shut for other, shut in closed.items() if other is not sender)
+                return Wanted(outgoing, keep, address, sender, stopped, spare)
+        soonest = min(closed.values(), key=lambda shut: max(one.probe_at for one in shut))
+        self.gate.hold(outgoing, keep, soonest, self.writes)
+        return None

@@ -1,0 +1,123 @@
+"""A notice that cannot go the way it was meant to go: the other channel, or another holder."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import structlog
+from sqlalchemy import Connection
+
+from worker.core.cards import Channel
+from worker.core.promise import is_providers_word
+from worker.core.recheck import Item
+from worker.core.reminders import Planned
+from worker.core.windows import address_of
+from worker.store import books
+from worker.store import messages as message_store
+from worker.store import reminders as ledger
+from worker.store.committed import after_commit
+from worker.store.messages import NewMessage
+from worker.store.outbox import OutgoingMessage
+
+log = structlog.get_logger(__name__)
+
+# These messages get no hint: the sweep finds them at the next tick.
+_AT_ONCE = timedelta()
+
+
+def fall_back(
+    conn: Connection,
+    outgoing: OutgoingMessage,
+    items: Sequence[Item],
+    now: datetime,
+    *,
+    alarm: bool = True,
+) -> list[Item]:
+    """Owe the notices of ``items`` on the other channel, unless they are owed there already or no
+    longer useful; tell the guardian of those that have come to nothing on both. Returns those that
+    nobody will be told of. ``alarm``: is it one if no way is left to the holder?"""
+    other = outgoing.channel.other
+    useful = [item for item in items if item.useful_until > now]
+    there = [item for item in useful if address_of(item.card, outgoing.holder, other)]
+    _owe(conn, outgoing, outgoing.holder.id, other, there, now)
+    dead = ledger.without_hope(conn, [(item.card.id, item.key) for item in items])
+    lost = [
+        item
+        for item in items
+        if (item.card.id, replace(item.key, channel=Channel.GUARDIAN)) in dead
+    ]
+    if alarm:
+        _tell_unreached(outgoing, dead.values())
+    told = [item for item in lost if item in useful and item.card.guardian_email]
+    if told:
+        guardian = books.guardian_of(conn, outgoing.book_id, now)
+        _owe(conn, outgoing, guardian, Channel.GUARDIAN, told, now)
+    return [item for item in lost if item not in told]
+
+
+def _tell_unreached(outgoing: OutgoingMessage, reasons: Iterable[Collection[str]]) -> None:
+    """No way is left to a holder, by the word of providers and not by the holder's own."""
+    words = sorted({word for several in reasons for word in several if is_providers_word(word)})
+    if words:
+        after_commit(log.error)(
+            "alarm", cause="holder_unreached", reason=words[0], message=outgoing.id
+        )
+
+
+def _owe(
+    conn: Connection,
+    outgoing: OutgoingMessage,
+    reader: int,
+    channel: Channel,
+    items: Sequence[Item],
+    now: datetime,
+) -> None:
+    """One message to ``reader`` over ``channel``, with those of ``items`` not owed there yet."""
+    if not items:
+        return
+    until = max(item.useful_until for item in items)
+    new = NewMessage(outgoing.book_id, reader, channel, now, until)
+    [message_id] = message_store.create(conn, [new], now, _AT_ONCE)
+    rows = [
+        ledger.as_row(item.card.id, _over(item, channel, now), message_id, now) for item in items
+    ]
+    if not ledger.insert_new(conn, rows):
+        message_store.drop(conn, message_id)
+
+
+def reroute(
+    conn: Connection, outgoing: OutgoingMessage, items: Sequence[Item], now: datetime
+) -> None:
+    """Move waiting reminders into messages of their own, to the holder their card has now."""
+    groups: dict[tuple[int, int | None], list[Item]] = defaultdict(list)
+    for item in items:
+        same_holder = item.card.holder_id == outgoing.holder.id
+        groups[item.card.holder_id, item.card.id if same_holder else None].append(item)
+    for (holder_id, _), members in groups.items():
+        _move(conn, outgoing, holder_id, members, now)
+
+
+def split(
+    conn: Connection, outgoing: OutgoingMessage, items: Sequence[Item], now: datetime
+) -> None:
+    """Move waiting reminders that a message does not name into another one to its reader."""
+    _move(conn, outgoing, outgoing.holder.id, items, now)
+
+
+def _move(
+    conn: Connection,
+    outgoing: OutgoingMessage,
+    holder_id: int,
+    items: Sequence[Item],
+    now: datetime,
+) -> None:
+    until = max(item.useful_until for item in items)
+    new = NewMessage(outgoing.book_id, holder_id, outgoing.channel, now, until)
+    [message_id] = message_store.create(conn, [new], now, _AT_ONCE)
+    ledger.move(conn, [item.id for item in items], message_id)
+
+
+def _over(item: Item, channel: Channel, now: datetime) -> Planned:
+    key = replace(item.key, channel=channel)
+    return Planned(key, now, item.useful_until, urgency=(0, 0))

@@ -1,0 +1,141 @@
+"""What becomes of a message after its attempt: a pure look at the outcome, but for the question
+whether the notice can be told another way."""
+
+import random
+import re
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from worker.core.breaker import PREFIX, rest, rests_alone
+from worker.core.outcomes import Outcome, OutcomeKind
+from worker.core.pace import last_chance
+from worker.core.recheck import Item
+from worker.core.reminders import MessageState
+from worker.core.retry import Next, RetryPolicy, after_attempt
+from worker.pipeline.delivery.elsewhere import Elsewhere
+from worker.pipeline.delivery.prepare import Ready
+
+# Its batch was too slow for its lease: it goes back as it came.
+LATE = Outcome(OutcomeKind.NOT_SENT, "lease_over_before_the_call")
+# What was certainly not sent, and is tried while it is useful.
+NOT_TAKEN = (
+    OutcomeKind.NOT_SENT,
+    OutcomeKind.TRANSIENT,
+    OutcomeKind.CONFIG_FAULT,
+    OutcomeKind.DOWN,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """An attempt that is over, and how; ``down``: it shows that its provider answers nobody."""
+
+    ready: Ready
+    outcome: Outcome
+    at: datetime
+    down: bool = False
+
+
+# What a provider's id may look like.
+_NAME = re.compile(r"[\x21-\x7e]{1,100}", re.ASCII)
+
+# A fault that is one recipient's is tried so often before another way takes over.
+_ALONE = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What becomes of a message; ``over``: what goes over to the other channel at once."""
+
+    following: Next
+    over: Sequence[Item] = ()
+
+
+def plan(
+    conn: Connection,
+    one: Ended,
+    policy: RetryPolicy,
+    held: Mapping[int, datetime],
+    alone: Collection[int],
+    elsewhere: Elsewhere | None,
+) -> Plan:
+    outgoing = one.ready.outgoing
+    if one.outcome == LATE:
+        return Plan(Next(MessageState.RETRYABLE, one.at + policy.quick, LATE.code))
+    if one.outcome.kind not in NOT_TAKEN:
+        return Plan(_after(one, policy, outgoing.useful_until))
+    by_itself = outgoing.id in alone or rests_alone(one.outcome.code)
+    if is_held(one) and not by_itself:
+        reason = PREFIX + one.outcome.code.removeprefix(PREFIX)
+        if until := held.get(outgoing.id):
+            return Plan(Next(MessageState.HELD, until, reason))
+        return Plan(replace(_after(one, policy, outgoing.useful_until), reason=reason))
+    helped = elsewhere.helped(conn, outgoing, one.ready.items) if elsewhere else []
+    bounded = is_held(one) and outgoing.tries + 1 >= _ALONE
+    if bounded and len(helped) == len(one.ready.items):
+        why = f"{one.outcome.code}: {outgoing.tries + 1} attempts"
+        return Plan(Next(MessageState.FAILED, None, why), helped)
+    return _patiently(one, policy, elsewhere, helped)
+
+
+def _patiently(
+    one: Ended, policy: RetryPolicy, elsewhere: Elsewhere | None, helped: Sequence[Item]
+) -> Plan:
+    """Once more, before the first of its notices ends; what would be too late for the other
+    channel then goes over to it now."""
+    items, zone = one.ready.items, one.ready.outgoing.holder.time_zone
+    all_helped = len(helped) == len(items)
+    ends = sorted({item.useful_until for item in items}) or [one.ready.outgoing.useful_until]
+    if elsewhere:
+        ends = [last_chance(end, elsewhere.hours, zone) for end in ends]
+    found = [_after(one, policy, end, elsewhere=all_helped) for end in ends]
+    following = next((n for n in found if n.state is not MessageState.FAILED), found[-1])
+    if following.at is None:
+        return Plan(following, helped if all_helped else ())
+    if elsewhere is None:
+        return Plan(following)
+    late = [
+        item
+        for item in helped
+        if rest(item.useful_until, [following.at], elsewhere.hours, zone) is None
+    ]
+    if late and len(late) == len(items):
+        return Plan(Next(MessageState.FAILED, None, one.outcome.code), late)
+    return Plan(following, late)
+
+
+def _after(one: Ended, policy: RetryPolicy, until: datetime, *, elsewhere: bool = False) -> Next:
+    jitter = random.random()  # noqa: S311 - spreads retries, keeps no secret
+    tries = one.ready.outgoing.tries + 1
+    return after_attempt(one.outcome, tries, one.at, until, policy, jitter, elsewhere=elsewhere)
+
+
+def tries(one: Ended) -> int:
+    """How often in a row it was certainly not sent; what waits for others has not been tried."""
+    if one.outcome.kind not in NOT_TAKEN:
+        return 0
+    waited = one.outcome == LATE or one.outcome.code.startswith(PREFIX)
+    return one.ready.outgoing.tries + (0 if waited else 1)
+
+
+def storable(one: Ended) -> Ended:
+    """The same with a provider's id that can be stored. A provider that took the message has taken
+    it under whatever name: one that is no name at all is replaced by our own."""
+    name = one.outcome.provider_id
+    if name is None or _NAME.fullmatch(name):
+        return one
+    return renamed(one)
+
+
+def renamed(one: Ended) -> Ended:
+    """The same under a name of our own, which no other attempt has."""
+    own = replace(one.outcome, provider_id=f"attempt-{one.ready.out.attempt}")
+    return replace(one, outcome=own)
+
+
+def is_held(one: Ended) -> bool:
+    """Does it wait for a fault of ours to be mended, or for a provider that is down?"""
+    return one.outcome.kind in (OutcomeKind.CONFIG_FAULT, OutcomeKind.DOWN)

@@ -1,0 +1,234 @@
+"""Before the call: claim, look once more, render, and commit the attempts. One transaction."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+from sqlalchemy import Connection, Engine
+
+from worker.content.render import Content
+from worker.core.breaker import Sender, is_down
+from worker.core.cards import Channel
+from worker.core.pace import PACE, Budget, last_chance
+from worker.core.recheck import Item, recheck
+from worker.core.reminders import MessageState
+from worker.core.rules import Rules
+from worker.core.senders import SenderPool
+from worker.core.tokens import Links
+from worker.errors import ConfigError
+from worker.pipeline.delivery.batch_writes import Writes
+from worker.pipeline.delivery.breaker_gate import Gate
+from worker.pipeline.delivery.daily_caps import Capping
+from worker.pipeline.delivery.eligibility import Look, Wanted
+from worker.pipeline.delivery.limits import Limits
+from worker.pipeline.delivery.mailing import Mailing
+from worker.pipeline.delivery.provider_health import Erring
+from worker.pipeline.delivery.rendering import check_storable, contents, digest_of, render
+from worker.providers.base import EmailOut, SmsOut
+from worker.store import attempts as attempt_store
+from worker.store import outbox, quarantine, suppressions
+from worker.store.engine import reading, writing
+from worker.store.outbox import OutgoingMessage
+from worker.store.planner_hints import by_index
+from worker.store.usage import Use
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A message whose attempt is committed: nothing may stand between it and the call. ``probe``:
+    it shows whether a breaker may close (``tries_down``: that of a provider that is down);
+    ``spare``: another provider could carry it."""
+
+    outgoing: OutgoingMessage
+    items: tuple[Item, ...]
+    out: SmsOut | EmailOut
+    sender: Sender | None = None
+    use: Use | None = None
+    probe: bool = False
+    spare: bool = False
+    tries_down: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Preparation:
+    """Makes claimed messages ready to send at ``now``; ``lease`` must outlast the longest call.
+    ``hold``: the pause while a text of ours is broken. A channel without a sender is off.
+    ``reply_to``: where answers to emails go, instead of to each book's guardian. ``live``: real
+    people are reached."""
+
+    engine: Engine
+    rules: Rules
+    content: Content
+    lease: timedelta
+    hold: timedelta
+    senders: Mapping[Channel, SenderPool]
+    links: Links | None = None
+    limits: Limits = field(default_factory=Limits)
+    erring: Erring = field(default_factory=Erring)
+    reply_to: str | None = None
+    live: bool = False
+
+    @property
+    def mailing(self) -> Mailing:
+        """What is true of all emails. Calendars know an entry by the address it came from first,
+        so it is the preferred provider's, whoever carries the email."""
+        pool = self.senders.get(Channel.EMAIL)
+        address = pool.senders[0].address if pool else ""
+        return Mailing(address if "@" in address else None, self.reply_to)
+
+    def run(self, channel: Channel, ids: Sequence[int], now: datetime) -> list[Ready]:
+        """Claim the due ones of ``ids``, end or postpone what must not go now, return the rest."""
+        pool = self.senders.get(channel) or SenderPool((Sender(channel, "", ""),))
+        budget = self.limits.budget(pool, channel, len(ids))
+        try:
+            with writing(self.engine, durable=True) as conn:
+                by_index(conn)
+                if quarantine.current(conn) is not None:  # what was sent already is not known
+                    return []
+                ready = _Batch(self, conn, channel, budget, now).run(ids)
+        except BaseException:
+            budget.used = budget.queued = 0
+            raise
+        finally:
+            self.limits.settle(pool, budget)
+        return ready
+
+    def stands(self, ready: Ready, now: datetime) -> bool:
+        """Would the last look let the message go at ``now`` just as it is? Changes nothing.
+        Raises ``UnreachableError``."""
+        outgoing, pool, rules = ready.outgoing, self.senders.get(ready.outgoing.channel), self.rules
+        with reading(self.engine) as conn:
+            loaded = outbox.load(conn, [outgoing.id])
+            own = pool.channel if pool else outgoing.channel
+            dead = suppressions.why(suppressions.reasons(conn, own, {ready.out.to}))
+        for found in loaded:
+            verdict = recheck(
+                found.items, found.holder, outgoing.channel, now, rules.hours, rules.ladder, dead
+            )
+            kept = {item.id for item in verdict.keep}
+            same = kept == {item.id for item in ready.items} and verdict.address == ready.out.to
+            return same and verdict.postpone is None and found.attempts == outgoing.attempts + 1
+        return False
+
+
+class _Batch:
+    """The messages of one claim, inside its transaction."""
+
+    def __init__(
+        self,
+        own: Preparation,
+        conn: Connection,
+        channel: Channel,
+        budget: Budget,
+        now: datetime,
+    ) -> None:
+        self._own, self._conn, self._now = own, conn, now
+        self._channel, self._budget = channel, budget
+        self._writes = Writes()
+        self._kept: list[dict[str, Any]] = []
+        limits, rules, until = own.limits, own.rules, now + own.lease
+        self._gate = Gate(conn, own.senders, limits, rules.hours, now, until)
+        self._look = Look(
+            conn,
+            rules,
+            channel,
+            own.senders,
+            self._gate,
+            self._writes,
+            now,
+            own.erring.away(now),
+            own.live,
+        )
+        self._capping = Capping(conn, channel, limits, rules.routes, rules.hours, now)
+
+    def run(self, ids: Sequence[int]) -> list[Ready]:
+        """Claim, look, bound, and commit what is left."""
+        all_outgoing = outbox.claim(self._conn, self._channel, ids, self._now)
+        wanted = self._look.wanted(all_outgoing)
+        batch = [o.outgoing.id for o in wanted]
+        books = {o.outgoing.book_id for o in wanted}
+        self._capping.look({o.address for o in wanted}, books, batch)
+        ready = [found for one in wanted if (found := self._ready(one))]
+        self._writes.flush(self._conn, self._now)
+        self._commit_attempts(ready)
+        self._capping.write()
+        return ready
+
+    def _ready(self, one: Wanted) -> Ready | None:
+        """A ``Ready`` if the message may go now; else it waits, and another may be the probe."""
+        found = self._bounded(one)
+        if found is None:
+            self._gate.give_back(one.outgoing, one.tries)
+        return found
+
+    def _bounded(self, one: Wanted) -> Ready | None:
+        outgoing, writes = one.outgoing, self._writes
+        zone = outgoing.holder.time_zone
+        if met := self._capping.free_at(one.address, one.items, zone):
+            self._capping.hold(outgoing, one.items, met, writes)
+            return None
+        if not self._budget.is_open:
+            writes.settle(outgoing, MessageState.PENDING, PACE, self._place(one))
+            return None
+        try:
+            own = self._own
+            text = render(
+                own.content,
+                own.rules,
+                outgoing,
+                one.items,
+                one.address,
+                self._now,
+                own.links,
+                one.sender.address,
+                own.mailing,
+            )
+            kept = contents(outgoing, text.out)
+            check_storable(kept, text.out)
+        except Exception as error:
+            # Ours to mend, so it waits for that; the next look ends what became useless meanwhile.
+            # Whatever it is: its neighbours have nothing to do with it.
+            hint = error.hint if isinstance(error, ConfigError) else type(error).__name__
+            log.exception("alarm", cause="template_failed", message=outgoing.id, hint=hint)
+            writes.settle(outgoing, MessageState.HELD, "template_failed", self._now + own.hold)
+            return None
+        segments = kept["segments"] or 0
+        if met := self._capping.use(outgoing, one.address, segments):
+            self._capping.hold(outgoing, one.items, met, writes)
+            return None
+        self._budget.spend(max(1, segments))
+        self._kept.append(kept)
+        writes.split(outgoing, text.left)
+        use = self._capping.uses[-1]
+        down = any(is_down(breaker.code) for breaker in one.tries)
+        return Ready(
+            outgoing, text.items, text.out, one.sender, use, bool(one.tries), one.spare, down
+        )
+
+    def _place(self, one: Wanted) -> datetime:
+        """When a message that finds the bucket empty comes back."""
+        until = min(item.useful_until for item in one.items)
+        last = last_chance(until, self._own.rules.hours, one.outgoing.holder.time_zone)
+        return self._budget.place(self._now, last, waited=one.outgoing.reason == PACE)
+
+    def _commit_attempts(self, ready: Sequence[Ready]) -> None:
+        attempt_store.add(
+            self._conn,
+            [
+                {
+                    "id": one.out.attempt,
+                    "message_id": one.outgoing.id,
+                    "address": one.out.to,
+                    "digest": digest_of(one.out),
+                    "started_at": self._now,
+                    "provider": one.sender.provider if one.sender else None,
+                    "sender": one.sender.address if one.sender else None,
+                }
+                for one in ready
+            ],
+        )
+        outbox.begin(self._conn, self._kept, self._now + self._own.lease)

@@ -1,0 +1,98 @@
+"""Outcomes on their way into the ledger: those of all batches of a process, in common groups.
+
+A transaction for each outcome would cost more than the call; alone, a batch that shares the calls
+with others ends too few at a time to make a group.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+import structlog
+
+from worker.core.outcomes import OutcomeKind
+from worker.core.reminders import MessageState
+from worker.errors import UnreachableError
+from worker.pipeline.delivery.following import Ended, renamed
+
+log = structlog.get_logger(__name__)
+
+# Enough to be cheap, few enough to lose little in a crash.
+_GROUP = 100
+# How long an outcome waits for others (seconds). A crash meanwhile makes it unknown, no more.
+_LINGER = 0.025
+
+# Writes a group; returns what became of each message, in order.
+Write = Callable[[Sequence[Ended]], list[str]]
+
+
+@dataclass(slots=True)
+class Recorder:
+    """Writes with ``write``, and for ``patience`` if the database is away: what others have settled
+    meanwhile stays as it is, but that something was sent is never too late to be told. Lives in
+    whichever loop uses it, and has no task while nothing waits."""
+
+    write: Write
+    patience: timedelta
+    _waiting: list[tuple[Ended, asyncio.Future[str]]] = field(default_factory=list)
+    _task: asyncio.Task[None] | None = None
+
+    async def record(self, ended: Ended) -> str:
+        """The state of the message once the outcome is written. Raises ``UnreachableError``."""
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[str] = loop.create_future()
+        self._waiting.append((ended, future))
+        if self._task is None or self._task.done():
+            self._task = loop.create_task(self._write_all())
+        return await future
+
+    async def _write_all(self) -> None:
+        while self._waiting:
+            if len(self._waiting) < _GROUP:
+                await asyncio.sleep(_LINGER)
+            group, self._waiting = self._waiting[:_GROUP], self._waiting[_GROUP:]
+            try:
+                states = await self._patiently([ended for ended, _ in group])
+            except UnreachableError as error:
+                for _, future in group:
+                    if not future.done():
+                        future.set_exception(error)
+                continue
+            except Exception:  # one of them is odd: it must not undo what the others are
+                states = [await self._singly(ended) for ended, _ in group]
+            for (_, future), state in zip(group, states, strict=True):
+                if not future.done():
+                    future.set_result(state)
+
+    async def _singly(self, ended: Ended) -> str:
+        """Write one outcome by itself: under a name of our own if the provider's is taken already,
+        for what was taken must not be sent again. What cannot be written at all is unknown once
+        its lease is over, and settled with the provider."""
+        for one in (ended, renamed(ended)):
+            if one.outcome.kind is not OutcomeKind.ACCEPTED and one is not ended:
+                break
+            try:
+                [state] = await self._patiently([one])
+            except UnreachableError:
+                break
+            except Exception:
+                log.exception("alarm", cause="outcome_not_recorded", message=one.ready.outgoing.id)
+            else:
+                return state
+        return MessageState.UNKNOWN
+
+    async def _patiently(self, group: Sequence[Ended]) -> list[str]:
+        """What the provider took must not be forgotten because the database restarts."""
+        give_up = time.monotonic() + self.patience.total_seconds()
+        pause = 0.5
+        while True:
+            try:
+                return await asyncio.to_thread(self.write, group)
+            except UnreachableError:
+                if time.monotonic() + pause > give_up:
+                    raise
+                log.warning("outcomes_wait_for_the_database", count=len(group))
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, 8.0)

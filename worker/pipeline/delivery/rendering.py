@@ -1,0 +1,152 @@
+"""A claimed message becomes what a provider is given, and what we keep of it."""
+
+import hashlib
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from worker.content.compose import alert, compose, fill
+from worker.content.one_sms import one_sms
+from worker.content.render import Content
+from worker.core.cards import Channel
+from worker.core.recheck import Item
+from worker.core.routes import NO_ROOM
+from worker.core.rules import Rules
+from worker.core.segments import measure
+from worker.core.tokens import Links, Purpose
+from worker.pipeline.delivery.mailing import PLAIN, Mailing
+from worker.providers.base import EmailOut, SmsOut
+from worker.store.outbox import OutgoingMessage
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """``out`` tells of ``items`` and of nothing else; ``left`` needs messages of its own."""
+
+    out: SmsOut | EmailOut
+    items: tuple[Item, ...]
+    left: tuple[Item, ...] = ()
+
+
+def render(
+    content: Content,
+    rules: Rules,
+    outgoing: OutgoingMessage,
+    items: Sequence[Item],
+    address: str,
+    now: datetime,
+    links: Links | None = None,
+    sender: str = "",
+    mailing: Mailing = PLAIN,
+) -> Rendered:
+    """The text of ``items`` for ``address`` from ``sender``, ready to hand over. Raises
+    ``ConfigError``.
+
+    With ``links`` a holder can answer; without, only the words of the text tell how to stop.
+    """
+    if outgoing.channel is Channel.SMS:
+        return _sms(content, rules, outgoing, items, address, now, links, sender)
+    holder, sign = outgoing.holder, outgoing.signature
+    more: dict[str, Any]
+    if outgoing.channel is Channel.GUARDIAN:
+        email = content.email(alert(items, holder, sign, rules, now))
+        more = {"reply_to": mailing.reply_to}
+    else:
+        unsubscribe = links.to(Purpose.STOP_EMAIL, outgoing.id, now) if links else None
+        letter = compose(items, holder, sign, rules, now, links=links, unsubscribe=unsubscribe)
+        email = content.email(letter)
+        more = {
+            "headers": _one_click(unsubscribe) if unsubscribe else {},
+            "reply_to": mailing.answers_to(items[0].card.guardian_email),
+            "attached": mailing.files(items, holder, sign, rules, now),
+        }
+    out = EmailOut(_new_attempt(), address, sign, email.subject, email.text, email.html, **more)
+    return Rendered(out, tuple(items))
+
+
+def _sms(
+    content: Content,
+    rules: Rules,
+    outgoing: OutgoingMessage,
+    items: Sequence[Item],
+    address: str,
+    now: datetime,
+    links: Links | None,
+    sender: str,
+) -> Rendered:
+    holder = outgoing.holder
+    route = rules.routes.route(address)
+    language, replies = route.language_for(holder.language), route.hears(sender)
+    linked = links if not replies and language not in NO_ROOM else None
+    way_out = linked.to(Purpose.STOP_SMS, outgoing.id, now) if linked else None
+    one = one_sms(
+        content,
+        items,
+        holder,
+        outgoing.signature,
+        rules,
+        now,
+        language,
+        way_out=way_out,
+        replies=replies,
+    )
+    registered = route.templates.get((one.letter.notices[0].event, language))
+    filled = fill(registered, one.letter) if registered else None
+    useful = min(item.useful_until for item in one.items)
+    # What a provider still has at the end of the holder's hours must not wake anybody, and "today"
+    # is untrue tomorrow: whatever waits longer than that is sent anew, with the words of its day.
+    valid_until = min(useful, rules.hours.closing(now, holder.time_zone))
+    out = SmsOut(_new_attempt(), address, one.sms.text, valid_until - now, filled)
+    return Rendered(out, one.items, one.left)
+
+
+def _one_click(link: str) -> dict[str, str]:
+    """RFC 8058: mail programs show a button, and it posts; a GET would be a scanner's."""
+    return {
+        "List-Unsubscribe": f"<{link}>",
+        "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
+    }
+
+
+def _new_attempt() -> UUID:
+    """An id that nobody else has; it opens nothing, so it need not be a secret. ``uuid4`` asks the
+    system, which lets other threads go first: a batch of 250 then waits for them 250 times."""
+    return UUID(int=random.getrandbits(128), version=4)
+
+
+def digest(text: str) -> str:
+    """What an attempt keeps of its text, to be found again in a provider's list."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def digest_of(out: SmsOut | EmailOut) -> str:
+    """Of a registered text the provider's list shows its own rendering: any text may be ours."""
+    registered = isinstance(out, SmsOut) and out.template is not None
+    return "" if registered else digest(out.text)
+
+
+def check_storable(kept: dict[str, Any], out: SmsOut | EmailOut) -> None:
+    """Raise ``ValueError`` for a text that cannot be kept or sent: half of a character, or NUL.
+    Names in card books may hold anything."""
+    texts = [kept["subject"] or "", kept["body"]]
+    if isinstance(out, EmailOut):
+        texts += [out.html, out.sender_name, *out.headers.values()]
+    for text in texts:
+        if "\0" in text:
+            raise ValueError("a text with the character NUL")
+        text.encode()
+
+
+def contents(outgoing: OutgoingMessage, out: SmsOut | EmailOut) -> dict[str, Any]:
+    """What is kept of a message for people to look at, with its count of attempts."""
+    email = isinstance(out, EmailOut)
+    return {
+        "row_id": outgoing.id,
+        "attempts": outgoing.attempts + 1,
+        "subject": out.subject if isinstance(out, EmailOut) else None,
+        "body": out.text,
+        "segments": None if email else measure(out.text).segments,
+    }

@@ -1,0 +1,240 @@
+"""Use case: a database that was restored from a backup learns what was sent and said since."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Protocol
+from uuid import uuid4
+
+import structlog
+from sqlalchemy import Connection, Engine
+
+from worker.content.render import Content
+from worker.core.cards import Channel
+from worker.core.life import LifeNotice
+from worker.core.likeness import REDACTED, Likeness, likeness
+from worker.core.outcomes import OutcomeKind
+from worker.core.recheck import Item
+from worker.core.reminders import ReminderState
+from worker.core.retry import RetryPolicy
+from worker.core.rules import Rules
+from worker.core.tokens import Links
+from worker.core.windows import address_of
+from worker.errors import ConfigError, UnreachableError
+from worker.pipeline.consent import Consent
+from worker.pipeline.delivery.record import sent
+from worker.pipeline.delivery.rendering import digest, render
+from worker.providers.base import Hearing, Searchable, Sighting, Written
+from worker.store import attempts as attempt_store
+from worker.store import outbox
+from worker.store import quarantine as store
+from worker.store import reminders as ledger
+from worker.store import unknowns as unknown_store
+from worker.store.committed import after_commit
+from worker.store.engine import reading, writing
+from worker.store.outbox import OutgoingMessage
+from worker.store.quarantine import Quarantine
+
+log = structlog.get_logger(__name__)
+
+# A provider's clock and ours, and the second that its dates are cut to.
+_CLOCKS = timedelta(minutes=1)
+_AT_ONCE = 8
+
+
+class Asked(Searchable, Hearing, Protocol):
+    """Whom to ask: what was sent, and what people wrote."""
+
+
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """What our texts are made of."""
+
+    content: Content
+    rules: Rules
+    links: Links | None
+    sender: str
+
+    def of(
+        self, items: Sequence[Item], outgoing: OutgoingMessage, address: str, at: datetime
+    ) -> str:
+        """The SMS that would have told of ``items`` at ``at``."""
+        made = render(
+            self.content, self.rules, outgoing, items, address, at, self.links, self.sender
+        )
+        return made.out.text
+
+
+@dataclass(slots=True)
+class Release:
+    """Ends a quarantine: SMS by the provider's list, what holders wrote by the same. ``retry``
+    says what is done with emails, of which there is no list."""
+
+    engine: Engine
+    texts: Texts
+    sms: Asked | None
+    consent: Consent
+    retry: RetryPolicy
+    _seen: dict[str, list[Sighting]] = field(default_factory=dict)
+
+    async def run(self, now: datetime) -> Counter[str]:
+        """Returns how many messages were ``found`` in the list, ``left`` to be sent, or
+        ``given_up`` since nobody can tell (``unknown.email = "hold"``), and what holders said.
+
+        Raises ``ConfigError`` if there is no quarantine, ``UnreachableError`` if the provider
+        cannot tell now: then it goes on.
+        """
+        with reading(self.engine) as conn:
+            own = store.current(conn)
+            waiting = outbox.load(conn, store.waiting(conn, Channel.SMS)) if own else []
+        if own is None:
+            raise ConfigError("There is no quarantine.", "Nothing is held back.")
+        heard = await self._heard(own)
+        await self._ask({found for one in waiting if (found := _address(one))})
+        counts = await asyncio.to_thread(self._listen, heard, now)
+        return counts + await asyncio.to_thread(self._settle, own, waiting, now)
+
+    async def _heard(self, own: Quarantine) -> list[Written]:
+        if self.sms is None:
+            return []
+        found = await self.sms.written_to_us(own.since)
+        if found is None:
+            raise _cannot_tell()
+        return found
+
+    async def _ask(self, addresses: Collection[str]) -> None:
+        slots = asyncio.Semaphore(_AT_ONCE)
+
+        async def ask(address: str) -> None:
+            async with slots:
+                found = await self.sms.find(address) if self.sms else []
+            if found is None:
+                raise _cannot_tell()
+            self._seen[address] = found
+
+        await asyncio.gather(*map(ask, addresses))
+
+    def _listen(self, heard: Sequence[Written], now: datetime) -> Counter[str]:
+        words: Counter[str] = Counter()
+        for one in heard:
+            words[
+                self.consent.inbound(
+                    *(one.sender, one.text, None, now),
+                    message=one.provider_id,
+                    said_at=one.written_at,
+                )
+            ] += 1
+        return words
+
+    def _settle(
+        self, own: Quarantine, waiting: Sequence[OutgoingMessage], now: datetime
+    ) -> Counter[str]:
+        """Everything in one transaction: a release that breaks off has changed nothing."""
+        counts: Counter[str] = Counter()
+        with writing(self.engine, durable=True) as conn:
+            for outgoing in waiting:
+                counts["found" if self._found(conn, outgoing, own) else "left"] += 1
+            for channel in (Channel.EMAIL, Channel.GUARDIAN):
+                emails = outbox.load(conn, store.waiting(conn, channel))
+                for outgoing in emails:
+                    given_up = channel not in self.retry.resend and _give_up(
+                        conn, outgoing, own, now
+                    )
+                    counts["given_up" if given_up else "left"] += 1
+            store.end(conn)
+        return counts
+
+    def _found(self, conn: Connection, outgoing: OutgoingMessage, own: Quarantine) -> bool:
+        """Was it sent since the backup? Then it is recorded as that."""
+        seen = self._seen.get(_address(outgoing) or "", [])
+        taken = unknown_store.adopted(conn, [one.provider_id for one in seen])
+        mine = [
+            one
+            for one in seen
+            if one.provider_id not in taken and self._tells_of(one, outgoing, own)
+        ]
+        if not mine:
+            return False
+        one = min(mine, key=lambda sighting: sighting.created_at)
+        row = {
+            "id": uuid4(),
+            "message_id": outgoing.id,
+            "address": _address(outgoing),
+            "digest": digest(one.text),
+            "started_at": one.created_at,
+            "provider": "twilio",
+            "sender": None,
+        }
+        attempt_store.add(conn, [row])
+        ended = {
+            "attempt": row["id"],
+            "outcome": OutcomeKind.ACCEPTED,
+            "code": "accepted",
+            "provider_id": one.provider_id,
+            "ended_at": one.created_at,
+        }
+        attempt_store.end(conn, [ended])
+        at = one.created_at
+        sent(conn, outgoing.id, outgoing.channel, one.provider_id, at, self.retry, at)
+        return True
+
+    def _tells_of(self, one: Sighting, outgoing: OutgoingMessage, own: Quarantine) -> bool:
+        """May a text be about a notice of ``outgoing``: sent since the backup and since that was
+        owed, and with the last digits by which a text names its card, where any text is shown?"""
+        for item in outgoing.items:
+            again = _entered_again(item, own)
+            numbers = (item.card.msisdn, item.card.iccid)
+            named = any(number and number[-4:] in one.text for number in numbers)
+            owed = own.since if again else max(own.since, self._opened(item, outgoing))
+            if one.created_at < owed - _CLOCKS or not (named or REDACTED in one.text):
+                continue
+            if not again or self._says_the_same(one, outgoing, own):
+                return True
+        return False
+
+    def _says_the_same(self, one: Sighting, outgoing: OutgoingMessage, own: Quarantine) -> bool:
+        """Is it the text of the events that were entered again? When they first happened nobody
+        knows any more, so another text about the same card may be as late."""
+        events = [item for item in outgoing.items if _entered_again(item, own)]
+        text = self.texts.of(events, outgoing, _address(outgoing) or "", one.created_at)
+        return likeness(digest(text), text, one.text) in (Likeness.SAME, Likeness.HIDDEN)
+
+    def _opened(self, item: Item, outgoing: OutgoingMessage) -> datetime:
+        """Since when a notice is owed: its row may have been written anew after the restore."""
+        for span in self.texts.rules.spans(item.card, outgoing.holder):
+            if span.key(outgoing.channel) == item.key:
+                return span.at
+        return item.due_at
+
+
+def _entered_again(item: Item, own: Quarantine) -> bool:
+    """Is it an event that somebody has entered in the quarantine, perhaps for the second time?"""
+    entered = item.owed_since
+    event = isinstance(item.key.deadline, LifeNotice)
+    return event and entered is not None and entered >= own.begun_at
+
+
+def _give_up(conn: Connection, outgoing: OutgoingMessage, own: Quarantine, now: datetime) -> bool:
+    """Nobody can tell of an email that was due in between; what fell due later is left."""
+    items = [item for item in outgoing.items if own.since <= item.due_at <= own.begun_at]
+    if items:
+        after_commit(log.error)(
+            "alarm", cause="reminder_missed", reason="unknown_outcome", message=outgoing.id
+        )
+    ledger.end(conn, [i.id for i in items], ReminderState.MISSED, "unknown_outcome", now)
+    return bool(items)
+
+
+def _address(outgoing: OutgoingMessage) -> str | None:
+    """The number that its first notice goes to."""
+    found = (address_of(item.card, outgoing.holder, Channel.SMS) for item in outgoing.items)
+    return next((address for address in found if address), None)
+
+
+def _cannot_tell() -> UnreachableError:
+    return UnreachableError(
+        "Twilio's list of messages cannot be read now, so nobody knows what was sent.",
+        "The quarantine goes on; try again: vigencia db release",
+    )

@@ -1,0 +1,149 @@
+"""All parts in one place: the scheduler here, the workers and the sandbox as child processes."""
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Self
+from urllib.parse import urlsplit
+
+import structlog
+
+from worker.children import spawn, stop
+from worker.errors import UnreachableError
+from worker.monitoring.metrics_page import show_metrics
+from worker.processes.actors import Hints
+from worker.processes.scheduler import run
+from worker.sandbox.process import SandboxProcess
+from worker.setup.app import App, require_sandbox
+from worker.setup.broker import open_broker
+from worker.setup.listening import EVENTS_PATH, INBOUND_PATH, address_of, listen
+from worker.setup.sections import is_here
+
+log = structlog.get_logger(__name__)
+
+VIGENCIA = (sys.executable, "-m", "worker.cli")
+
+
+def run_all(app: App, queue_url: str, stopping: threading.Event) -> int:
+    """Run until ``stopping`` is set, then let the workers finish; returns the exit code."""
+    web_url = _web_url(app)
+    env = {**os.environ, "REDIS_URL": queue_url}
+    if app.gateways.sandboxed and app.settings.web.public_url is None and _is_here(web_url):
+        env["VIGENCIA_WEB__PUBLIC_URL"] = web_url  # what is sent asks for reports to it
+    # Each ends before what it needs: the workers first, the sandbox last.
+    with _sandbox(app, web_url), Web(app, web_url, env), Workers(app, queue_url, stopping, env):
+        show_metrics(app, queue_url)
+        log.info("up", database=app.engine.dialect.name, channels=dict(app.gateways.modes))
+        run(app, Hints(open_broker(queue_url), app), stopping)
+    return 0
+
+
+def _web_url(app: App) -> str:
+    """Where the web process will answer. Raises ``ConfigError`` if somebody else does."""
+    own = app.settings
+    with listen(own.web.host, own.web.port if own.port is None else own.port) as probe:
+        return address_of(probe)
+
+
+def _is_here(url: str) -> bool:
+    """The sandbox calls this machine only, and the web process may listen elsewhere."""
+    return is_here(urlsplit(url).hostname or "")
+
+
+@contextmanager
+def _sandbox(app: App, web_url: str) -> Iterator[None]:
+    """A sandbox of our own, unless nothing goes there or one answers already."""
+    if not app.gateways.sandboxed:
+        yield
+        return
+    try:
+        require_sandbox(app)
+    except UnreachableError:
+        with SandboxProcess(
+            port=urlsplit(app.settings.sandbox.url).port or 80,
+            clock_file=app.settings.clock_file,
+            events_url=web_url + EVENTS_PATH if _is_here(web_url) else None,
+            inbound_url=web_url + INBOUND_PATH if _is_here(web_url) else None,
+        ):
+            yield
+        return
+    yield
+
+
+class Kept:
+    """A child process that is started again whenever it ends before it should."""
+
+    def __init__(
+        self,
+        name: str,
+        command: Sequence[str],
+        env: Mapping[str, str],
+        patience: float,
+        stopping: threading.Event,
+    ) -> None:
+        self._command, self._env = command, env
+        self._patience, self._stopping = patience, stopping
+        self._child: subprocess.Popen[bytes] | None = None
+        # The thread that starts it must live as long as it does: the child ends with it.
+        self._keeper = threading.Thread(target=self._keep, name=name)
+
+    def ended(self, exit_code: int) -> None:
+        """Raise the alarm."""
+        raise NotImplementedError
+
+    def __enter__(self) -> Self:
+        self._keeper.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stopping.set()
+        self._keeper.join()
+
+    def _keep(self) -> None:
+        while not self._stopping.is_set():
+            born = time.monotonic()
+            self._child = spawn(self._command, env=self._env, stdout=subprocess.DEVNULL)
+            while self._child.poll() is None and not self._stopping.wait(0.1):
+                pass
+            if self._stopping.is_set():
+                break
+            self.ended(self._child.returncode)
+            self._stopping.wait(0.5 if time.monotonic() - born > 10 else 5.0)
+        if self._child is not None:
+            stop(self._child, self._patience)
+
+
+class Workers(Kept):
+    """The worker processes; ``env`` is what they see beside the queue (default: what we see)."""
+
+    def __init__(
+        self,
+        app: App,
+        queue_url: str,
+        stopping: threading.Event,
+        env: Mapping[str, str] | None = None,
+    ) -> None:
+        seen = {**(os.environ if env is None else env), "REDIS_URL": queue_url}
+        patience = app.settings.worker.shutdown_seconds + 5.0
+        super().__init__("workers", [*VIGENCIA, "worker"], seen, patience, stopping)
+
+    def ended(self, exit_code: int) -> None:
+        """Nothing is checked or sent until they are back."""
+        log.error("alarm", cause="workers_ended", exit_code=exit_code)
+
+
+class Web(Kept):
+    """The web process, at ``url``."""
+
+    def __init__(self, app: App, url: str, env: Mapping[str, str]) -> None:
+        command = [*VIGENCIA, "web", "--port", str(urlsplit(url).port)]
+        patience = app.settings.web.request_seconds + 5.0
+        super().__init__("web", command, env, patience, threading.Event())
+
+    def ended(self, exit_code: int) -> None:
+        """Providers repeat what they report until it is back."""
+        log.error("alarm", cause="web_ended", exit_code=exit_code)

@@ -1,0 +1,1 @@
+"""Composition: files and environment are read, and a process is put together from them."""

@@ -13,13 +13,12 @@ from benchmarks.storm.clock import AHEAD
 from benchmarks.storm.kept_back import Passed, World, kept_back, missed_of
 from benchmarks.storm.life import Life
 from benchmarks.storm.weather import Weather
-from worker.core.cards import CardState, Channel
+from worker.core.cards import Channel
 from worker.core.reminders import ReminderState
+from worker.demo.audit import unwritten
 from worker.setup.app import App
-from worker.store.cards import load
 from worker.store.engine import reading
-from worker.store.reminders import key_of
-from worker.store.tables import attempts, cards, messages, receipts, reminders
+from worker.store.tables import attempts, messages, receipts, reminders
 
 _TOLD = (ReminderState.SENT, ReminderState.DELIVERED)
 # How a provider says that what it accepted did not arrive.
@@ -64,7 +63,7 @@ def account(
         confirmed = _confirmed(conn)
         sent_at = dict(conn.execute(select(messages.c.id, messages.c.sent_at)).all())
         until = dict(conn.execute(select(messages.c.id, messages.c.useful_until)).all())
-        unwritten = _unwritten(app, conn, ledger, start, end)
+        never_written = unwritten(app, conn, ledger, start, end)
         missed = missed_of(conn, [r for r in ledger if start <= r.due_at < end])
     taken = [(entry, tried.get(_uuid(entry["attempt"]))) for entry in record]
     # What failed on its way after it was accepted reached nobody, so it may be sent again.
@@ -86,7 +85,7 @@ def account(
     lease = timedelta(seconds=app.settings.delivery.lease_seconds)
     world = World(weather.closed, app.rules.hours, lease)
     lost = {
-        "not_in_ledger": len(unwritten),
+        "not_in_ledger": len(never_written),
         "told_and_not_received": sum(1 for r in told if not per_message[r.message_id]),
         "kept_back": len(kept_back(missed, _passed(taken, ledger), per_message_tried, world)),
     }
@@ -118,22 +117,6 @@ Taken = Sequence[tuple[Mapping[str, Any], Row[Any] | None]]
 
 def _uuid(text: str | None) -> UUID | None:
     return UUID(text) if text else None
-
-
-def _unwritten(
-    app: App, conn: Connection, ledger: Sequence[Row[Any]], start: datetime, end: datetime
-) -> list[object]:
-    """What the rules say was owed for the cards as they are now, and the ledger does not have."""
-    known = {(row.card_id, key_of(row)) for row in ledger}
-    watched = load(conn, conn.execute(select(cards.c.id)).scalars())
-    return [
-        span
-        for one in watched.values()
-        if one.card.state is CardState.ACTIVE and one.card.renewed_at is None
-        for span in app.rules.spans(one.card, one.holder)
-        if max(start, one.card.watched_since) <= span.at < end
-        and not any((one.card.id, span.key(channel)) in known for channel in Channel)
-    ]
 
 
 def _confirmed(conn: Connection) -> dict[UUID, datetime]:

@@ -3,14 +3,16 @@
 import json
 import urllib.request
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Connection, Row, select
 
 from worker.core.cards import CardState, Channel
 from worker.core.reminders import ReminderState
+from worker.core.window_times import Span
 from worker.setup.app import App
 from worker.store.cards import load
 from worker.store.engine import reading
@@ -37,14 +39,27 @@ def audit(app: App, sandbox_url: str, start: datetime, end: datetime) -> Audit:
             select(messages.c.id, messages.c.provider_id).where(messages.c.provider_id.is_not(None))
         ).all()
         tried = conn.execute(select(attempts.c.message_id, attempts.c.provider_id)).all()
-        watched = load(conn, conn.execute(select(cards.c.id)).scalars())
+        never_written = unwritten(app, conn, ledger, start, end)
     owner = {row.provider_id: row.message_id for row in tried if row.provider_id}
     told = {row.id for row in sent if by_provider[row.provider_id]}
     done = (ReminderState.SENT, ReminderState.DELIVERED)
     unproved = [r for r in ledger if r.state in done and r.message_id not in told]
     unended = [r for r in ledger if r.state == ReminderState.PENDING and r.useful_until <= end]
+    # An accepted message that no attempt owns is one too many: its message was sent again.
+    owned = Counter(owner[entry["id"]] for entry in accepted if entry["id"] in owner)
+    strangers = sum(1 for entry in accepted if entry["id"] not in owner)
+    twice = sum(count - 1 for count in owned.values())
+    return Audit(len(unproved) + len(unended) + len(never_written), strangers + twice)
+
+
+def unwritten(
+    app: App, conn: Connection, ledger: Sequence[Row[Any]], start: datetime, end: datetime
+) -> list[Span]:
+    """What the rules say was owed for the cards as they are now, and ``ledger`` (rows of
+    ``reminders``) does not have."""
     known = {(row.card_id, key_of(row)) for row in ledger}
-    unwritten = [
+    watched = load(conn, conn.execute(select(cards.c.id)).scalars())
+    return [
         span
         for one in watched.values()
         if one.card.state is CardState.ACTIVE and one.card.renewed_at is None
@@ -52,11 +67,6 @@ def audit(app: App, sandbox_url: str, start: datetime, end: datetime) -> Audit:
         if max(start, one.card.watched_since) <= span.at < end
         and not any((one.card.id, span.key(channel)) in known for channel in Channel)
     ]
-    # An accepted message that no attempt owns is one too many: its message was sent again.
-    owned = Counter(owner[entry["id"]] for entry in accepted if entry["id"] in owner)
-    strangers = sum(1 for entry in accepted if entry["id"] not in owner)
-    twice = sum(count - 1 for count in owned.values())
-    return Audit(len(unproved) + len(unended) + len(unwritten), strangers + twice)
 
 
 def read_json(url: str) -> Any:

@@ -8,6 +8,7 @@ from pathlib import Path
 from worker.cardbook.importer import import_book
 from worker.cardbook.parse import ReadOptions, read_cardbook
 from worker.cardbook.rows import CardBook
+from worker.cardbook.sample import is_sample
 from worker.errors import CardBookError
 from worker.paths import config_dir, shipped
 from worker.setup.app import App
@@ -35,7 +36,7 @@ def read_book(file: Path, today: date) -> CardBook:
         first = book.errors[0]
         where = f"row {first.row}" + (f", column {first.column}" if first.column else "")
         raise _refusal(file, book.total - len(book.rows), book.total, f"{where}: {first.message}")
-    return _moved(book, today) if _is_sample(file) else book
+    return _moved(book, today) if is_sample(book) else book
 
 
 def import_into(app: App, book: CardBook, file: Path, now: datetime) -> None:
@@ -66,10 +67,6 @@ def _import_command(file: Path) -> str:
 def sample() -> Path:
     """The Chinese sample book."""
     return shipped("examples") / "cardbook-zh.xlsx"
-
-
-def _is_sample(file: Path) -> bool:
-    return file.resolve().parent == shipped("examples").resolve()
 
 
 def _moved(book: CardBook, today: date) -> CardBook:

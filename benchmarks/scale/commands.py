@@ -14,7 +14,7 @@ from sqlalchemy import Engine, text
 from benchmarks.scale.shapes import MORNING
 from worker.monitoring.alarms import Watch
 from worker.setup.app import App
-from worker.store import alarm_counts as standing_store
+from worker.store import alarm_counts
 from worker.store import gauges as gauge_store
 from worker.store.engine import reading
 
@@ -103,7 +103,7 @@ def looks(app: App, engine: Engine) -> list[dict[str, Any]]:
 
     def missed() -> None:
         with reading(app.engine) as conn:
-            standing_store.missed_since(conn, MORNING - timedelta(days=1), 20)
+            alarm_counts.missed_since(conn, MORNING - timedelta(days=1), 20)
 
     watch = Watch(app)
     wanted: dict[str, Callable[[], object]] = {

@@ -18,7 +18,7 @@ from worker.monitoring.alarm_email import _sums
 from worker.monitoring.promise import Promise
 from worker.pipeline.receipts import Receipts
 from worker.processes.doctor import examination as health
-from worker.store import alarm_counts as standing_store
+from worker.store import alarm_counts
 from worker.store import suppressions as suppression_store
 from worker.store.alarm_counts import Standing
 from worker.store.engine import reading
@@ -219,9 +219,7 @@ def test_doctor_and_the_alarm_email_tell_of_dead_addresses(world: World) -> None
     assert (found.state, found.message.split()[0]) == ("warning", "1")
     with reading(world.engine) as conn:
         span = timedelta(hours=1)
-        found_now = standing_store.standing(
-            conn, NOW, {"event": span}, span, span, span, NOW - HOUR
-        )
+        found_now = alarm_counts.standing(conn, NOW, {"event": span}, span, span, span, NOW - HOUR)
         assert suppression_store.dead(conn, NOW + HOUR, 10) == 0, "none since then"
     assert found_now.dead == 1
     [line] = [one for one in _sums(Standing(dead=1), NOW) if "dead" in one]

@@ -5,17 +5,17 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from worker.core.outcomes import Outcome, OutcomeKind
-from worker.pipeline.delivery.provider_health import Erring
+from worker.pipeline.delivery.provider_health import ProviderHealth
 
 AT = datetime(2026, 6, 12, 15, tzinfo=UTC)
 ERROR = Outcome(OutcomeKind.TRANSIENT, "smtp:body_451")
 
 
-def after(errors: int, pause: timedelta = timedelta(seconds=1)) -> Erring:
-    erring = Erring()
+def after(errors: int, pause: timedelta = timedelta(seconds=1)) -> ProviderHealth:
+    health = ProviderHealth()
     for n in range(errors):
-        erring.note("smtp", ERROR, AT + n * pause)
-    return erring
+        health.note("smtp", ERROR, AT + n * pause)
+    return health
 
 
 @pytest.mark.parametrize(("errors", "away"), [(10, set()), (11, {"smtp"})])
@@ -32,15 +32,15 @@ def test_the_rest_is_over_after_a_minute() -> None:
 
 
 def test_a_clock_that_is_set_back_prolongs_no_rest() -> None:
-    erring = after(11)
-    assert erring.away(AT - timedelta(hours=1)) == set()
+    health = after(11)
+    assert health.away(AT - timedelta(hours=1)) == set()
     for _ in range(10):
-        erring.note("smtp", ERROR, AT - timedelta(hours=1))
-    assert erring.away(AT - timedelta(hours=1)) == set()
+        health.note("smtp", ERROR, AT - timedelta(hours=1))
+    assert health.away(AT - timedelta(hours=1)) == set()
 
 
 def test_an_address_that_is_dead_is_no_error_of_the_provider() -> None:
-    erring = Erring()
+    health = ProviderHealth()
     for _ in range(50):
-        erring.note("smtp", Outcome(OutcomeKind.RECIPIENT_DEAD, "smtp:rcpt_550"), AT)
-    assert erring.away(AT + timedelta(seconds=1)) == set()
+        health.note("smtp", Outcome(OutcomeKind.RECIPIENT_DEAD, "smtp:rcpt_550"), AT)
+    assert health.away(AT + timedelta(seconds=1)) == set()

@@ -12,7 +12,7 @@ import structlog
 from worker.errors import VigenciaError
 from worker.monitoring.alarm_email import Digest
 from worker.setup.app import App
-from worker.store import alarm_counts as standing_store
+from worker.store import alarm_counts
 from worker.store.alarm_counts import Standing
 from worker.store.engine import reading
 
@@ -90,6 +90,6 @@ class Watch:
         windows = {w.name for policy in app.rules.policies.values() for w in policy.windows}
         cutoffs = {window: tolerance.of(window) for window in sorted(windows)}
         with reading(app.engine) as conn:
-            return standing_store.standing(
+            return alarm_counts.standing(
                 conn, now, cutoffs, tolerance.event, 3 * app.retry.park, app.unchecked, since
             )

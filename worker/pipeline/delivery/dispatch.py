@@ -162,13 +162,13 @@ class Delivery:
     def _known_down(self, one: Ready, now: datetime) -> Outcome | None:
         if one.sender is None or one.probe:
             return None
-        known = self.preparation.erring.knows_down(one.sender.provider, now)
+        known = self.preparation.health.knows_down(one.sender.provider, now)
         return Outcome(OutcomeKind.DOWN, PREFIX + one.sender.down) if known else None
 
     def _is_down(self, one: Ready, outcome: Outcome, at: datetime) -> bool:
         if one.sender is None:
             return False
-        down = self.preparation.erring.down(one.sender.provider, outcome, at)
+        down = self.preparation.health.down(one.sender.provider, outcome, at)
         return down or (one.tries_down and outcome.kind in _SILENT)
 
     async def _call(self, call: _Call, clock: Clock) -> Outcome:
@@ -181,8 +181,8 @@ class Delivery:
         except Exception:  # a bug: without an outcome the batch would wait for ever
             log.exception("alarm", cause="provider_failed", message=one.outgoing.id)
             return Outcome(OutcomeKind.AMBIGUOUS, "provider_failed")
-        erring = self.preparation.erring
-        if one.sender and erring.note(one.sender.provider, outcome, clock()) and one.spare:
+        health = self.preparation.health
+        if one.sender and health.note(one.sender.provider, outcome, clock()) and one.spare:
             log.warning("provider_rests", provider=one.sender.provider, code=outcome.code)
         return outcome
 

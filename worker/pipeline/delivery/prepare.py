@@ -24,7 +24,7 @@ from worker.pipeline.delivery.daily_caps import Capping
 from worker.pipeline.delivery.eligibility import Look, Wanted
 from worker.pipeline.delivery.limits import Limits
 from worker.pipeline.delivery.mailing import Mailing
-from worker.pipeline.delivery.provider_health import Erring
+from worker.pipeline.delivery.provider_health import ProviderHealth
 from worker.pipeline.delivery.rendering import check_storable, contents, digest_of, render
 from worker.providers.base import EmailOut, SmsOut
 from worker.store import attempts as attempt_store
@@ -68,7 +68,7 @@ class Preparation:
     senders: Mapping[Channel, SenderPool]
     links: Links | None = None
     limits: Limits = field(default_factory=Limits)
-    erring: Erring = field(default_factory=Erring)
+    health: ProviderHealth = field(default_factory=ProviderHealth)
     reply_to: str | None = None
     live: bool = False
 
@@ -140,7 +140,7 @@ class _Batch:
             self._gate,
             self._writes,
             now,
-            own.erring.away(now),
+            own.health.away(now),
             own.live,
         )
         self._capping = Capping(conn, channel, limits, rules.routes, rules.hours, now)

@@ -19,7 +19,7 @@ _SILENT: Final = (OutcomeKind.NOT_SENT, OutcomeKind.AMBIGUOUS)
 
 
 @dataclass(slots=True)
-class Erring:
+class ProviderHealth:
     """What this process has met in the last minute; nothing of it is kept elsewhere, and each
     process finds out for itself."""
 

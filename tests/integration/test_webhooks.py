@@ -48,6 +48,13 @@ def place(engine: Engine, rules: Rules, content: Content) -> World:
 @pytest.fixture
 def web(place: World) -> Iterator[str]:
     """The address of a web process on that database."""
+    with serving(place.app(lambda: NOW, web={"most_bytes": 65_536})) as url:
+        yield url
+
+
+@pytest.fixture
+def impatient_web(place: World) -> Iterator[str]:
+    """The same, of a process that gives up soon what does not come."""
     settings = {"request_seconds": 0.5, "most_bytes": 65_536}
     with serving(place.app(lambda: NOW, web=settings)) as url:
         yield url
@@ -357,28 +364,30 @@ def test_a_body_that_does_not_say_how_long_it_is_is_bounded(web: str, path: str)
 
 @pytest.mark.parametrize("path", [STATUS_PATH, EVENTS_PATH])
 @pytest.mark.parametrize("length", ["Content-Length: 500", "Transfer-Encoding: chunked"])
-def test_a_body_that_does_not_end_is_given_up(web: str, path: str, length: str) -> None:
+def test_a_body_that_does_not_end_is_given_up(impatient_web: str, path: str, length: str) -> None:
     head = f"POST {path} HTTP/1.1\nHost: x\nContent-Type: {FORM}\n{length}\n\n"
-    assert raw(web, head, b"4\r\nabcd\r\n").startswith(b"HTTP/1.1 408 ")
+    assert raw(impatient_web, head, b"4\r\nabcd\r\n").startswith(b"HTTP/1.1 408 ")
 
 
 def test_bodies_that_wait_have_bounded_room_together(
-    web: str, monkeypatch: pytest.MonkeyPatch
+    place: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("worker.web.bodies._MOST_HELD", 100_000)
     head = f"POST {EVENTS_PATH} HTTP/1.1\nHost: x\nContent-Length: 50000\n\n"
     begun = b"a" * 45_000
-    with ThreadPoolExecutor() as pool:
-        waiting = [pool.submit(raw, web, head, begun) for _ in range(5)]
+    # All five must have come before the first is given up.
+    settings = {"request_seconds": 3, "most_bytes": 65_536}
+    with serving(place.app(lambda: NOW, web=settings)) as url, ThreadPoolExecutor() as pool:
+        waiting = [pool.submit(raw, url, head, begun) for _ in range(5)]
         answers = Counter(one.result()[9:12] for one in waiting)
-    # There is room for two, which do not end; the others are refused at once.
-    assert answers == {b"408": 2, b"503": 3}
-    assert post_events(web, [event()], NOW).status == 204
+        # There is room for two, which do not end; the others are refused at once.
+        assert answers == {b"408": 2, b"503": 3}
+        assert post_events(url, [event()], NOW).status == 204
 
 
 @pytest.mark.parametrize("head", ["", "POST /webhooks/twi", "POST / HTTP/1.1\nHost: x\nX-A: "])
-def test_a_request_that_does_not_come_is_given_up(web: str, head: str) -> None:
-    assert raw(web, head) == b""
+def test_a_request_that_does_not_come_is_given_up(impatient_web: str, head: str) -> None:
+    assert raw(impatient_web, head) == b""
 
 
 def test_a_client_that_goes_away_is_no_news(web: str, place: World) -> None:

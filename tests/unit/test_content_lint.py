@@ -217,7 +217,7 @@ def test_an_undefined_variable_in_a_rare_case_is_found_with_file_and_line() -> N
     name = "suspended/en/sms.txt.j2"
     environment = build({**shipped.sources, name: source}, html=False)
     templates = {**shipped.templates, name: environment.get_template(name)}
-    changed = Content(templates, {**shipped.sources, name: source})
+    changed = Content(templates, {**shipped.sources, name: source}, shipped.compiled)
     found = Letters(changed, "Vigencia", PACKS, ("suspended",)).check()
     what = "'rare' is undefined"
     assert found == [Finding(name, 2, "error", "render", "suspended en", what)]

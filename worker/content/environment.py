@@ -15,6 +15,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.utils import missing
 
 from worker.content.cached_parts import Kept, Texts
+from worker.content.compiled import Code
 from worker.content.errors import TemplateError
 from worker.content.escaping import Generator, escaped
 from worker.content.events import TESTS
@@ -88,8 +89,9 @@ class Sandbox(ImmutableSandboxedEnvironment):
         return {**self.globals, **(d or {})}
 
 
-def build(sources: Sources, *, html: bool) -> Sandbox:
-    """Make the environment whose templates are ``sources`` and nothing else."""
+def build(sources: Sources, *, html: bool, code: Code | None = None) -> Sandbox:
+    """Make the environment whose templates are ``sources`` and nothing else. ``code``: what has
+    been compiled of them already, and where it is kept."""
 
     def find(name: str) -> tuple[str, str, None] | None:
         # The name stands for the file name too, so that tracebacks show it.
@@ -103,6 +105,7 @@ def build(sources: Sources, *, html: bool) -> Sandbox:
         lstrip_blocks=True,
         auto_reload=False,
         cache_size=-1,
+        bytecode_cache=code,
         extensions=[Kept],
     )
     environment.filters.update(filters(html))

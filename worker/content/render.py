@@ -1,14 +1,15 @@
 """Rendering: a letter in, an SMS or an email out."""
 
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 from jinja2 import Environment, Template
 
 from worker.content.bounds import begin
+from worker.content.compiled import HTML, TEXT, Code, Compiled
 from worker.content.environment import build, explain
 from worker.content.errors import TemplateError
 from worker.content.events import parts_of
@@ -56,6 +57,7 @@ class Content:
 
     templates: Mapping[str, Template]
     sources: Sources
+    compiled: Compiled = field(repr=False)
 
     @classmethod
     def load(cls, directory: Path) -> "Content":
@@ -74,11 +76,26 @@ class Content:
     def collect(cls, directory: Path) -> "tuple[Content, list[TemplateError]]":
         """Compile all that can be compiled; returns that, and every error."""
         sources, errors = read_sources(directory)
-        text = build(sources, html=False)
-        converted, wrong = compile_mjml(sources, text)
-        html = build(converted, html=True)
-        errors += wrong
-        broken = {error.file for error in errors}
+        converted, wrong = compile_mjml(sources, build(sources, html=False))
+        broken = {error.file for error in [*errors, *wrong]}
+        content, uncompiled = cls._from(Compiled(sources, converted), broken)
+        return content, [*errors, *wrong, *uncompiled]
+
+    @classmethod
+    def restore(cls, compiled: Compiled) -> "Content":
+        """The content that ``compiled`` was taken from; nothing is compiled or tried again."""
+        content, _ = cls._from(compiled, frozenset())
+        return content
+
+    @classmethod
+    def _from(
+        cls, compiled: Compiled, broken: Collection[str]
+    ) -> "tuple[Content, list[TemplateError]]":
+        sources, known = compiled.sources, compiled.code
+        codes = {TEXT: Code(known.get(TEXT)), HTML: Code(known.get(HTML))}
+        text = build(sources, html=False, code=codes[TEXT])
+        html = build(compiled.converted, html=True, code=codes[HTML])
+        errors: list[TemplateError] = []
         templates = {}
         for name in template_names():
             if name in sources and name not in broken:
@@ -87,7 +104,11 @@ class Content:
                     templates[name] = _compile(environment, name, sources)
                 except TemplateError as error:
                     errors.append(error)
-        return cls(templates, sources), errors
+        # What a template includes is compiled when it is first rendered, into the same mappings.
+        kept = Compiled(
+            sources, compiled.converted, {name: one.code for name, one in codes.items()}
+        )
+        return cls(templates, sources, kept), errors
 
     def sms(self, letter: Letter) -> Sms:
         """Render the SMS for ``letter``; raises ``ConfigError`` if its template cannot."""

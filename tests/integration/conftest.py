@@ -21,6 +21,7 @@ from worker.content.render import Content
 from worker.core.rules import Rules
 from worker.paths import shipped
 from worker.sandbox.process import SandboxProcess
+from worker.setup import load_texts
 from worker.setup.load_rules import load_rules
 from worker.store.engine import open_engine
 from worker.store.migrate import upgrade
@@ -36,7 +37,7 @@ def rules() -> Rules:
 @pytest.fixture(scope="session")
 def content() -> Content:
     """The texts that come with the program."""
-    return Content.load(shipped("templates"))
+    return load_texts.texts(shipped("templates"))
 
 
 @pytest.fixture(scope="session")

@@ -37,11 +37,11 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from aiohttp import TCPConnector
 from tests.integration.helpers import World
-from worker.content.render import Content
 from worker.core.cards import Channel
 from worker.pipeline.delivery.prepare import Preparation
 from worker.paths import shipped
 from worker.setup.load_rules import load_rules
+from worker.setup.load_texts import texts
 from worker.store.engine import open_engine
 url, sandbox, where, channel, lease, now, *ids = sys.argv[1:]
 frozen = []
@@ -64,7 +64,7 @@ else:
         return connection
     TCPConnector.connect = connected
 world = World(open_engine(url), sandbox, None, load_rules(shipped("config")),
-              Content.load(shipped("templates")), read_timeout=10)
+              texts(shipped("templates")), read_timeout=10)
 print(dict(world.send(datetime.fromisoformat(now), Channel(channel), ids=list(map(int, ids)),
                       lease=timedelta(seconds=float(lease)), in_flight=4)))
 """

@@ -159,14 +159,14 @@ def test_a_dead_workers_message_is_settled_after_its_lease(world: World) -> None
 _WORKER = """
 import sys
 from tests.integration.helpers import NOW, World
-from worker.content.render import Content
 from worker.core.cards import Channel
 from worker.paths import shipped
 from worker.setup.load_rules import load_rules
+from worker.setup.load_texts import texts
 from worker.store.engine import open_engine
 url, sandbox, message = sys.argv[1:]
 world = World(open_engine(url), sandbox, None, load_rules(shipped("config")),
-              Content.load(shipped("templates")), read_timeout=20)
+              texts(shipped("templates")), read_timeout=20)
 world.send(NOW, Channel.SMS, ids=[int(message)])
 """
 

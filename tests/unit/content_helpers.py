@@ -5,6 +5,7 @@ from pathlib import Path
 
 from worker.content.render import Content
 from worker.core.wording import ALL_EVENTS, GUARDIAN_EVENT
+from worker.setup.load_texts import texts
 
 ROOT = Path(__file__).parents[2]
 TEMPLATES = ROOT / "templates"
@@ -15,4 +16,4 @@ HOLDER_EVENTS = tuple(event for event in ALL_EVENTS if event != GUARDIAN_EVENT)
 @cache
 def content() -> Content:
     """The shipped texts."""
-    return Content.load(TEMPLATES)
+    return texts(TEMPLATES)

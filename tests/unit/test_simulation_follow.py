@@ -30,6 +30,7 @@ from worker.core.recheck import Item
 from worker.core.reminders import Known, ReminderKey, ReminderState
 from worker.core.rules import Rules
 from worker.core.windows import Decision
+from worker.setup.load_texts import texts
 from worker.simulation.conditions import Conditions
 from worker.simulation.follow import Followed, follow
 from worker.simulation.household import Household, Waiting
@@ -47,7 +48,7 @@ NO_PRICES = Prices({})
 @lru_cache(maxsize=1)
 def content() -> Content:
     """The real texts, compiled once."""
-    return Content.load(CONFIG.parent / "templates")
+    return texts(CONFIG.parent / "templates")
 
 
 def conditions(**changes: Any) -> Conditions:

@@ -20,7 +20,7 @@ from tests.integration.texts_rows import (
 )
 from worker.content.dates import full_date, long_date
 from worker.content.events import ANSWERABLE, PAYABLE, QUESTIONS
-from worker.content.filters import KIND_NAMES
+from worker.content.languages import SPEECH
 from worker.core.cards import Language
 from worker.core.wording import DEADLINE_EVENTS, LIFE_EVENTS
 
@@ -177,7 +177,7 @@ def test_text_and_html_tell_of_every_card(texts: Texts, language: Language) -> N
         for text in mail.both:
             for card in (*case.cards, *case.extra):
                 assert f"{OPERATORS[card['operator']]} ...{tail(card)}" in text, (str(case), text)
-                assert KIND_NAMES[language][card["kind"]] in text
+                assert SPEECH[language].kinds[card["kind"]] in text
                 assert card["plan"] is None or card["plan"] in text
             assert case.name in text
             assert not re.search(r"None|\{\{|\{%|undefined", text)

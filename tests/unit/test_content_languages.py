@@ -8,9 +8,10 @@ from itertools import product
 import pytest
 
 from tests.unit.content_helpers import HOLDER_EVENTS, content
-from worker.content.filters import KIND_NAMES
+from worker.content.languages import SPEECH
 from worker.content.samples import bare, rich_letter, sample_letter
 from worker.core.cards import Kind, Language
+from worker.core.deadlines import DeadlineKind
 from worker.core.wording import ALL_EVENTS, GUARDIAN_EVENT
 
 # Names and words that a Chinese reader sees in Latin letters.
@@ -129,5 +130,10 @@ def test_a_letter_tells_all_that_the_holder_must_know(event: str, language: Lang
 
 def test_every_kind_has_its_own_name_in_every_language() -> None:
     for language in Language:
-        assert set(KIND_NAMES[language]) == set(Kind)
-        assert len(set(KIND_NAMES[language].values())) == len(Kind)
+        assert set(SPEECH[language].kinds) == set(Kind)
+        assert len(set(SPEECH[language].kinds.values())) == len(Kind)
+
+
+def test_a_calendar_has_words_for_every_loss_in_every_language() -> None:
+    for language in Language:
+        assert set(SPEECH[language].losses) == set(DeadlineKind)

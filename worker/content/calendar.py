@@ -1,10 +1,11 @@
 """The calendar file of an email: what its cards lose and when, as entries for a calendar."""
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Final
 
+from worker.content.languages import SPEECH
 from worker.core.cards import Card, Channel, Holder, Language
 from worker.core.deadlines import Deadline, DeadlineKind, end_of_day
 from worker.core.hours import Hours, local_day
@@ -16,56 +17,6 @@ from worker.core.rules import Rules
 # The last minute in which a card is still safe: 23:59 where its operator counts.
 _LAST: Final = timedelta(minutes=1)
 _EPOCH: Final = datetime(2020, 1, 1, tzinfo=UTC)
-
-# What a calendar shows. Short: the phone of a reader cuts it off after some 30 characters.
-_ENDING: Final[Mapping[Language, str]] = {
-    Language.ZH_HANS: "（尾号{tail}）",
-    Language.ZH_HANT: "（尾號{tail}）",
-    Language.ES_PE: " …{tail}",
-    Language.EN: " …{tail}",
-}
-_SUMMARY: Final[Mapping[Language, tuple[str, Mapping[DeadlineKind, str]]]] = {
-    Language.ZH_HANS: (
-        "{card}{what}",
-        {
-            DeadlineKind.PLAN_END: "套餐到期",
-            DeadlineKind.OUTGOING_BLOCK: "呼出可能受限",
-            DeadlineKind.BALANCE_LOSS: "余额可能清零",
-            DeadlineKind.LINE_LOSS: "号码可能被收回",
-            DeadlineKind.REASSIGNMENT: "号码可能转给他人",
-        },
-    ),
-    Language.ZH_HANT: (
-        "{card}{what}",
-        {
-            DeadlineKind.PLAN_END: "方案到期",
-            DeadlineKind.OUTGOING_BLOCK: "撥出可能受限",
-            DeadlineKind.BALANCE_LOSS: "餘額可能歸零",
-            DeadlineKind.LINE_LOSS: "號碼可能被收回",
-            DeadlineKind.REASSIGNMENT: "號碼可能轉給他人",
-        },
-    ),
-    Language.ES_PE: (
-        "{card}: {what}",
-        {
-            DeadlineKind.PLAN_END: "vence el plan",
-            DeadlineKind.OUTGOING_BLOCK: "pueden bloquear las llamadas",
-            DeadlineKind.BALANCE_LOSS: "puede perderse el saldo",
-            DeadlineKind.LINE_LOSS: "puede perderse el número",
-            DeadlineKind.REASSIGNMENT: "el número puede pasar a otra persona",
-        },
-    ),
-    Language.EN: (
-        "{card}: {what}",
-        {
-            DeadlineKind.PLAN_END: "plan ends",
-            DeadlineKind.OUTGOING_BLOCK: "calls may be blocked",
-            DeadlineKind.BALANCE_LOSS: "balance may be lost",
-            DeadlineKind.LINE_LOSS: "number may be lost",
-            DeadlineKind.REASSIGNMENT: "number may go to someone else",
-        },
-    ),
-}
 
 
 def calendar(
@@ -122,9 +73,9 @@ def _deadlines(item: Item) -> Iterator[tuple[DeadlineKind, date | None]]:
 def summary(card: Card, kind: DeadlineKind, rules: Rules, language: Language) -> str:
     """What ends, and of which card: "Claro …5678: plan ends"."""
     tail = (card.msisdn or card.iccid or "")[-4:]
-    named = rules.pack(card.operator).name + (_ENDING[language].format(tail=tail) if tail else "")
-    form, whats = _SUMMARY[language]
-    return form.format(card=named, what=whats[kind])
+    own = SPEECH[language]
+    named = rules.pack(card.operator).name + (own.tail.format(tail=tail) if tail else "")
+    return own.entry.format(card=named, what=own.losses[kind])
 
 
 def _uid(card: Card, kind: DeadlineKind, by: Publisher) -> str:

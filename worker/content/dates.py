@@ -6,87 +6,37 @@ from functools import lru_cache
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from babel import Locale
 from babel.core import get_global
 from babel.dates import format_date
 
+from worker.content.languages import SPEECH
 from worker.core.cards import Language
 
-LOCALES: Final = {
-    Language.ZH_HANS: Locale("zh", "CN", script="Hans"),
-    Language.ZH_HANT: Locale("zh", "TW", script="Hant"),
-    Language.ES_PE: Locale("es", "PE"),
-    Language.EN: Locale("en", "GB"),
-}
-_MONTHS: Final = (
-    *("Jan", "Feb", "Mar", "Apr", "May", "Jun"),
-    *("Jul", "Aug", "Sep", "Oct", "Nov", "Dec"),
-)
-# CLDR's full Spanish and English dates carry commas that a sentence does not want.
-_FULL: Final = {
-    Language.ZH_HANS: "y年M月d日EEEE",
-    Language.ZH_HANT: "y年M月d日EEEE",
-    Language.ES_PE: "EEEE d 'de' MMMM 'de' y",
-    Language.EN: "EEEE d MMMM y",
-}
-# Time zones by the names that readers use. CLDR names a city for each zone, which is an identifier:
-# nobody in the Mainland says 上海时间, the official time there is 北京时间.
-_CITIES: Final = {
-    "Asia/Shanghai": ("北京", "北京", "Beijing", "Beijing"),
-    "Asia/Taipei": ("台北", "台北", "Taipéi", "Taipei"),
-    "Asia/Hong_Kong": ("香港", "香港", "Hong Kong", "Hong Kong"),
-    "Asia/Macau": ("澳门", "澳門", "Macao", "Macao"),
-    "America/Lima": ("利马", "利馬", "Lima", "Lima"),
-}
+# Zones that show the time of another, by whose place readers name it.
 _SAME_TIME: Final = {
     **dict.fromkeys(("Asia/Chongqing", "Asia/Chungking", "Asia/Harbin", "PRC"), "Asia/Shanghai"),
     **{"ROC": "Asia/Taipei", "Hongkong": "Asia/Hong_Kong", "Asia/Macao": "Asia/Macau"},
 }
 # Etc/GMT+5 is five hours behind UTC: in these names POSIX counts towards the west.
 _OFFSET: Final = re.compile(r"(?:Etc/)?GMT(?P<sign>[+-])(?P<hours>[1-9]\d?)")
-_LANGUAGES: Final = (Language.ZH_HANS, Language.ZH_HANT, Language.ES_PE, Language.EN)
-# On one clock, and on the reader's first with the card's in brackets.
-_ONE_CLOCK: Final = {
-    Language.ZH_HANS: "{day} {clock}（{city}时间）",
-    Language.ZH_HANT: "{day} {clock}（{city}時間）",
-    Language.ES_PE: "{day}, {clock} (hora de {city})",
-    Language.EN: "{day}, {clock} ({city} time)",
-}
-_TWO_CLOCKS: Final = {
-    Language.ZH_HANS: "{city}时间{day} {clock}（{card_city}时间{card_day}{card_clock}）",
-    Language.ZH_HANT: "{city}時間{day} {clock}（{card_city}時間{card_day}{card_clock}）",
-    Language.ES_PE: "{day}, {clock} (hora de {city}; en {card_city}: {card_day}{card_clock})",
-    Language.EN: "{day}, {clock} {city} time ({card_city}: {card_day}{card_clock})",
-}
-_DAY: Final = {
-    Language.ZH_HANS: "M月d日 ",
-    Language.ZH_HANT: "M月d日 ",
-    Language.ES_PE: "d 'de' MMMM, ",
-    Language.EN: "d MMMM, ",
-}
 
 
 def short_date(day: date, language: Language) -> str:
     """6月12日, 12/06 or 12 Jun: all an SMS has room for. Every character but 月 and 日 is GSM-7."""
-    match language:
-        case Language.ZH_HANS | Language.ZH_HANT:
-            return f"{day.month}月{day.day}日"
-        case Language.ES_PE:
-            return f"{day.day:02}/{day.month:02}"
-        case Language.EN:
-            return f"{day.day} {_MONTHS[day.month - 1]}"
+    own = SPEECH[language]
+    return own.short_date.format(day=day.day, month=day.month, name=own.months[day.month - 1])
 
 
 @lru_cache(maxsize=4096)
 def long_date(day: date, language: Language) -> str:
     """12 June 2026."""
-    return format_date(day, "long", locale=LOCALES[language])
+    return format_date(day, "long", locale=SPEECH[language].locale)
 
 
 @lru_cache(maxsize=4096)
 def full_date(day: date, language: Language) -> str:
     """Friday 12 June 2026."""
-    return format_date(day, _FULL[language], locale=LOCALES[language])
+    return format_date(day, SPEECH[language].full_date, locale=SPEECH[language].locale)
 
 
 def days_later(day: date, days: int) -> date:
@@ -102,18 +52,19 @@ def deadline_words(at: datetime, zone: str, language: Language, reader: str | No
     A plan lasts to the end of its day; 23:59 says so without a doubt, where 24:00 or 00:00 can be
     read as either of two days.
     """
+    speech = SPEECH[language]
     there = at.astimezone(ZoneInfo(zone))
     own = at.astimezone(ZoneInfo(reader or zone))
     words = {"day": full_date(own.date(), language), "clock": f"{own:%H:%M}"}
     if own.utcoffset() == there.utcoffset():
-        return _ONE_CLOCK[language].format(**words, city=city_of(zone, language))
+        return speech.one_clock.format(**words, city=city_of(zone, language))
     same_day = own.date() == there.date()
-    card_day = "" if same_day else format_date(there.date(), _DAY[language], LOCALES[language])
-    return _TWO_CLOCKS[language].format(
+    card_day = format_date(there.date(), speech.day_before_hour, locale=speech.locale)
+    return speech.two_clocks.format(
         **words,
         city=city_of(reader or zone, language),
         card_city=city_of(zone, language),
-        card_day=card_day,
+        card_day="" if same_day else card_day,
         card_clock=f"{there:%H:%M}",
     )
 
@@ -121,12 +72,11 @@ def deadline_words(at: datetime, zone: str, language: Language, reader: str | No
 @lru_cache(maxsize=4096)
 def city_of(zone: str, language: Language) -> str:
     """The place that names the time of a ``zone`` in ``language``: 北京, Beijing."""
-    names = _CITIES.get(_SAME_TIME.get(zone, zone))
-    if names:
-        return names[_LANGUAGES.index(language)]
+    if place := SPEECH[language].places.get(_SAME_TIME.get(zone, zone)):
+        return place
     if offset := _OFFSET.fullmatch(zone):
         return "UTC" + ("+" if offset["sign"] == "-" else "-") + offset["hours"]
-    known = LOCALES[language].time_zones
+    known = SPEECH[language].locale.time_zones
     cities = (known.get(name, {}).get("city") for name in _names_of(zone))
     found = next((str(city) for city in cities if city), None)
     return found or _names_of(zone)[0].rpartition("/")[2].replace("_", " ")

@@ -3,41 +3,15 @@
 from collections.abc import Callable
 from datetime import date
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any
 
 from jinja2 import pass_context
 from jinja2.runtime import Context
 from markupsafe import Markup, escape
 
 from worker.content import dates
+from worker.content.languages import SPEECH
 from worker.core.cards import Kind, Language
-
-KIND_NAMES: Final = {
-    Language.ZH_HANS: {
-        Kind.DATA: "流量卡",
-        Kind.RETENTION: "保号卡",
-        Kind.FOUR_G: "4G卡",
-        Kind.ESIM: "eSIM",
-    },
-    Language.ZH_HANT: {
-        Kind.DATA: "上網卡",
-        Kind.RETENTION: "保號卡",
-        Kind.FOUR_G: "4G卡",
-        Kind.ESIM: "eSIM",
-    },
-    Language.ES_PE: {
-        Kind.DATA: "chip de datos",
-        Kind.RETENTION: "chip para conservar el número",
-        Kind.FOUR_G: "chip 4G",
-        Kind.ESIM: "eSIM",
-    },
-    Language.EN: {
-        Kind.DATA: "data SIM",
-        Kind.RETENTION: "number-retention SIM",
-        Kind.FOUR_G: "4G SIM",
-        Kind.ESIM: "eSIM",
-    },
-}
 
 
 def _language(context: Context) -> Language:
@@ -71,7 +45,7 @@ def full_date(context: Context, day: date) -> str:
 @pass_context
 def kind_name(context: Context, kind: Kind) -> str:
     """What a kind of card is called."""
-    return KIND_NAMES[_language(context)][kind]
+    return SPEECH[_language(context)].kinds[kind]
 
 
 def strong_html(value: object) -> Markup:

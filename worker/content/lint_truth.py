@@ -10,6 +10,7 @@ from datetime import date
 from typing import Final
 
 from worker.content.dates import full_date, long_date, short_date
+from worker.content.languages import SPEECH
 from worker.content.letter import Letter, Notice
 from worker.core.cards import Language
 from worker.core.deadlines import DeadlineKind
@@ -18,17 +19,6 @@ from worker.core.wording import DEADLINE_EVENTS, PAST
 
 # The rule, and what is wrong.
 Flaw = tuple[str, str]
-_HANS, _HANT, _ES, _EN = Language.ZH_HANS, Language.ZH_HANT, Language.ES_PE, Language.EN
-
-# Only the plan ends; the card, the number and the balance live on.
-_PLAN_WORD: Final = {_HANS: "套餐", _HANT: "方案", _ES: "plan", _EN: "plan"}
-# What is not certain must not be told as certain. The Spanish and English say "may".
-_MAYBE: Final = {
-    _HANS: re.compile("可能|最早|随时"),
-    _HANT: re.compile("可能|最早|隨時"),
-    _ES: re.compile(r"\b(puede\w*|podr\w+|pudo|posible\w*|quiz\w+)\b", re.IGNORECASE),
-    _EN: re.compile(r"\b(may|might|can|could)\b", re.IGNORECASE),
-}
 _ASKS: Final = re.compile("[?？]")
 _CERTAIN: Final = re.compile("预计|預計|必将|必將|一定会|一定會")
 # Of which nobody can be sure: an operator may do it, and the sources disagree on the day.
@@ -38,14 +28,6 @@ _WAIT: Final = re.compile("24 ?(?:小时|小時)")
 _UP_TO: Final = re.compile("最长|最多|最長|内|內|超过|超過|后|後|满|滿|已")
 # Times by the name that nobody uses.
 _WRONG_TIME: Final = re.compile(r"上海(?:时间|時間)|Shanghai time|hora de Shangh", re.IGNORECASE)
-# An eSIM for travellers has no store, no passport check, no number and no Peruvian authority.
-_NOT_FOR_TRAVEL: Final = {
-    _HANS: re.compile("营业厅|门店|护照|加油站|1844|OSIPTEL|号码.{0,6}收回"),
-    _HANT: re.compile("門市|護照|加油站|1844|OSIPTEL|門號.{0,6}收回"),
-    _ES: re.compile(r"\btienda|pasaporte|grifo|1844|OSIPTEL|perder su (?:n|l)", re.IGNORECASE),
-    _EN: re.compile(r"\bstores?\b(?! or)|passport|petrol|1844|OSIPTEL|lose (?:the|your) number",
-                    re.IGNORECASE),
-}  # fmt: skip
 # A short number cannot be called from abroad; a text may only say so of it.
 _SHORT: Final = re.compile(r"(?<!\d)(?:1844|0800[ \d]{4,}|123)(?!\d)")
 _ONLY_THERE: Final = re.compile("秘鲁|秘魯|Perú|Peru")
@@ -89,9 +71,9 @@ def mail_truth(letter: Letter, text: str) -> Iterator[Flaw]:
 
 def _claims(letter: Letter, text: str) -> Iterator[Flaw]:
     first, language = letter.notices[0], letter.language
-    if first.event.startswith("plan_") and _PLAN_WORD[language] not in text.lower():
-        yield "plan", f"only the plan ends, not the card: {_PLAN_WORD[language]} is missing"
-    if first.event in _UNSURE and not (_MAYBE[language].search(text) or _ASKS.search(text)):
+    if first.event.startswith("plan_") and SPEECH[language].plan not in text.lower():
+        yield "plan", f"only the plan ends, not the card: {SPEECH[language].plan} is missing"
+    if first.event in _UNSURE and not (SPEECH[language].maybe.search(text) or _ASKS.search(text)):
         yield "certain", "tells as certain what only may happen"
     if firm := _CERTAIN.search(text):
         yield "certain", f"{firm[0]} claims more than the other languages do"
@@ -109,7 +91,7 @@ def _time_names(text: str) -> Iterator[Flaw]:
 def _cannot_be_done(letter: Letter, text: str) -> Iterator[Flaw]:
     """Advice that this reader or this card cannot follow."""
     travel = all(notice.travel for notice in letter.notices)
-    if travel and (found := _NOT_FOR_TRAVEL[letter.language].search(text)):
+    if travel and (found := SPEECH[letter.language].not_travel.search(text)):
         yield "impossible", f"an eSIM for travellers has none of this: {found[0]}"
     if letter.abroad:
         for short in _SHORT.finditer(text):

@@ -7,24 +7,16 @@ from typing import Final
 from jinja2 import Environment, TemplateSyntaxError, nodes
 
 from worker.content.findings import Finding
+from worker.content.languages import SPEECH
 from worker.content.sources import Sources
 from worker.core.cards import Language
 
-_ENGLISH: Final = "the your you and is to on of from top or it this may will days with has not"
-_SPANISH: Final = "el la los las su sus de que del en y si con para por hoy desde puede una no"
-# Sets of characters that hold one script alone: the mainland's of 1980, and Taiwan's.
-_CHARSETS: Final = {Language.ZH_HANS: "gb2312", Language.ZH_HANT: "big5"}
-# Words of another place; a reader stumbles over them.
-_PLACES: Final = {
-    Language.ZH_HANS: re.compile("LINE|储值|门号|简讯|门市|萤幕|讯号"),
-    Language.ZH_HANT: re.compile("微信|充值|短信|營業廳|截屏|信號|套餐|運營商"),
-}
 _LATIN: Final = re.compile(r"[A-Za-zÀ-ÿ]+")
 _SENTENCE: Final = re.compile(r"[A-Za-zÀ-ÿ]+(?: [A-Za-zÀ-ÿ]+){2,}")
 _CJK: Final = re.compile(r"[\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef\u3000-\u303f]+")
 _MARKUP: Final = re.compile(r"<[^>]*>")
 # Names of events, fields and files are no words of a text.
-_NAME: Final = re.compile(r"[a-z0-9_]*|zh-Han[st]|es-PE|.*\.j2")
+_NAME: Final = re.compile("|".join([r"[a-z0-9_]*", *Language, r".*\.j2"]))
 
 
 def check_words(sources: Sources, syntax: Environment) -> list[Finding]:
@@ -58,18 +50,19 @@ def _strings(source: str, syntax: Environment) -> Iterator[tuple[int, str]]:
 
 def _foreign(text: str, language: Language) -> Iterator[tuple[int, str]]:
     """Positions in ``text`` that do not speak ``language``, and what is wrong there."""
-    if charset := _CHARSETS.get(language):
+    own = SPEECH[language]
+    if own.charset:
         for at, character in enumerate(text):
-            if ord(character) > 0x2E7F and not _in_charset(character, charset):
+            if ord(character) > 0x2E7F and not _in_charset(character, own.charset):
                 yield at, f"{character} is not a character of {language}"
-        for word in _PLACES[language].finditer(text):
+        for word in own.not_said.finditer(text) if own.not_said else ():
             yield word.start(), f"{word[0]} is not said in {language}"
         for words in _SENTENCE.finditer(text):
             yield words.start(), f"not translated: {words[0]}"
     else:
         for characters in _CJK.finditer(text):
             yield characters.start(), f"not translated: {characters[0]}"
-    if language is Language.EN:
+    if own.ascii_only:
         for at, character in enumerate(text):
             if ord(character) > 127 and not _CJK.match(character):
                 yield at, f"{character} is not used in {language}"
@@ -77,12 +70,8 @@ def _foreign(text: str, language: Language) -> Iterator[tuple[int, str]]:
 
 
 def _stop_words(text: str, language: Language) -> Iterator[tuple[int, str]]:
-    strangers = {
-        Language.ES_PE: set(_ENGLISH.split()),
-        Language.EN: set(_SPANISH.split()) - set(_ENGLISH.split()) - {"no"},
-    }.get(language, set(_ENGLISH.split()) | set(_SPANISH.split()))
     for word in _LATIN.finditer(text):
-        if word[0].lower() in strangers:
+        if word[0].lower() in SPEECH[language].strangers:
             yield word.start(), f"not translated: {word[0]}"
 
 

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from worker.content.dates import deadline_words
 from worker.content.events import ANSWERABLE, QUESTIONS, TRAVEL_EVENTS
+from worker.content.languages import SPEECH
 from worker.content.letter import Letter, Notice, OperatorGuide
 from worker.core.cards import Kind, Language
 from worker.core.deadlines import DeadlineKind
@@ -46,12 +47,6 @@ _ENDS: Final = {
 }
 # Events after which the line can still be lost, on a day that is known.
 _ON_THE_WAY: Final = frozenset({"plan_ended", "suspended", "outgoing_block_past"})
-_NAMES: Final = {
-    Language.ZH_HANS: "王小明",
-    Language.ZH_HANT: "陳怡君",
-    Language.ES_PE: "Rosa Quispe",
-    Language.EN: "Alex Smith",
-}
 
 
 def sample_notice(
@@ -99,7 +94,7 @@ def sample_notice(
         in_service=event not in ("suspended", "line_lost", "recycled"),
         receipt_ref="R-20260612" if event.startswith("renewal_") else None,
         reported_on=TODAY - timedelta(days=1) if event == "renewal_not_effective" else None,
-        holder=_NAMES[language] if guardian else None,
+        holder=SPEECH[language].sample_name if guardian else None,
         why=REASONS[0] if guardian else None,
         renewed_link=f"{_SITE}/renewed" if event in ANSWERABLE else None,
         tomorrow_link=f"{_SITE}/tomorrow" if event in ANSWERABLE else None,
@@ -142,7 +137,7 @@ def sample_letter(event: str, language: Language, *, others: int = 0) -> Letter:
     return Letter(
         language=language,
         signature="Vigencia",
-        holder_name=_NAMES[language],
+        holder_name=SPEECH[language].sample_name,
         notices=(sample_notice(event, language), *more),
         guides=(
             OperatorGuide(
@@ -165,7 +160,12 @@ def travel_letter(event: str, language: Language) -> Letter:
     notice = bare(sample_notice(event, language, operator="eSIM", kind=Kind.ESIM, abroad=True))
     guides = (OperatorGuide("eSIM", travel=True),)
     return Letter(
-        language, "Vigencia", _NAMES[language], (replace(notice, travel=True),), guides, abroad=True
+        language,
+        "Vigencia",
+        SPEECH[language].sample_name,
+        (replace(notice, travel=True),),
+        guides,
+        abroad=True,
     )
 
 
@@ -173,7 +173,7 @@ def sample_sms(event: str, language: Language, *, named: int = 1) -> Letter:
     """An SMS of ``event`` that names ``named`` cards."""
     tails = ("5678", "0101", "0102", "0103")[:named]
     notices = tuple(sample_notice(event, language, tail=tail) for tail in tails)
-    return Letter(language, "Vigencia", _NAMES[language], notices, others=named - 1)
+    return Letter(language, "Vigencia", SPEECH[language].sample_name, notices, others=named - 1)
 
 
 def sample_letters() -> Iterator[Letter]:

@@ -80,7 +80,7 @@ def _no_link(path: str, flags: int) -> int:
 def _code() -> Iterator[bytes]:
     """The parts of the program that decide what comes out of a template, as a checkout has them."""
     for room in _ROOMS:
-        for path in sorted((_WORKER / room).glob("*.py")):
+        for path in sorted((_WORKER / room).rglob("*.py")):
             found = path.stat()
             yield f"{path}\0{found.st_mtime_ns}\0{found.st_size}\0".encode()
 

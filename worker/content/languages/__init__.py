@@ -1,0 +1,24 @@
+"""What each language has besides its templates, one module each."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from worker.content.languages import en, es_pe, zh_hans, zh_hant
+from worker.content.languages.speech import Speech
+from worker.core.cards import Language
+
+
+def _speech(language: Language) -> Speech:
+    match language:  # mypy sees a language that has none
+        case Language.ZH_HANS:
+            return zh_hans.SPEECH
+        case Language.ZH_HANT:
+            return zh_hant.SPEECH
+        case Language.ES_PE:
+            return es_pe.SPEECH
+        case Language.EN:
+            return en.SPEECH
+
+
+SPEECH: Final[Mapping[Language, Speech]] = {language: _speech(language) for language in Language}
+__all__ = ["SPEECH", "Speech"]

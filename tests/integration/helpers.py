@@ -31,9 +31,9 @@ from worker.pipeline.delivery.prepare import Preparation
 from worker.pipeline.events import Life
 from worker.pipeline.receipts import Reconciliation
 from worker.providers.base import EmailOut, Provider, Sighting, SmsOut
-from worker.providers.sendgrid import SendGridProvider, SendGridSettings
+from worker.providers.sendgrid.client import SendGridProvider, SendGridSettings
 from worker.providers.transport import Transport
-from worker.providers.twilio import TwilioProvider, TwilioSettings
+from worker.providers.twilio.client import TwilioProvider, TwilioSettings
 from worker.sandbox.credentials import ACCOUNT_SID, API_KEY, AUTH_TOKEN, SENDER
 from worker.setup.app import App
 from worker.setup.gateways import choose
@@ -75,7 +75,7 @@ class Carrier:
     """A provider that keeps what it was given and answers as it is told."""
 
     answer: Callable[[Out], Awaitable[Outcome]]
-    name: str = "carrier"
+    name: str = "twilio"
     sender: str = "+15005550006"
     calls: list[Out] = field(default_factory=list)
 
@@ -243,8 +243,8 @@ class World:
         async def run() -> Counter[str]:
             transport = self._transport()
             try:
-                asked = sms or self._twilio(transport, now)
-                return await Reconciliation(self.engine, asked, self.retry).run(self._ids(ids), now)
+                lists = {"twilio": sms or self._twilio(transport, now)}
+                return await Reconciliation(self.engine, lists, self.retry).run(self._ids(ids), now)
             finally:
                 await transport.close()
 

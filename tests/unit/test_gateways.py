@@ -10,11 +10,11 @@ import pytest
 from worker.core.cards import Channel
 from worker.errors import ConfigError
 from worker.providers.choice import members
-from worker.providers.sendgrid import SendGridProvider
-from worker.providers.smtp import SmtpProvider
-from worker.providers.smtp_pool import SmtpSettings
+from worker.providers.sendgrid.client import SendGridProvider
+from worker.providers.smtp.client import SmtpProvider
+from worker.providers.smtp.pool import SmtpSettings
 from worker.providers.transport import Transport
-from worker.providers.twilio import TwilioProvider
+from worker.providers.twilio.client import TwilioProvider
 from worker.sandbox import credentials as sandbox
 from worker.setup.gateways import SANDBOX_EMAIL_SENDER, Gateways, Mode, choose
 from worker.setup.settings import load

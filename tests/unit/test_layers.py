@@ -27,8 +27,9 @@ _ROOMS: dict[str, tuple[str, ...]] = {
     # with which the sandbox is called, so that those and real ones never mix.
     "setup": ("core", "content", "providers", "store", "sandbox", "pipeline", "cardbook"),
     "monitoring": ("core", "providers", "store", "setup"),
-    # A simulation decides and renders as the pipeline does, with the rules of this installation.
-    "simulation": ("core", "content", "store", "setup"),
+    # A simulation decides and renders as the pipeline does, with the rules of this installation; of
+    # a silent address it asks what its provider said.
+    "simulation": ("core", "content", "providers", "store", "setup"),
     "processes": (
         *("core", "content", "providers", "store", "sandbox"),
         *("pipeline", "setup", "monitoring"),

@@ -14,11 +14,11 @@ from worker.errors import ConfigError
 from worker.providers import forms
 from worker.providers.base import Provider
 from worker.providers.choice import Weighted
-from worker.providers.sendgrid import SendGridProvider, SendGridSettings
-from worker.providers.smtp import SmtpProvider
-from worker.providers.smtp_pool import SmtpSettings
+from worker.providers.sendgrid.client import SendGridProvider, SendGridSettings
+from worker.providers.smtp.client import SmtpProvider
+from worker.providers.smtp.pool import SmtpSettings
 from worker.providers.transport import Transport
-from worker.providers.twilio import TwilioProvider, TwilioSettings
+from worker.providers.twilio.client import TwilioProvider, TwilioSettings
 from worker.sandbox import credentials as sandbox
 from worker.setup.sections import is_here
 from worker.setup.settings import Settings

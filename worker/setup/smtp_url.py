@@ -5,7 +5,7 @@ from typing import Final
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from worker.providers.mime import usable
-from worker.providers.smtp_pool import SmtpSettings
+from worker.providers.smtp.pool import SmtpSettings
 from worker.setup.sections import is_here
 from worker.setup.settings import Settings
 

@@ -27,8 +27,8 @@ def application(app: App, public_url: str | None) -> Starlette:
     twilio = TwilioWebhooks(
         _twilio(app, public_url),
         intake,
-        lambda sender, text, kind, now, message: app.consent.inbound(
-            sender, text, kind, now, message=message
+        lambda sender, text, read, now, message: app.consent.inbound(
+            sender, text, now, read=read, brought=("twilio", message)
         ),
         app.now,
         tally,

@@ -17,9 +17,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from worker.core.outcomes import OPT_INS, SENDGRID_DROPS, SENDGRID_EVENTS
 from worker.core.reports import Report
-from worker.providers.sendgrid import ATTEMPT_ARG
+from worker.providers.sendgrid.client import ATTEMPT_ARG
+from worker.providers.sendgrid.outcomes import SENDGRID_DROPS
+from worker.providers.sendgrid.reports import STATUSES
 from worker.providers.signatures import ForgedError, check_events
 from worker.setup.listening import EVENTS_PATH
 from worker.web.intake import Intake
@@ -28,7 +29,6 @@ from worker.web.twilio_webhooks import as_uuid
 
 # 768 KB of the shortest events that SendGrid sends are about 4,000.
 _MOST_EVENTS: Final = 10_000
-_EVENTS: Final = {"processed", "deferred", "delivered", *SENDGRID_EVENTS, *OPT_INS}
 _ID: Final = re.compile(r"[\x21-\x7e]{1,100}", re.ASCII)
 # The class of a reason (RFC 3463). The reason in words is not kept: it may hold the address.
 _CLASS: Final = re.compile(r"[245]\.[0-9]{1,3}\.[0-9]{1,3}", re.ASCII)
@@ -87,7 +87,7 @@ def event_report(event: object) -> Report | None:
         return None
     status, event_id = event.get("event"), event.get("sg_event_id")
     attempt = as_uuid(event.get(ATTEMPT_ARG))
-    if not isinstance(status, str) or status not in _EVENTS:
+    if not isinstance(status, str) or status not in STATUSES:
         return None
     if not _is_id(event_id) or attempt is None:
         return None

@@ -18,10 +18,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from worker.core.outcomes import DELIVERED, PROGRESS
+from worker.core.optout import Said
 from worker.core.reports import Report
 from worker.errors import UnreachableError
 from worker.providers.signatures import ForgedError, TwilioSignature
+from worker.providers.twilio.reports import STATUSES
 from worker.setup.listening import INBOUND_PATH, STATUS_PATH
 from worker.web.intake import Intake
 from worker.web.tally import Tally
@@ -30,12 +31,13 @@ _FORM: Final = "application/x-www-form-urlencoded"
 _SID: Final = re.compile(r"(?:SM|MM)[0-9a-fA-F]{32}", re.ASCII)
 _CODE: Final = re.compile(r"[1-9][0-9]{3,5}", re.ASCII)
 _NUMBER: Final = re.compile(r"\+[1-9][0-9]{6,14}", re.ASCII)
-_STATUSES: Final = PROGRESS | DELIVERED | {"undelivered", "failed", "canceled"}
+# Advanced Opt-Out has read the message already, in the words of its own configuration.
+_READ: Final = {"STOP": Said.OUT, "START": Said.IN, "HELP": Said.HELP}
 _NO_REPLY: Final = '<?xml version="1.0" encoding="UTF-8"?><Response/>'
 
-# ``app.consent.inbound``: sender, text, Twilio's OptOutType, now, the message's id; returns a word
-# for the log.
-Inbound = Callable[[str, str, str | None, datetime, str], str]
+# ``app.consent.inbound``: sender, text, what Twilio has read in it, now, the message's id; returns
+# a word for the log.
+Inbound = Callable[[str, str, Said | None, datetime, str], str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +74,11 @@ class TwilioWebhooks:
         form = await self._form(request)
         word = "ignored"
         if _NUMBER.fullmatch(sender := form.get("From", "")):
-            text, kind = form.get("Body", ""), form.get("OptOutType") or None
+            text, kind = form.get("Body", ""), form.get("OptOutType", "").strip().upper()
             try:
                 async with asyncio.timeout(self.seconds):
                     word = await asyncio.to_thread(
-                        self.inbound, sender, text, kind, self.now(), message_id(form)
+                        self.inbound, sender, text, _READ.get(kind), self.now(), message_id(form)
                     )
             except TimeoutError:
                 raise UnreachableError("The database is slower than Twilio waits.") from None
@@ -107,7 +109,7 @@ def message_id(form: Mapping[str, str]) -> str:
 def status_report(form: Mapping[str, str], attempt: str | None, now: datetime) -> Report | None:
     """What a status callback says; Twilio gives no time, so it happened ``now``."""
     sid, status = form.get("MessageSid", ""), form.get("MessageStatus", "").lower()
-    if not _SID.fullmatch(sid) or status not in _STATUSES:
+    if not _SID.fullmatch(sid) or status not in STATUSES:
         return None
     code = form.get("ErrorCode", "")
     return Report(

@@ -15,7 +15,7 @@ from urllib.error import HTTPError
 from worker.core.cards import Channel
 from worker.errors import VigenciaError
 from worker.processes.doctor.findings import Finding
-from worker.providers.sendgrid import SendGridSettings
+from worker.providers.sendgrid.client import SendGridSettings
 from worker.setup.app import App
 
 _TIMEOUT = 10.0

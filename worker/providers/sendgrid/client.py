@@ -23,9 +23,10 @@ from sendgrid.helpers.mail import (
     To,
 )
 
-from worker.core.outcomes import Fault, Outcome, OutcomeKind, accepted, from_fault, from_sendgrid
+from worker.core.outcomes import Fault, Outcome, OutcomeKind, accepted, from_fault
 from worker.providers.base import AUTOMATIC, Attached, EmailOut
 from worker.providers.mime import on_the_wire
+from worker.providers.sendgrid.outcomes import from_sendgrid
 from worker.providers.transport import Reply, Transport, TransportError
 
 # The custom argument that comes back in every event as a field beside SendGrid's own, of which

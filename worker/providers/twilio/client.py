@@ -14,9 +14,10 @@ from twilio.http import AsyncHttpClient
 from twilio.http.response import Response
 from twilio.rest import Client
 
-from worker.core.outcomes import Fault, Outcome, accepted, from_fault, from_twilio
+from worker.core.outcomes import Fault, Outcome, accepted, from_fault
 from worker.providers.base import Sighting, SmsOut, Written
 from worker.providers.transport import Reply, Transport, TransportError
+from worker.providers.twilio.outcomes import from_twilio
 
 _quiet = logging.getLogger("vigencia.twilio")
 # Twilio queues a message for at most 10 hours (ValidityPeriod, in seconds).
@@ -25,6 +26,9 @@ _LONGEST_VALIDITY = 36_000
 _CODES_END = 1_000_000
 # Messages read of the list at one look for what came in, and on one page.
 _MOST_READ, _PAGE = 5_000, 200
+# What a trial account puts before every text (www.twilio.com/docs/usage/monitor-your-usage), and
+# what stands for a text with Message Redaction (www.twilio.com/blog/sms-pii-redaction).
+_TRIAL, _REDACTED = "Sent from your Twilio trial account - ", "__REDACTED__"
 # What the SDK raises for a 2xx that is no JSON, or JSON of another shape.
 _NOT_AS_PROMISED = (TwilioException, ValueError, KeyError, TypeError, AttributeError)
 
@@ -185,7 +189,7 @@ class TwilioProvider:
     def _sighting(self, message: Any) -> Sighting:
         return Sighting(
             provider_id=str(message.sid),
-            text=message.body or "",
+            text=_as_handed_over(message.body or ""),
             created_at=self._ours(message.date_created),
             status=str(message.status)[:30],
             error_code=message.error_code,
@@ -194,6 +198,11 @@ class TwilioProvider:
     def _ours(self, at: datetime | None) -> datetime:
         """An instant of Twilio's by our clock. What has no date has just come."""
         return datetime.now(UTC) if at is None else at - self.ahead
+
+
+def _as_handed_over(body: str) -> str:
+    """A text without what a trial account puts before it; nothing of one that is not shown."""
+    return "" if _REDACTED in body else body.removeprefix(_TRIAL)
 
 
 def _basic(user: str, password: str) -> str:

@@ -17,7 +17,7 @@ from worker.processes.listener import Listener
 from worker.processes.once import run_once
 from worker.providers.choice import hearing
 from worker.providers.transport import Transport
-from worker.setup.listening import INBOUND_PATH
+from worker.providers.twilio.webhook import INBOUND_PATH
 from worker.store.tables import inbound, suppressions
 
 SMS = Channel.SMS

@@ -37,8 +37,9 @@ from worker.providers.base import Sighting
 from worker.providers.sendgrid.outcomes import SENDGRID_EVENTS
 from worker.providers.sendgrid.reports import OPT_INS, OPT_OUTS
 from worker.providers.transport import Transport
-from worker.providers.twilio.client import TwilioProvider, TwilioSettings
+from worker.providers.twilio.client import TwilioProvider
 from worker.providers.twilio.outcomes import TWILIO_CODES
+from worker.providers.twilio.settings import TwilioSettings
 from worker.sandbox.credentials import ACCOUNT_SID, AUTH_TOKEN, SENDER
 from worker.store import attempts as attempt_store
 from worker.store.engine import writing

@@ -36,7 +36,7 @@ _ROOMS: dict[str, tuple[str, ...]] = {
     ),
     # Doors: HTTP and the command line, and the demo that a command plays.
     "web": ("core", "content", "providers", "store", "pipeline", "setup", "monitoring"),
-    "demo": ("core", "store", "sandbox", "cardbook", "setup", "processes"),
+    "demo": ("core", "providers", "store", "sandbox", "cardbook", "setup", "processes"),
     "cli": (
         *("core", "content", "store", "sandbox", "pipeline", "cardbook", "setup"),
         *("monitoring", "simulation", "processes", "web", "demo"),

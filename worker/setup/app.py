@@ -16,6 +16,7 @@ from worker.clock import Clock, file_clock, system_clock
 from worker.content.render import Content
 from worker.core.breaker import BreakerPolicy
 from worker.core.caps import Caps
+from worker.core.cards import Channel
 from worker.core.retry import RetryPolicy
 from worker.core.rules import Rules
 from worker.core.tokens import Links, Signer
@@ -213,15 +214,16 @@ class App:
         to."""
         seconds, own = self.settings.receipts.inbound_seconds, self.gateways
         deaf = own.sandboxed and self.settings.web.public_url is None
-        if not seconds or own.twilio is None or deaf:
+        silent = not any(one.provider.hears for one in own.own.values())
+        if not seconds or silent or deaf:
             return None
         return Listening(self.engine, lists, self.consent, timedelta(seconds=seconds))
 
     @property
     def release(self) -> Release:
         """The use case behind `vigencia db release`."""
-        twilio = self.gateways.twilio
-        texts = Texts(self.content, self.rules, self.links, twilio.sender if twilio else "")
+        sender = self.gateways.sender(Channel.SMS) or ""
+        texts = Texts(self.content, self.rules, self.links, sender)
         return Release(self.engine, texts, self.lists, self.heard, self.consent, self.retry)
 
     @cached_property
@@ -287,9 +289,9 @@ def build_ready(settings: Settings | None = None, *, serves: bool = False) -> Ap
 
 def require_sandbox(app: App) -> None:
     """Raise ``UnreachableError`` if messages would go to a sandbox that does not answer."""
-    url = app.gateways.twilio.base_url if app.gateways.twilio else None
-    if not app.gateways.sandboxed or url is None:
+    if not app.gateways.sandboxed:
         return
+    url = next(o.account.address for o in app.gateways.own.values() if o.provider.own_url)
     try:
         with urllib.request.urlopen(f"{url}/sandbox/health", timeout=5):  # noqa: S310 - loopback
             return

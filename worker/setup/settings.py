@@ -19,6 +19,7 @@ from pydantic_settings import (
     SettingsError,
 )
 
+from worker.core.hosts import is_here
 from worker.core.tokens import SHORTEST_KEY
 from worker.errors import ConfigError
 from worker.paths import config_dir, read_toml
@@ -42,7 +43,6 @@ from worker.setup.sections import (
     UnknownSettings,
     WebSettings,
     WorkerSettings,
-    is_here,
 )
 
 _PREFIX = "VIGENCIA_"
@@ -144,6 +144,22 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """The environment first, then what ``load`` read from the file."""
         return env_settings, init_settings
+
+    def of_provider(self, name: str) -> dict[str, str | int | None]:
+        """What is set for the provider ``name``, by the settings' names without it: variables such
+        as TWILIO_FROM, and what sections say, such as ``email.smtp_weight``."""
+        sections = [one for _, one in self if isinstance(one, Section)]
+        return {
+            setting.removeprefix(f"{name}_"): _plain(value)
+            for settings in (self, *sections)
+            for setting, value in settings
+            if setting.startswith(f"{name}_")
+        }
+
+
+def _plain(value: Any) -> str | int | None:
+    found: str | int | None = value.get_secret_value() if isinstance(value, SecretStr) else value
+    return found
 
 
 def keys_in(value: SecretStr | None) -> list[str]:

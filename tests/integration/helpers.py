@@ -30,7 +30,7 @@ from worker.pipeline.delivery.limits import Limits, senders_of
 from worker.pipeline.delivery.prepare import Preparation
 from worker.pipeline.events import Life
 from worker.pipeline.receipts import Reconciliation
-from worker.providers.base import EmailOut, Provider, Sighting, SmsOut
+from worker.providers.base import EmailOut, Provider, Searchable, Sighting, SmsOut
 from worker.providers.sendgrid.client import SendGridProvider
 from worker.providers.sendgrid.settings import SendGridSettings
 from worker.providers.transport import Transport
@@ -251,7 +251,9 @@ class World:
         async def run() -> Counter[str]:
             transport = self._transport()
             try:
-                asked = lists or {"twilio": sms or self._twilio(transport, now)}
+                asked: Mapping[str, Searchable] = lists or {
+                    "twilio": sms or self._twilio(transport, now)
+                }
                 return await Reconciliation(self.engine, asked, self.retry).run(self._ids(ids), now)
             finally:
                 await transport.close()

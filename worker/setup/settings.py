@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal, get_args
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -46,6 +46,8 @@ from worker.setup.sections import (
 )
 
 _PREFIX = "VIGENCIA_"
+# Addresses that hold a password in some places only.
+_MAY_STAND_IN_FILE: Final = ("database_url", "redis_url")
 
 _HINT = "Correct config/vigencia.toml or the environment; `vigencia doctor` shows what is in force."
 
@@ -223,11 +225,9 @@ def _unknown_names() -> Iterator[str]:
 
 
 def _secrets_in_file(path: Path, values: Mapping[str, Any]) -> Iterator[str]:
-    for name in (
-        *("twilio_auth_token", "sendgrid_api_key", "secret_key", "secret_key_previous"),
-        *("smtp_url", "heartbeat_url", "metrics_token", "database_password"),
-    ):
-        if name in values:
+    for name, info in Settings.model_fields.items():
+        secret = SecretStr in get_args(info.annotation) and name not in _MAY_STAND_IN_FILE
+        if secret and name in values:
             yield f"{name}: a secret does not belong in {path.name}; set {name.upper()} instead"
 
 

@@ -11,9 +11,6 @@ import structlog
 from worker import metrics
 from worker.terminal import in_colour
 
-# What the SDKs would tell: Twilio's logs numbers at INFO, SendGrid's the API key at DEBUG.
-_QUIET = ("twilio", "twilio.http_client", "vigencia.twilio", "python_http_client", "aiohttp")
-
 _EMAIL = re.compile(r"([\w.+-])[\w.+-]*(@|%40)(?=\w)")
 # Letters of other scripts may stand right beside a number ("号码519…"), so \b and \w do not do. A
 # UUID is matched first to be left alone; %2B is the plus sign in a URL.
@@ -77,8 +74,7 @@ def configure(
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
-    for name in _QUIET:
-        logging.getLogger(name).setLevel(logging.WARNING)
+    logging.getLogger("aiohttp").setLevel(logging.WARNING)
     # dramatiq tells of every message at INFO; its hints are not news.
     logging.getLogger("dramatiq").setLevel(logging.WARNING if level == "INFO" else level)
     logging.getLogger("alembic").setLevel(logging.WARNING)

@@ -6,14 +6,13 @@ takes a bounded set of values, and none is a person's.
 
 import os
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import datetime, timedelta
 from functools import wraps
 from typing import TYPE_CHECKING, Final, ParamSpec
 
 import structlog
 
-from worker.core.outcomes import DELIVERED, OPT_INS, PROGRESS, SENDGRID_EVENTS
 from worker.core.promise import one_of, reason_class
 
 if TYPE_CHECKING:
@@ -26,10 +25,6 @@ P = ParamSpec("P")
 _DELAYS: Final = (1, 5, 15, 60, 300, 900, 1_800, 3_600, 7_200, 21_600, 43_200, 86_400)
 _CALLS: Final = (0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20)
 _TICKS: Final = (0.01, 0.05, 0.1, 0.5, 1, 5, 10, 60)
-_STATUSES: Final = frozenset(
-    {*PROGRESS, *DELIVERED, *SENDGRID_EVENTS, *OPT_INS}
-    | {"failed", "undelivered", "canceled", "open", "click"}
-)
 _WINDOW: Final = re.compile(r"[a-z_]{1,30}[+-]\d{1,3}d|event")
 
 
@@ -72,12 +67,15 @@ class _Meters:
 
 
 _meters: _Meters | None = None
+_statuses: Mapping[str, Collection[str]] = {}
 
 
-def enable(*, several_processes: bool = False) -> None:
-    """Count from now on. With ``several_processes`` the counts go to files that one of them adds
-    up, in the folder of ``PROMETHEUS_MULTIPROC_DIR``, which exists."""
-    global _meters
+def enable(statuses: Mapping[str, Collection[str]], *, several_processes: bool = False) -> None:
+    """Count from now on. ``statuses``: the providers by name, with the words of their reports. With
+    ``several_processes`` the counts go to files that one of them adds up, in the folder of
+    ``PROMETHEUS_MULTIPROC_DIR``, which exists."""
+    global _meters, _statuses
+    _statuses = statuses
     if _meters is None:
         if not several_processes:
             os.environ.pop("PROMETHEUS_MULTIPROC_DIR", None)
@@ -122,7 +120,7 @@ def settled(channel: str, state: str) -> None:
 def reminder(state: str, channel: str, reason: str | None) -> None:
     """A reminder ended."""
     if _meters is not None:
-        _meters.reminders.labels(state, channel, reason_class(reason)).inc()
+        _meters.reminders.labels(state, channel, reason_class(reason, _statuses)).inc()
 
 
 @_harmless
@@ -137,7 +135,8 @@ def accepted(window: str, owed_at: datetime, at: datetime) -> None:
 def receipt(provider: str, status: str) -> None:
     """A provider reported ``status``."""
     if _meters is not None:
-        _meters.receipts.labels(provider, one_of(_STATUSES, status)).inc()
+        known = one_of(_statuses.get(provider, ()), status)
+        _meters.receipts.labels(provider, known).inc()
 
 
 @_harmless

@@ -11,8 +11,9 @@ from sqlalchemy import Connection, Row, select
 from benchmarks.storm.book import PREFIXES
 from worker.core.cards import Channel
 from worker.core.hours import Hours
-from worker.core.outcomes import OutcomeKind, twilio_row
+from worker.core.outcomes import OutcomeKind
 from worker.core.reminders import ReminderState
+from worker.providers.twilio.outcomes import twilio_row
 from worker.store.tables import cards, holders
 
 # So many others, due later and less urgent, were taken on its way while it could have gone too,

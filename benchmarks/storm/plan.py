@@ -9,14 +9,9 @@ from itertools import cycle
 from typing import Any
 
 from benchmarks.storm.book import PREFIXES
-from worker.core.outcomes import (
-    ALONE,
-    SENDGRID_EVENTS,
-    SENDGRID_STATUSES,
-    TWILIO_CODES,
-    OutcomeKind,
-    Row,
-)
+from worker.core.outcomes import ALONE, OutcomeKind, Row
+from worker.providers.sendgrid.outcomes import SENDGRID_EVENTS, SENDGRID_STATUSES
+from worker.providers.twilio.outcomes import TWILIO_CODES
 
 
 class Blow(StrEnum):

@@ -13,9 +13,11 @@ from pathlib import Path
 from uuid import uuid4
 
 from worker.providers.base import EmailOut, SmsOut
-from worker.providers.sendgrid import SendGridProvider, SendGridSettings
+from worker.providers.sendgrid.client import SendGridProvider
+from worker.providers.sendgrid.settings import SendGridSettings
 from worker.providers.transport import Transport
-from worker.providers.twilio import TwilioProvider, TwilioSettings
+from worker.providers.twilio.client import TwilioProvider
+from worker.providers.twilio.settings import TwilioSettings
 
 
 async def _run(url: str, in_flight: int, payloads: list[dict[str, str]]) -> None:

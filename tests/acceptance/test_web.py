@@ -26,9 +26,10 @@ from tests.integration.helpers import until
 from tests.integration.sandbox_helpers import call
 from tests.integration.web_helpers import ATTEMPT, event, post_status, status_form
 from tests.patience import patient
+from worker.providers.sendgrid.webhook import EVENTS_PATH
+from worker.providers.twilio.webhook import STATUS_PATH
 from worker.sandbox.credentials import EVENTS_PUBLIC_KEY
 from worker.sandbox.signing import event_headers, twilio_headers
-from worker.setup.listening import EVENTS_PATH, STATUS_PATH
 from worker.store.engine import open_engine, reading
 from worker.store.tables import receipts
 

@@ -30,10 +30,12 @@ from worker.pipeline.delivery.limits import Limits, senders_of
 from worker.pipeline.delivery.prepare import Preparation
 from worker.pipeline.events import Life
 from worker.pipeline.receipts import Reconciliation
-from worker.providers.base import EmailOut, Provider, Sighting, SmsOut
-from worker.providers.sendgrid import SendGridProvider, SendGridSettings
+from worker.providers.base import EmailOut, Provider, Searchable, Sighting, SmsOut
+from worker.providers.sendgrid.client import SendGridProvider
+from worker.providers.sendgrid.settings import SendGridSettings
 from worker.providers.transport import Transport
-from worker.providers.twilio import TwilioProvider, TwilioSettings
+from worker.providers.twilio.client import TwilioProvider
+from worker.providers.twilio.settings import TwilioSettings
 from worker.sandbox.credentials import ACCOUNT_SID, API_KEY, AUTH_TOKEN, SENDER
 from worker.setup.app import App
 from worker.setup.gateways import choose
@@ -75,7 +77,7 @@ class Carrier:
     """A provider that keeps what it was given and answers as it is told."""
 
     answer: Callable[[Out], Awaitable[Outcome]]
-    name: str = "carrier"
+    name: str = "twilio"
     sender: str = "+15005550006"
     calls: list[Out] = field(default_factory=list)
 
@@ -236,19 +238,27 @@ class World:
         return asyncio.run(run())
 
     def reconcile(
-        self, now: datetime, *, ids: Sequence[int] | None = None, sms: Listing | None = None
+        self,
+        now: datetime,
+        *,
+        ids: Sequence[int] | None = None,
+        sms: Listing | None = None,
+        lists: Mapping[str, Listing] | None = None,
     ) -> Counter[str]:
-        """Settle what is unknown at ``now``."""
+        """Settle what is unknown at ``now``, with what ``sms`` lists, or the ``lists`` of several
+        providers; else with what the sandbox does."""
 
         async def run() -> Counter[str]:
             transport = self._transport()
             try:
-                asked = sms or self._twilio(transport, now)
+                asked: Mapping[str, Searchable] = lists or {
+                    "twilio": sms or self._twilio(transport, now)
+                }
                 return await Reconciliation(self.engine, asked, self.retry).run(self._ids(ids), now)
             finally:
                 await transport.close()
 
-        if sms is None and self.clock is not None:
+        if sms is None and lists is None and self.clock is not None:
             set_file_clock(self.clock, now)
         return asyncio.run(run())
 

@@ -17,8 +17,9 @@ from worker.clock import set_file_clock
 from worker.core.cards import Channel, Kind
 from worker.core.outcomes import ALONE, OutcomeKind, Row, Wait
 from worker.core.reminders import MessageState, ReminderState
+from worker.providers.sendgrid.webhook import EVENTS_PATH
+from worker.providers.twilio.webhook import INBOUND_PATH
 from worker.setup.app import App
-from worker.setup.listening import EVENTS_PATH, INBOUND_PATH
 from worker.store import breakers as breaker_store
 from worker.store.engine import reading
 from worker.store.tables import attempts, cards, holders, messages, reminders, suppressions

@@ -26,17 +26,12 @@ from tests.integration.helpers import (
 from tests.integration.sandbox_helpers import set_faults
 from worker.core.breaker import BreakerPolicy
 from worker.core.cards import Channel
-from worker.core.outcomes import (
-    ALONE,
-    SENDGRID_STATUSES,
-    TWILIO_CODES,
-    Outcome,
-    OutcomeKind,
-    accepted,
-)
+from worker.core.outcomes import ALONE, Outcome, OutcomeKind, accepted
 from worker.core.reminders import MessageState, ReminderState
 from worker.pipeline.delivery.limits import Limits, country_of, senders_of
 from worker.processes.doctor import examination as health
+from worker.providers.sendgrid.outcomes import SENDGRID_STATUSES
+from worker.providers.twilio.outcomes import TWILIO_CODES
 from worker.store import breakers as breaker_store
 from worker.store import usage as usage_store
 from worker.store.breakers import Breaker
@@ -393,7 +388,7 @@ def test_nothing_personal_is_in_a_key(world: World) -> None:
     world.send(providers={SMS: refused("twilio:21408"), MAIL: refused()})
     with reading(world.engine) as conn:
         keys = [row.key for row in conn.execute(breakers.select())]
-    assert keys == ["sms/carrier/PE/*"]
+    assert keys == ["sms/twilio/PE/*"]
 
 
 def test_what_nobody_waits_for_is_no_warning(world: World) -> None:

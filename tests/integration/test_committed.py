@@ -15,6 +15,7 @@ from worker.core.cards import Channel
 from worker.core.outcomes import Outcome, OutcomeKind, accepted
 from worker.core.reminders import MessageState
 from worker.errors import UnreachableError
+from worker.providers.registry import STATUSES
 from worker.store.committed import after_commit
 from worker.store.engine import writing
 from worker.store.tables import messages, reminders
@@ -54,7 +55,7 @@ def ended(state: str, reason: str) -> float:
 
 
 def test_an_alarm_of_an_end_that_was_rolled_back_is_raised_once(world: World) -> None:
-    metrics.enable()
+    metrics.enable(STATUSES)
     world.card(world.holder(contact_phone="+51987650001", email=None))
     world.check()
     before = ended("missed", "twilio")
@@ -71,7 +72,7 @@ def test_an_alarm_of_an_end_that_was_rolled_back_is_raised_once(world: World) ->
 def test_a_reminder_that_was_told_is_counted_once_however_often_it_is_written(
     world: World,
 ) -> None:
-    metrics.enable()
+    metrics.enable(STATUSES)
     world.card(world.holder(contact_phone="+51987650001", email=None))
     world.check()
     before = ended("sent", "")

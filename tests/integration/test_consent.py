@@ -23,6 +23,7 @@ from tests.integration.helpers import (
 from tests.integration.sandbox_helpers import mailbox
 from worker.core.cards import Channel
 from worker.core.life import LifeEvent
+from worker.core.optout import Said
 from worker.core.outcomes import Outcome, OutcomeKind, accepted
 from worker.core.reminders import ReminderState
 from worker.pipeline.consent import Consent
@@ -33,6 +34,7 @@ from worker.store.tables import books, card_events, inbound, messages, reminders
 
 SMS, MAIL = Channel.SMS, Channel.EMAIL
 LATER = NOW + timedelta(minutes=5)
+SM1, SM2 = ("twilio", "SM1"), ("twilio", "SM2")
 TAKEN = Outcome(OutcomeKind.ACCEPTED, "accepted")
 RETRY = Outcome(OutcomeKind.TRANSIENT, "twilio:http_500")
 
@@ -41,8 +43,8 @@ def consent(world: World) -> Consent:
     return Consent(world.engine)
 
 
-def say(world: World, text: str, kind: str | None = None, sender: str = PHONE) -> str:
-    return consent(world).inbound(sender, text, kind, NOW)
+def say(world: World, text: str, read: Said | None = None, sender: str = PHONE) -> str:
+    return consent(world).inbound(sender, text, NOW, read=read)
 
 
 def in_force(world: World) -> list[tuple[str, str, int, str, str]]:
@@ -137,7 +139,7 @@ def test_a_sentence_with_a_word_in_it_stops_nothing_and_is_for_a_person_to_read(
     world.check()
     told = "Quiero dar de baja mi línea 987 654 321, escriba a rosa@example.com"
     with capture_logs() as logs:
-        assert Consent(world.engine).inbound(PHONE, told, None, NOW, message="SM1") == "unclear"
+        assert Consent(world.engine).inbound(PHONE, told, NOW, brought=SM1) == "unclear"
     [alarm] = [one for one in logs if one["event"] == "alarm"]
     assert alarm["cause"] == "opt_out_unclear"
     assert alarm["text"] == "Quiero dar de baja mi línea ***, escriba a ***"
@@ -151,9 +153,9 @@ def test_a_sentence_with_a_word_in_it_stops_nothing_and_is_for_a_person_to_read(
 def test_the_same_message_brought_again_says_nothing_new(world: World) -> None:
     world.card()
     own = consent(world)
-    assert own.inbound(PHONE, "START", None, NOW, message="SM1") == "opted_in"
-    assert own.inbound(PHONE, "STOP", None, LATER, message="SM2") == "opted_out"
-    assert own.inbound(PHONE, "START", None, LATER + timedelta(days=300), message="SM1") == "seen"
+    assert own.inbound(PHONE, "START", NOW, brought=SM1) == "opted_in"
+    assert own.inbound(PHONE, "STOP", LATER, brought=SM2) == "opted_out"
+    assert own.inbound(PHONE, "START", LATER + timedelta(days=300), brought=SM1) == "seen"
     assert [row[3] for row in in_force(world)] == ["opted_out"]
 
 
@@ -164,8 +166,8 @@ def test_of_two_words_the_one_said_later_counts_though_it_is_read_first(
     world: World, first: str, second: str, end: list[str]
 ) -> None:
     own, late = consent(world), LATER + timedelta(hours=1)
-    own.inbound(PHONE, second, None, late, message="SM2", said_at=LATER)
-    assert own.inbound(PHONE, first, None, late, message="SM1", said_at=NOW) == "overtaken"
+    own.inbound(PHONE, second, late, brought=SM2, said_at=LATER)
+    assert own.inbound(PHONE, first, late, brought=SM1, said_at=NOW) == "overtaken"
     assert [row[3] for row in in_force(world)] == end
 
 
@@ -173,7 +175,7 @@ def test_of_many_who_bring_one_message_at_once_one_takes_it(world: World) -> Non
     heard: list[str] = []
 
     def bring() -> None:
-        heard.append(consent(world).inbound(PHONE, "STOP", None, NOW, message="SM1"))
+        heard.append(consent(world).inbound(PHONE, "STOP", NOW, brought=SM1))
 
     threads = [threading.Thread(target=bring) for _ in range(8)]
     for thread in threads:
@@ -186,7 +188,9 @@ def test_of_many_who_bring_one_message_at_once_one_takes_it(world: World) -> Non
 FAR = TODAY + timedelta(days=20)  # plan_end-30d, which its policy sends by email alone
 
 
-@pytest.mark.parametrize("reason", ["opted_out", "sendgrid:group_unsubscribe"])
+@pytest.mark.parametrize(
+    "reason", ["opted_out", "sendgrid:group_unsubscribe", "sendgrid:opted_out"]
+)
 def test_who_unsubscribes_from_emails_gets_no_sms_of_what_is_sent_by_email_alone(
     world: World, reason: str
 ) -> None:
@@ -230,7 +234,7 @@ def test_other_words_change_nothing(world: World, text: str) -> None:
 
 
 def test_what_twilio_has_read_is_kept_as_its_reading(world: World) -> None:
-    assert say(world, "basta", "STOP") == "opted_out"
+    assert say(world, "basta", Said.OUT) == "opted_out"
     assert in_force(world) == [("sms", PHONE, 0, "opted_out", "optout")]
 
 

@@ -187,8 +187,9 @@ class Play(RuleBasedStateMachine):
             limits=self.app.limits,
         )
         self.delivery = Delivery(self.engine, preparation, carriers, self.app.retry, 8)
-        self.reconciliation = Reconciliation(self.engine, self.sms, self.app.retry)
-        self.fetching = Fetching(self.engine, self.sms, self.app.receipts)
+        lists = {self.sms.name: self.sms}
+        self.reconciliation = Reconciliation(self.engine, lists, self.app.retry)
+        self.fetching = Fetching(self.engine, lists, self.app.receipts)
         self.world, self.hands = world, Hands(self)
         self.seen = 0
         self.told_to_pay: list[Any] = []

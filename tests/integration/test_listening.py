@@ -4,7 +4,6 @@ import asyncio
 import json
 from collections import Counter
 from datetime import datetime, timedelta
-from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
@@ -16,8 +15,9 @@ from worker.clock import set_file_clock
 from worker.core.cards import Channel
 from worker.processes.listener import Listener
 from worker.processes.once import run_once
+from worker.providers.choice import hearing
 from worker.providers.transport import Transport
-from worker.setup.listening import INBOUND_PATH
+from worker.providers.twilio.webhook import INBOUND_PATH
 from worker.store.tables import inbound, suppressions
 
 SMS = Channel.SMS
@@ -45,8 +45,7 @@ def listen(world: World, now: datetime = LATER) -> Counter[str] | None:
     async def run() -> Counter[str] | None:
         transport = Transport()
         try:
-            sms: Any = app.gateways.open(transport, app.now)[SMS]
-            listening = app.listening(sms)
+            listening = app.listening(hearing(app.gateways.open(transport, app.now)))
             assert listening is not None
             return await listening.run(now)
         finally:

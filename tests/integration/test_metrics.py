@@ -36,6 +36,7 @@ from worker.log import configure
 from worker.monitoring.gauges import Ledger
 from worker.monitoring.metrics_page import Page, serve
 from worker.processes import workers as worker_processes
+from worker.providers.registry import STATUSES
 from worker.setup.app import App
 from worker.setup.broker import QUEUES, open_broker
 from worker.setup.sections import MetricsSettings
@@ -55,7 +56,7 @@ SECOND = timedelta(seconds=1)
 
 @pytest.fixture(autouse=True)
 def _counting() -> None:
-    metrics.enable()
+    metrics.enable(STATUSES)
 
 
 @pytest.fixture
@@ -92,19 +93,19 @@ def test_a_send_counts_its_attempt_its_reminder_and_its_delay(world: World) -> N
     world.card(world.holder(email=None))
     world.check()
     before = [
-        count("attempts_total", provider="carrier", outcome="accepted"),
-        count("provider_seconds_count", provider="carrier"),
+        count("attempts_total", provider="twilio", outcome="accepted"),
+        count("provider_seconds_count", provider="twilio"),
         count("messages_total", channel="sms", state="sent"),
-        count("segments_total", provider="carrier"),
+        count("segments_total", provider="twilio"),
         count("reminders_total", state="sent", channel="sms", reason=""),
         count("reminder_delay_seconds_count", window="plan_end-7d"),
     ]
     world.send(providers=dict.fromkeys(Channel, always(accepted(""))))
     after = [
-        count("attempts_total", provider="carrier", outcome="accepted"),
-        count("provider_seconds_count", provider="carrier"),
+        count("attempts_total", provider="twilio", outcome="accepted"),
+        count("provider_seconds_count", provider="twilio"),
         count("messages_total", channel="sms", state="sent"),
-        count("segments_total", provider="carrier"),
+        count("segments_total", provider="twilio"),
         count("reminders_total", state="sent", channel="sms", reason=""),
         count("reminder_delay_seconds_count", window="plan_end-7d"),
     ]
@@ -419,7 +420,7 @@ def test_with_a_token_whoever_has_it_reads_them(world: World) -> None:
 def test_counts_of_several_processes_are_added_up(tmp_path: Path) -> None:
     code = """
 from worker import metrics
-metrics.enable(several_processes=True)
+metrics.enable({}, several_processes=True)
 metrics.attempt("twilio", "accepted", 0.2, 1)
 metrics.reminder("sent", "sms", None)
 """
@@ -451,7 +452,7 @@ _FULL = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (0, resource
 
 @pytest.mark.parametrize("full", ["before it counts", "while it counts"])
 def test_a_full_disk_undoes_nothing_of_what_is_counted(tmp_path: Path, full: str) -> None:
-    enable = "metrics.enable(several_processes=True)"
+    enable = "metrics.enable({}, several_processes=True)"
     before, then = (_FULL, enable) if full == "before it counts" else (enable, _FULL)
     code = f"""
 from worker import metrics

@@ -210,7 +210,7 @@ def test_what_was_claimed_by_others_costs_no_tokens(world: World) -> None:
     world.send(channel=SMS, ids=ids, providers={SMS: carrier})
     assert len(carrier.calls) == 2
     assert limits.pace is not None
-    assert limits.pace.take("sms/carrier/+15005550006", 5, 10).tokens == 3
+    assert limits.pace.take("sms/twilio/+15005550006", 5, 10).tokens == 3
 
 
 def test_one_run_goes_on_until_all_had_their_turn(world: World) -> None:

@@ -73,7 +73,7 @@ def test_the_latest_receipt_is_part_of_the_proof(promise: Promise, world: World)
             }
             conn.execute(insert(receipts).values(**row))
     [line] = [line for line in account(promise) if line.channel == "sms"]
-    assert (line.provider, line.receipt) == ("carrier", "delivered")
+    assert (line.provider, line.receipt) == ("twilio", "delivered")
     assert line.receipt_at == NOW + timedelta(minutes=9)
 
 

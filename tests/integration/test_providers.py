@@ -22,9 +22,11 @@ from tests.integration.helpers import EMAIL, NOW, PHONE, SENDER_ADDRESS
 from tests.integration.sandbox_helpers import mailbox, record, set_faults
 from worker.core.outcomes import Outcome, OutcomeKind, Wait
 from worker.providers.base import EmailOut, SmsOut
-from worker.providers.sendgrid import SendGridProvider, SendGridSettings
+from worker.providers.sendgrid.client import SendGridProvider
+from worker.providers.sendgrid.settings import SendGridSettings
 from worker.providers.transport import Transport
-from worker.providers.twilio import TwilioProvider, TwilioSettings
+from worker.providers.twilio.client import TwilioProvider
+from worker.providers.twilio.settings import TwilioSettings
 from worker.sandbox.credentials import (
     ACCOUNT_SID,
     API_KEY,

@@ -43,26 +43,18 @@ from tests.integration.sandbox_helpers import call, record, set_faults
 from tests.integration.web_helpers import event, post_events, post_status, status_form
 from worker.core.cards import Channel
 from worker.core.optout import Said
-from worker.core.outcomes import (
-    ALONE,
-    DELIVERED,
-    FAULTS,
-    OPT_INS,
-    OPT_OUTS,
-    PROGRESS,
+from worker.core.outcomes import ALONE, FAULTS, Fault, OutcomeKind, Row, Scope
+from worker.core.reminders import MessageState, ReminderState
+from worker.providers.registry import STATUSES as WORDS
+from worker.providers.sendgrid.outcomes import (
     SENDGRID_DROPS,
     SENDGRID_EVENTS,
     SENDGRID_STATUSES,
-    SMTP_REPLIES,
-    TWILIO_CODES,
-    Fault,
-    OutcomeKind,
-    Row,
-    Scope,
-    SmtpPhase,
+    UNKNOWN_DROP,
 )
-from worker.core.reminders import MessageState, ReminderState
-from worker.core.sendgrid_outcomes import UNKNOWN_DROP
+from worker.providers.sendgrid.reports import OPT_INS, OPT_OUTS
+from worker.providers.smtp.outcomes import SMTP_REPLIES, SmtpPhase
+from worker.providers.twilio.outcomes import TWILIO_CODES
 from worker.sandbox.credentials import ACCOUNT_SID, AUTH_TOKEN, SENDER
 from worker.sandbox.lifecycle import EMAIL as SANDBOX_EVENTS
 from worker.store.tables import attempts, messages, receipts, suppressions
@@ -407,8 +399,7 @@ _OF_THE_SDK = {str(value) for name, value in vars(MessageInstance.Status).items(
 
 
 def test_each_status_of_twilio_has_its_consequence(walk: Walk) -> None:
-    sendgrids = {"processed", "deferred"}
-    assert STATUSES.keys() == _OF_THE_SDK | PROGRESS - sendgrids | DELIVERED | {"invented"}
+    assert STATUSES.keys() == _OF_THE_SDK | WORDS["twilio"] | {"invented"}
     told = walk.people(SMS, len(STATUSES))
     with reported(walk, drop_rate=1) as web:
         walk.deliver(SMS)
@@ -459,7 +450,7 @@ def opted_out(name: str) -> Ledger:
 
 def test_each_event_of_sendgrid_has_its_consequence(walk: Walk) -> None:
     ends = mail_ends()
-    assert ends.keys() >= PROGRESS & {"processed", "deferred"} | SENDGRID_EVENTS.keys()
+    assert ends.keys() >= WORDS["sendgrid"]
     told = walk.people(MAIL, len(ends))
     with reported(walk, drop_rate=1) as web:
         walk.deliver(MAIL)

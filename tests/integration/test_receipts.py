@@ -28,23 +28,18 @@ from tests.integration.helpers import (
 from tests.integration.sandbox_helpers import set_faults
 from worker.core.cards import Channel
 from worker.core.life import LifeEvent
-from worker.core.outcomes import (
-    OPT_INS,
-    OPT_OUTS,
-    SENDGRID_EVENTS,
-    TWILIO_CODES,
-    Outcome,
-    OutcomeKind,
-    Wait,
-    accepted,
-)
+from worker.core.outcomes import Outcome, OutcomeKind, Wait, accepted
 from worker.core.reminders import MessageState, ReminderState
 from worker.core.reports import Report
 from worker.core.retry import RetryPolicy
 from worker.pipeline.receipts import Fetching, Receipts
 from worker.providers.base import Sighting
+from worker.providers.sendgrid.outcomes import SENDGRID_EVENTS
+from worker.providers.sendgrid.reports import OPT_INS, OPT_OUTS
 from worker.providers.transport import Transport
-from worker.providers.twilio import TwilioProvider, TwilioSettings
+from worker.providers.twilio.client import TwilioProvider
+from worker.providers.twilio.outcomes import TWILIO_CODES
+from worker.providers.twilio.settings import TwilioSettings
 from worker.sandbox.credentials import ACCOUNT_SID, AUTH_TOKEN, SENDER
 from worker.store import attempts as attempt_store
 from worker.store.engine import writing
@@ -631,7 +626,8 @@ def test_news_that_a_later_event_overtook_is_not_repeated(world: World) -> None:
 def fetch(world: World, now: datetime, seen: Sequence[Sighting]) -> Counter[str]:
     desk = Receipts(world.engine, world.retry)
     ids = [row.id for row in world.rows(messages)]
-    return asyncio.run(Fetching(world.engine, Listing(list(seen)), desk).run(ids, now))
+    lists = {"twilio": Listing(list(seen))}
+    return asyncio.run(Fetching(world.engine, lists, desk).run(ids, now))
 
 
 HOUR = timedelta(hours=1)

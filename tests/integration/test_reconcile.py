@@ -218,6 +218,27 @@ def test_a_providers_clock_may_be_some_seconds_behind(world: World) -> None:
     assert world.reconcile(LATER, sms=Listing([seen])) == {MessageState.SENT: 1}
 
 
+@pytest.mark.parametrize(
+    ("taken_by", "state"), [("twilio", MessageState.SENT), ("other", MessageState.RETRYABLE)]
+)
+def test_a_text_is_looked_up_with_the_provider_that_was_called(
+    world: World, taken_by: str, state: MessageState
+) -> None:
+    """The same text in the list of another provider is another message."""
+    unknown(world, kind="error_before")
+    body = str(world.message(SMS).body)
+    lists = {"twilio": Listing([]), "other": Listing([])}
+    lists[taken_by].sightings = [Sighting("SM1", body, NOW, "sent", None)]
+    assert world.reconcile(LATER, lists=lists) == {state: 1}
+
+
+def test_while_the_provider_that_was_called_is_not_set_nobody_else_is_asked(world: World) -> None:
+    unknown(world, kind="error_before")
+    seen = Sighting("SM1", str(world.message(SMS).body), NOW, "sent", None)
+    assert world.reconcile(LATER, lists={"other": Listing([seen])}) == UNKNOWN
+    assert world.told() == [("sms", PENDING, None)]
+
+
 ACCOUNTS: list[dict[str, Any]] = [
     {"trial": True},
     {"smart_encoding": True},

@@ -30,10 +30,11 @@ from tests.integration.web_helpers import serving
 from worker.content.render import Content
 from worker.core.rules import Rules
 from worker.processes.once import run_once
+from worker.providers.sendgrid.webhook import EVENTS_PATH
+from worker.providers.twilio.webhook import INBOUND_PATH
 from worker.sandbox.credentials import AUTH_TOKEN, EVENTS_PUBLIC_KEY, SENDER
 from worker.sandbox.fault_rules import LATER
 from worker.sandbox.process import SandboxProcess
-from worker.setup.listening import EVENTS_PATH, INBOUND_PATH
 from worker.store.tables import messages, receipts, suppressions
 
 FAST = {"status_delay_ms": 15, "retry_ms": 5}

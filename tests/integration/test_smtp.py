@@ -16,8 +16,8 @@ from tests.integration.helpers import until
 from tests.integration.mail_server import CLOSE, SILENCE, MailServer, Started, self_signed
 from worker.core.outcomes import Outcome, OutcomeKind, Wait
 from worker.providers.base import EmailOut
-from worker.providers.smtp import SmtpProvider
-from worker.providers.smtp_pool import SmtpSettings
+from worker.providers.smtp.client import SmtpProvider
+from worker.providers.smtp.settings import SmtpSettings
 from worker.providers.transport import Transport
 
 pytestmark = pytest.mark.filterwarnings("ignore:Requiring AUTH while not requiring TLS")

@@ -29,7 +29,7 @@ from tests.integration.helpers import (
 )
 from worker.core.breaker import BreakerPolicy
 from worker.core.cards import Channel
-from worker.core.outcomes import Fault, Outcome, accepted, from_fault, from_twilio
+from worker.core.outcomes import Fault, Outcome, accepted, from_fault
 from worker.core.reminders import MessageState
 from worker.errors import UnreachableError
 from worker.pipeline.delivery import Delivery
@@ -37,6 +37,7 @@ from worker.pipeline.delivery.limits import senders_of
 from worker.pipeline.delivery.prepare import Preparation
 from worker.processes.actors import Hints
 from worker.processes.scheduler import tick
+from worker.providers.twilio.outcomes import from_twilio
 from worker.setup.app import App
 from worker.setup.broker import open_broker
 from worker.store import breakers as breaker_store
@@ -80,13 +81,13 @@ def test_a_provider_that_is_down_is_left_alone_until_it_answers_and_the_urgent_g
     assert causes(logs) == ["provider_down"]
     held = [row for row in world.rows(messages) if row.state == HELD]
     assert len(held) >= 60 - len(dead.calls)
-    assert {row.reason for row in held} == {"breaker:carrier:down"}
+    assert {row.reason for row in held} == {"breaker:twilio:down"}
     assert sum(row.attempts for row in world.rows(messages)) <= len(dead.calls)
 
     trial = open_ones(world)[0].probe_at
     assert world.send(trial, providers={SMS: always(end)}, in_flight=4)  # it fails too
     [one] = open_ones(world)
-    assert (one.key, one.failures) == ("sms/carrier/down", 2)
+    assert (one.key, one.failures) == ("sms/twilio/down", 2)
     assert one.probe_at >= trial + timedelta(minutes=1)
 
     back, later = always(accepted("")), one.probe_at + timedelta(seconds=1)

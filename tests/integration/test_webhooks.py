@@ -28,10 +28,11 @@ from tests.integration.web_helpers import (
 )
 from worker.content.render import Content
 from worker.core.rules import Rules
+from worker.providers.sendgrid.webhook import EVENTS_PATH
+from worker.providers.twilio.webhook import INBOUND_PATH, STATUS_PATH
 from worker.sandbox.credentials import ACCOUNT_SID
 from worker.sandbox.signing import twilio_headers
 from worker.setup.app import App
-from worker.setup.listening import EVENTS_PATH, INBOUND_PATH, STATUS_PATH
 from worker.store.engine import open_engine
 from worker.store.migrate import upgrade
 from worker.store.tables import receipts, suppressions

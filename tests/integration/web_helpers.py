@@ -11,10 +11,12 @@ from urllib.parse import urlencode, urlsplit
 
 from tests.integration.sandbox_helpers import Reply, call
 from tests.patience import patient
+from worker.providers.sendgrid.webhook import EVENTS_PATH
+from worker.providers.twilio.webhook import STATUS_PATH
 from worker.sandbox.credentials import ACCOUNT_SID, AUTH_TOKEN, EVENTS_PRIVATE_KEY
 from worker.sandbox.signing import event_headers, twilio_headers
 from worker.setup.app import App
-from worker.setup.listening import EVENTS_PATH, STATUS_PATH, address_of, listen
+from worker.setup.listening import address_of, listen
 from worker.web.serve import server
 
 ATTEMPT = "0b7d0f5e-3c5a-4a52-9d8e-1f2e3d4c5b6a"

@@ -4,10 +4,10 @@ from datetime import UTC, datetime, time, timedelta
 
 import pytest
 
-from worker.core.breaker import FILTERED, BreakerPolicy, Sender, rest
+from worker.core.breaker import BreakerPolicy, Sender, rest, rests_alone
 from worker.core.cards import Channel
 from worker.core.hours import Hours
-from worker.core.outcomes import TWILIO_CODES, OutcomeKind
+from worker.core.outcomes import FILTERED, Scope, held
 
 SMS = Sender(Channel.SMS, "twilio", "+15005550006")
 EMAIL = Sender(Channel.EMAIL, "sendgrid", "reminders@example.com")
@@ -17,35 +17,38 @@ MIDNIGHT = datetime(2026, 6, 13, 5, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
-    ("code", "key"),
+    ("scope", "key"),
     [
-        ("twilio:20003", "sms/twilio/*/*"),
-        ("twilio:http_401", "sms/twilio/*/*"),
-        ("twilio:21408", "sms/twilio/PE/*"),
-        ("twilio:21212", "sms/twilio/*/+1…0006"),
-        ("twilio:21606", "sms/twilio/PE/+1…0006"),
-        ("smtp:mail_550_5.1.8", "sms/twilio/*/+1…0006"),
+        (Scope.ACCOUNT, "sms/twilio/*/*"),
+        (Scope.COUNTRY, "sms/twilio/PE/*"),
+        (Scope.SENDER, "sms/twilio/*/+1…0006"),
+        (Scope.ROUTE, "sms/twilio/PE/+1…0006"),
     ],
 )
-def test_a_fault_stops_whom_it_concerns(code: str, key: str) -> None:
-    assert SMS.key(code, "PE") == key
+def test_a_fault_stops_whom_it_concerns(scope: Scope, key: str) -> None:
+    assert SMS.key("twilio:1", held(scope), "PE") == key
     assert key in SMS.keys("PE")
+    assert not rests_alone("twilio:1", held(scope))
+
+
+def test_a_provider_that_is_down_has_a_breaker_of_its_own() -> None:
+    assert SMS.key("twilio:down", held(Scope.ACCOUNT), "PE") == "sms/twilio/down"
+    assert "sms/twilio/down" in SMS.keys(None)
+    assert not rests_alone("twilio:down", held(Scope.RECIPIENT))
+
+
+@pytest.mark.parametrize("scope", [Scope.MESSAGE, Scope.RECIPIENT])
+def test_what_concerns_one_alone_opens_no_breaker(scope: Scope) -> None:
+    assert rests_alone("twilio:1", held(scope))
 
 
 def test_a_country_without_permission_stops_no_other() -> None:
-    assert SMS.key("twilio:21408", "CN") not in SMS.keys("PE")
+    assert SMS.key("twilio:1", held(Scope.COUNTRY), "CN") not in SMS.keys("PE")
 
 
 def test_a_sender_that_is_refused_stops_no_other() -> None:
     other = Sender(Channel.SMS, "twilio", "+15005550999")
-    assert SMS.key("twilio:21606", "PE") not in other.keys("PE")
-
-
-def test_every_fault_of_configuration_finds_its_own_breaker() -> None:
-    codes = [c for c, row in TWILIO_CODES.items() if row.kind is OutcomeKind.CONFIG_FAULT]
-    assert len(codes) > 10
-    assert all(SMS.key(f"twilio:{code}", "PE") in SMS.keys("PE") for code in codes)
-    assert EMAIL.key("sendgrid:http_403", "*") in EMAIL.keys(None)
+    assert SMS.key("twilio:1", held(Scope.ROUTE), "PE") not in other.keys("PE")
 
 
 def test_a_key_tells_the_sender_without_telling_all_of_it() -> None:
@@ -88,12 +91,12 @@ def test_the_first_look_that_is_not_too_late_counts() -> None:
 def test_carriers_filter_where_more_than_a_share_of_enough_texts_was_filtered(
     filtered: int, of: int, closes: bool
 ) -> None:
-    codes = [FILTERED] * filtered + ["delivered"] * (of - filtered)
-    assert BreakerPolicy().filters(codes) is closes
+    ends = [True] * filtered + [False] * (of - filtered)
+    assert BreakerPolicy().filters(ends) is closes
 
 
 def test_a_filter_concerns_one_sender_and_one_country() -> None:
     sender, other = (Sender(Channel.SMS, "twilio", f"+1500555000{n}") for n in (6, 7))
-    key = sender.key(FILTERED, "PE")
+    key = sender.key("twilio:30007", FILTERED, "PE")
     assert key in sender.keys("PE")
     assert key not in {*sender.keys("CN"), *sender.keys(None), *other.keys("PE")}

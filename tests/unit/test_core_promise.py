@@ -105,10 +105,11 @@ def test_only_a_told_reminder_with_proof_is_on_time_or_late(row: Owed, now: date
         ("twilio:21610", "twilio"),
         ("sendgrid:http_400: 12 attempts", "sendgrid"),
         ("a word of somebody", "other"),
+        ("carrier:404", "other"),
     ],
 )
 def test_a_reason_as_a_label_is_one_of_a_few_words(reason: str | None, found: str) -> None:
-    assert reason_class(reason) == found
+    assert reason_class(reason, {"twilio", "sendgrid"}) == found
 
 
 # Tolerance

@@ -6,118 +6,20 @@ from itertools import product
 import pytest
 
 from worker.core.cards import Channel
-from worker.core.outcomes import (
-    DELIVERED,
-    OPT_OUTS,
-    PROGRESS,
-    SENDGRID_EVENTS,
-    TWILIO_CODES,
-    Outcome,
-    OutcomeKind,
-    Wait,
-    from_sendgrid_event,
-    from_twilio_status,
-)
+from worker.core.outcomes import Outcome
 from worker.core.reminders import MessageState
 from worker.core.reports import (
     CONFIRMED,
-    News,
     Phase,
-    Report,
     advances,
     after_failure,
-    news,
     phase,
 )
 from worker.core.retry import Next, RetryPolicy
+from worker.providers.twilio.outcomes import from_twilio_status
 
 NOW = datetime(2026, 6, 12, 15, tzinfo=UTC)
 FAR = NOW + timedelta(days=5)
-
-
-def said(status: str, code: str | None = None, provider: str = "twilio") -> News | None:
-    return news(Report(provider, "1", status, None, None, code, None))
-
-
-@pytest.mark.parametrize("status", sorted(PROGRESS))
-@pytest.mark.parametrize("provider", ["twilio", "sendgrid", "smtp"])
-def test_progress_proves_that_it_was_taken(status: str, provider: str) -> None:
-    assert said(status, None, provider) == News(Phase.TAKEN)
-
-
-@pytest.mark.parametrize("status", sorted(DELIVERED))
-@pytest.mark.parametrize("provider", ["twilio", "sendgrid", "smtp"])
-def test_a_receipt_is_a_delivery(status: str, provider: str) -> None:
-    assert said(status, None, provider) == News(Phase.DELIVERED)
-
-
-@pytest.mark.parametrize("code", sorted(TWILIO_CODES))
-@pytest.mark.parametrize("status", ["failed", "undelivered", "canceled"])
-def test_twilios_failures_mean_what_their_code_means(status: str, code: int) -> None:
-    found = said(status, str(code))
-    assert found is not None
-    assert found.phase is Phase.FAILED
-    assert found.outcome == from_twilio_status(status, code)
-    assert found.outcome is not None
-    assert found.outcome.kind is TWILIO_CODES[code].kind
-    assert found.outcome.code == f"twilio:{code}"
-
-
-def test_an_undelivered_text_without_a_code_is_the_carriers_unknown_error() -> None:
-    outcome = from_twilio_status("undelivered", None)
-    assert (outcome.kind, outcome.wait, outcome.most) == (OutcomeKind.AMBIGUOUS, Wait.HOURS, 2)
-    assert outcome.code == "twilio:undelivered"
-
-
-@pytest.mark.parametrize(
-    ("status", "code"),
-    [("failed", None), ("canceled", None), ("failed", "x1")],
-)
-def test_a_failure_nobody_knows_is_a_dead_message_with_an_alarm(
-    status: str, code: str | None
-) -> None:
-    found = said(status, code)
-    assert found is not None
-    assert found.outcome is not None
-    assert (found.outcome.kind, found.outcome.alarm) == (OutcomeKind.MESSAGE_DEAD, True)
-
-
-def test_a_code_nobody_knows_holds_the_message_with_an_alarm() -> None:
-    found = said("failed", "99999")
-    assert found is not None
-    assert found.outcome is not None
-    assert (found.outcome.kind, found.outcome.alarm) == (OutcomeKind.CONFIG_FAULT, True)
-
-
-@pytest.mark.parametrize("event", sorted(set(SENDGRID_EVENTS) - OPT_OUTS))
-@pytest.mark.parametrize("provider", ["sendgrid", "smtp"])
-def test_events_of_email_mean_what_their_row_says(event: str, provider: str) -> None:
-    found = said(event, None, provider)
-    assert found is not None
-    assert found.outcome == from_sendgrid_event(provider, event, None)
-    assert found.phase is Phase.FAILED
-    assert found.opt_out is None
-
-
-def test_a_bounce_that_only_was_a_block_is_one() -> None:
-    assert said("bounce", "blocked", "sendgrid") == said("blocked", None, "sendgrid")
-
-
-@pytest.mark.parametrize("event", sorted(OPT_OUTS))
-def test_who_asks_for_silence_has_read_it(event: str) -> None:
-    assert said(event, None, "sendgrid") == News(Phase.TAKEN, opt_out=f"sendgrid:{event}")
-
-
-@pytest.mark.parametrize("status", ["open", "click", "", "received"])
-@pytest.mark.parametrize("provider", ["twilio", "sendgrid"])
-def test_all_else_is_nothing_to_us(status: str, provider: str) -> None:
-    assert said(status, None, provider) is None
-
-
-def test_who_asks_for_mail_again_is_heard() -> None:
-    again = News(Phase.TAKEN, opt_in="sendgrid:group_resubscribe")
-    assert said("group_resubscribe", None, "sendgrid") == again
-    assert said("group_resubscribe", None, "twilio") is None
 
 
 def test_the_phase_of_an_attempt_is_in_its_row() -> None:

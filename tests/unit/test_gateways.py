@@ -4,19 +4,20 @@ import os
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from worker.core.cards import Channel
 from worker.errors import ConfigError
 from worker.providers.choice import members
-from worker.providers.sendgrid import SendGridProvider
-from worker.providers.smtp import SmtpProvider
-from worker.providers.smtp_pool import SmtpSettings
+from worker.providers.sendgrid.client import SendGridProvider
+from worker.providers.smtp.client import SmtpProvider
+from worker.providers.smtp.settings import SmtpSettings
 from worker.providers.transport import Transport
-from worker.providers.twilio import TwilioProvider
+from worker.providers.twilio.client import TwilioProvider
 from worker.sandbox import credentials as sandbox
-from worker.setup.gateways import SANDBOX_EMAIL_SENDER, Gateways, Mode, choose
+from worker.setup.gateways import Gateways, Mode, choose
 from worker.setup.settings import load
 
 TOKEN, KEY = "t0ken-t0ken", "SG.k3y-k3y"
@@ -66,6 +67,11 @@ def modes(gateways: Gateways) -> tuple[Mode, Mode]:
     return gateways.modes[Channel.SMS], gateways.modes[Channel.EMAIL]
 
 
+def account(gateways: Gateways, name: str) -> Any:
+    """What the provider is called with."""
+    return gateways.own[name].account
+
+
 def refused(chosen: Chosen, variables: dict[str, str]) -> str:
     with pytest.raises(ConfigError) as raised:
         chosen(variables)
@@ -82,37 +88,38 @@ def test_with_nothing_set_everything_goes_to_the_sandbox(chosen: Chosen) -> None
     gateways = chosen({})
     assert modes(gateways) == (SANDBOX, SANDBOX)
     assert gateways.sandboxed
-    assert gateways.twilio is not None
-    assert gateways.sendgrid is not None
-    assert gateways.twilio.account_sid == sandbox.ACCOUNT_SID
-    assert gateways.sendgrid.api_key == sandbox.API_KEY
-    assert gateways.sendgrid.sender == SANDBOX_EMAIL_SENDER
-    assert gateways.twilio.base_url == gateways.sendgrid.base_url == "http://127.0.0.1:8825"
+    assert account(gateways, "twilio").account_sid == sandbox.ACCOUNT_SID
+    assert account(gateways, "sendgrid").api_key == sandbox.API_KEY
+    assert account(gateways, "sendgrid").sender == sandbox.EMAIL_SENDER
+    assert (
+        account(gateways, "twilio").base_url
+        == account(gateways, "sendgrid").base_url
+        == "http://127.0.0.1:8825"
+    )
 
 
 def test_the_sandbox_may_stand_elsewhere_on_this_machine(chosen: Chosen) -> None:
     gateways = chosen({"VIGENCIA_SANDBOX__URL": "http://localhost:9000"})
-    assert gateways.twilio is not None
-    assert gateways.twilio.base_url == "http://localhost:9000"
+    assert account(gateways, "twilio").base_url == "http://localhost:9000"
 
 
 def test_with_both_set_both_are_live_at_the_providers_own_addresses(chosen: Chosen) -> None:
     gateways = chosen(TWILIO | SENDGRID)
     assert modes(gateways) == (LIVE, LIVE)
     assert not gateways.sandboxed
-    assert gateways.twilio is not None
-    assert gateways.sendgrid is not None
-    assert gateways.twilio.base_url is None
-    assert gateways.sendgrid.base_url == "https://api.sendgrid.com"
-    assert (gateways.twilio.auth_token, gateways.sendgrid.api_key) == (TOKEN, KEY)
-    assert gateways.twilio.sender == TWILIO["TWILIO_FROM"]
+    assert account(gateways, "twilio").base_url is None
+    assert account(gateways, "sendgrid").base_url == "https://api.sendgrid.com"
+    assert (account(gateways, "twilio").auth_token, account(gateways, "sendgrid").api_key) == (
+        TOKEN,
+        KEY,
+    )
+    assert account(gateways, "twilio").sender == TWILIO["TWILIO_FROM"]
 
 
 def test_a_messaging_service_counts_more_than_a_number(chosen: Chosen) -> None:
     service = "MG" + "1" * 32
     gateways = chosen(TWILIO | {"TWILIO_MESSAGING_SERVICE_SID": service})
-    assert gateways.twilio is not None
-    assert gateways.twilio.sender == service
+    assert account(gateways, "twilio").sender == service
 
 
 @pytest.mark.parametrize(
@@ -124,8 +131,8 @@ def test_with_one_provider_set_the_other_channel_is_off_and_not_the_sandbox(
     gateways = chosen(variables)
     assert modes(gateways) == expected
     assert not gateways.sandboxed
-    assert (gateways.twilio is None) is (expected[0] is OFF)
-    assert (gateways.sendgrid is None) is (expected[1] is OFF)
+    assert ("twilio" in gateways.own) is (expected[0] is not OFF)
+    assert ("sendgrid" in gateways.own) is (expected[1] is not OFF)
 
 
 @pytest.mark.parametrize("present", list(TWILIO))
@@ -178,8 +185,7 @@ def test_real_credentials_do_not_travel_in_the_open(
 def test_real_credentials_may_go_to_another_https_address(chosen: Chosen) -> None:
     eu = "https://api.eu.sendgrid.com"
     gateways = chosen(SENDGRID | {"SENDGRID_BASE_URL": eu})
-    assert gateways.sendgrid is not None
-    assert gateways.sendgrid.base_url == eu
+    assert account(gateways, "sendgrid").base_url == eu
 
 
 @pytest.mark.parametrize(
@@ -246,11 +252,10 @@ def test_a_mail_server_alone_turns_email_on_and_nothing_goes_to_the_sandbox(
 ) -> None:
     gateways = chosen(SMTP)
     assert modes(gateways) == (OFF, LIVE)
-    assert gateways.smtp == SmtpSettings(
+    assert account(gateways, "smtp") == SmtpSettings(
         *("mail.example.com", 2525, "avisos@example.com", "us@example.com", PASSWORD)
     )
-    assert gateways.smtp is not None
-    assert gateways.smtp.starttls
+    assert account(gateways, "smtp").starttls
     providers = gateways.open(Transport(), lambda: datetime(2026, 1, 1, tzinfo=UTC))
     assert isinstance(providers[Channel.EMAIL], SmtpProvider)
 
@@ -288,8 +293,7 @@ def test_a_mail_server_on_this_machine_is_what_the_others_are(
 ) -> None:
     gateways = chosen(LOCAL | others)
     assert gateways.modes[Channel.EMAIL] is mode
-    assert gateways.smtp is not None
-    assert not gateways.smtp.starttls
+    assert not account(gateways, "smtp").starttls
 
 
 @pytest.mark.parametrize("present", list(SMTP))
@@ -316,8 +320,7 @@ def test_a_half_configured_mail_server_is_refused_with_what_is_missing(
 def test_how_a_mail_server_is_spoken_to(
     chosen: Chosen, url: str, port: int, tls: bool, starttls: bool
 ) -> None:
-    found = chosen(SMTP | {"SMTP_URL": url}).smtp
-    assert found is not None
+    found = account(chosen(SMTP | {"SMTP_URL": url}), "smtp")
     assert (found.port, found.tls, found.starttls) == (port, tls, starttls)
     assert found.username is None
 

@@ -27,15 +27,16 @@ _ROOMS: dict[str, tuple[str, ...]] = {
     # with which the sandbox is called, so that those and real ones never mix.
     "setup": ("core", "content", "providers", "store", "sandbox", "pipeline", "cardbook"),
     "monitoring": ("core", "providers", "store", "setup"),
-    # A simulation decides and renders as the pipeline does, with the rules of this installation.
-    "simulation": ("core", "content", "store", "setup"),
+    # A simulation decides and renders as the pipeline does, with the rules of this installation; of
+    # a silent address it asks what its provider said.
+    "simulation": ("core", "content", "providers", "store", "setup"),
     "processes": (
         *("core", "content", "providers", "store", "sandbox"),
         *("pipeline", "setup", "monitoring"),
     ),
     # Doors: HTTP and the command line, and the demo that a command plays.
     "web": ("core", "content", "providers", "store", "pipeline", "setup", "monitoring"),
-    "demo": ("core", "store", "sandbox", "cardbook", "setup", "processes"),
+    "demo": ("core", "providers", "store", "sandbox", "cardbook", "setup", "processes"),
     "cli": (
         *("core", "content", "store", "sandbox", "pipeline", "cardbook", "setup"),
         *("monitoring", "simulation", "processes", "web", "demo"),

@@ -5,6 +5,7 @@ import json
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -13,6 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from worker.log import configure, mask
+from worker.providers.transport import Transport
+from worker.setup.gateways import choose
+from worker.setup.settings import Settings
 
 NUMBER, EMAIL = "+51987654321", "li.wei+sim@example.com"
 PRIVATE = ("987654321", "51987654321", "li.wei", "wei+sim@")
@@ -214,6 +218,7 @@ def test_ids_and_counts_are_left_as_they_are(output: Output) -> None:
 
 
 def test_the_sdks_that_log_keys_and_numbers_stay_quiet(output: Output) -> None:
+    choose(Settings()).open(Transport(), lambda: datetime.now(UTC))  # type: ignore[call-arg]
     for name in ("twilio.http_client", "python_http_client", "python_http_client.client"):
         logging.getLogger(name).info("a number")
         logging.getLogger(name).debug("a key")

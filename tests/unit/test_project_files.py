@@ -20,15 +20,9 @@ from pydantic import SecretStr
 from tests.unit.project import ROOT, parse_command, procfile, rows, settings, text
 from worker import __version__
 from worker.cli import cli
-from worker.core.outcomes import (
-    SENDGRID_STATUSES,
-    TWILIO_CODES,
-    Fault,
-    Outcome,
-    from_fault,
-    from_sendgrid,
-    from_twilio,
-)
+from worker.core.outcomes import Fault, Outcome, from_fault
+from worker.providers.sendgrid.outcomes import SENDGRID_STATUSES, from_sendgrid
+from worker.providers.twilio.outcomes import TWILIO_CODES, from_twilio
 
 DOCUMENTS = ("CONTRIBUTING.md", "docs/configuration.md", "docs/deployment.md", "docs/promise.md")
 PROJECT: Mapping[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))

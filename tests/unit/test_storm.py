@@ -16,7 +16,8 @@ from benchmarks.storm.plan import STANDING, Blow, plan
 from benchmarks.storm.play import Outcome
 from benchmarks.storm.weather import Weather
 from worker.core.hours import Hours
-from worker.core.outcomes import ALONE, TWILIO_CODES, OutcomeKind
+from worker.core.outcomes import ALONE, OutcomeKind
+from worker.providers.twilio.outcomes import TWILIO_CODES
 from worker.sandbox.fault_rules import parse_rules
 
 DUE = datetime(2026, 6, 5, 14, tzinfo=UTC)

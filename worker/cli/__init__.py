@@ -21,7 +21,7 @@ _COMMANDS: Mapping[str, tuple[str, str, str]] = {
     "scheduler": ("run", "scheduler", "Run the clock that finds what is due."),
     "worker": ("run", "worker", "Run the processes that check and send."),
     "web": ("web", "web", "Take what providers report and what links ask for."),
-    "sandbox": ("run", "sandbox", "Serve the stand-in for Twilio and SendGrid."),
+    "sandbox": ("run", "sandbox", "Serve the stand-in for the providers."),
     "db": ("db", "db", "Prepare the database."),
     "doctor": ("doctor", "doctor", "Say what is configured, reachable and missing."),
     "books": ("books", "books", "Show card books, and take them away."),

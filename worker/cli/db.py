@@ -86,12 +86,12 @@ def quarantine(since: datetime, now: datetime | None, as_json: bool) -> None:
 @_now_option
 @as_json_option
 def release(now: datetime | None, as_json: bool) -> None:
-    """Ask Twilio what was sent and said since the backup, write it down, and send again.
+    """Ask what was sent and said since the backup, write it down, and send again.
 
-    SMS that are in Twilio's list count as sent; STOP and START that are in it are heard. Of emails
-    there is no list: with unknown.email = "resend_once" those due since are sent, perhaps a second
-    time; with "hold" they are missed. Exit code 1 if Twilio cannot tell now: then nothing has
-    changed.
+    SMS that are in their provider's list count as sent; STOP and START that are in it are heard.
+    Of emails there is no list: with unknown.email = "resend_once" those due since are sent, perhaps
+    a second time; with "hold" they are missed. Exit code 1 if a provider cannot tell now: then
+    nothing has changed.
     """
     app = build_ready()
     counts = asyncio.run(_release(app, now or app.now()))

@@ -13,7 +13,7 @@ _MARKS = {"ok": ("ok  ", "green"), "warning": ("warn", "yellow"), "error": ("FAI
 
 
 @click.command()
-@click.option("--online", is_flag=True, help="Ask Twilio and SendGrid too; nothing is sent.")
+@click.option("--online", is_flag=True, help="Ask the providers too; nothing is sent.")
 @click.option(
     "--live",
     type=click.Choice(PARTS),

@@ -175,7 +175,7 @@ def _of_card(
     item = Item(0, key, moment, moment, watched.card)
     holder = replace(watched.holder, language=language or watched.holder.language)
     told = (item,), holder, watched.signature, app.rules, moment
-    files = Mailing(app.gateways.email_sender).files(*told)
+    files = Mailing(app.gateways.sender(Channel.EMAIL)).files(*told)
     return compose(*told), files[0].content.decode() if files else None
 
 

@@ -144,11 +144,11 @@ def sandbox(
     inbound_url: str | None,
     as_json: bool,
 ) -> None:
-    """Serve the stand-in for Twilio's Messages and SendGrid's mail/send, until Ctrl-C.
+    """Serve the stand-in for the providers' APIs, until Ctrl-C.
 
     Its mailbox, /sandbox/mailbox, lists what each number and address received.
     """
-    from worker.sandbox.credentials import ACCOUNT_SID, API_KEY, AUTH_TOKEN, PORT
+    from worker.sandbox.credentials import PORT, SHOWN
     from worker.sandbox.fault_rules import FaultRuleError, parse_rules
     from worker.sandbox.server import serve
     from worker.sandbox.state import SandboxSettings
@@ -170,8 +170,8 @@ def sandbox(
             click.echo(json.dumps({"url": url, "mailbox": f"{url}/sandbox/mailbox"}))
             return
         click.echo(f"The sandbox answers at {url} (mailbox: {url}/sandbox/mailbox).")
-        click.echo(f"  TWILIO_ACCOUNT_SID={ACCOUNT_SID} TWILIO_AUTH_TOKEN={AUTH_TOKEN}")
-        click.echo(f"  SENDGRID_API_KEY={API_KEY}")
+        for line in SHOWN:
+            click.echo(f"  {line}")
         click.echo("Vigencia without provider credentials sends here. Ctrl-C stops it.")
 
     settings = SandboxSettings(latency_ms=latency_ms, seed=seed, faults=rules, webhooks=webhooks)

@@ -27,7 +27,7 @@ def up(directory: Path, quiet: bool, as_json: bool) -> None:
     Each message that is sent is told in one line on stdout: when, to whom (masked), what about.
 
     With nothing configured this uses SQLite in ./var, an embedded queue server, and the sandbox
-    instead of Twilio and SendGrid. SIGTERM and Ctrl-C let the workers finish what is in hand.
+    instead of real providers. SIGTERM and Ctrl-C let the workers finish what is in hand.
     """
     from worker.cli.run import stop_on_signals
     from worker.cli.sent_lines import SentLines
@@ -46,11 +46,12 @@ def up(directory: Path, quiet: bool, as_json: bool) -> None:
     configure(settings.log_level, settings.log_format, filters=[QueueFaults()])
     stopping = stop_on_signals()
     if app.gateways.sandboxed:
+        prefixes = " and ".join(one.provider.prefix for one in app.gateways.own.values())
         banner = [
             "NO PROVIDER CREDENTIALS: nothing reaches a real phone or mailbox.",
             f"Everything is sent to the sandbox at {settings.sandbox.url}",
             f"What it received: {settings.sandbox.url}/sandbox/mailbox",
-            "To go live set the TWILIO_ and SENDGRID_ variables (see the README).",
+            f"To go live set the {prefixes} variables (see the README).",
         ]
         for line in ["!" * 78, *(f"!! {text}" for text in banner), "!" * 78]:
             click.secho(line, fg="yellow", bold=True, err=True)

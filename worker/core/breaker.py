@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from worker.core.cards import Channel
 from worker.core.hours import Hours
-from worker.core.outcomes import ALONE, Scope, scope_of
+from worker.core.outcomes import ALONE, Row, Scope
 
 # The reason of what waits behind a breaker is this and the provider's code.
 PREFIX = "breaker:"
@@ -18,10 +18,6 @@ _DOWN_PROBE, _DOWN_LONGEST = timedelta(seconds=30), timedelta(minutes=5)
 _ANY = "*"
 # How the code of a provider that is down ends.
 _DOWN = ":down"
-
-
-# One text that a carrier filters has met its fate; where the rate rises, the route is blocked.
-FILTERED = "twilio:30007"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +41,13 @@ class Sender:
         """Names the sender in Redis: two senders never share it."""
         return f"{self.channel}/{self.provider}/{self.address}"
 
-    def key(self, code: str, country: str) -> str:
-        """The breaker that a fault ``code`` on the way to ``country`` opens."""
+    def key(self, code: str, row: Row, country: str) -> str:
+        """The breaker that a fault ``code``, of which ``row`` tells, opens on the way to
+        ``country``. One text that a carrier filters has met its fate; where the rate rises, the
+        route is closed."""
         if is_down(code):
             return self._down
-        scope = Scope.ROUTE if code == FILTERED else scope_of(code)
+        scope = Scope.ROUTE if row.filtered else row.scope
         return self._key(
             country if scope in (Scope.COUNTRY, Scope.ROUTE) else _ANY,
             self.masked if scope in (Scope.SENDER, Scope.ROUTE) else _ANY,
@@ -107,15 +105,16 @@ class BreakerPolicy:
         doubled pause."""
         return probe_at - self.pause(failures) + self.probe
 
-    def filters(self, codes: Sequence[str]) -> bool:
-        """Do the ``codes`` of the last texts of a route show a filter, and not single fates?"""
-        enough = len(codes) >= self.filtered_of
-        return enough and codes.count(FILTERED) > self.filtered_share * len(codes)
+    def filters(self, filtered: Sequence[bool]) -> bool:
+        """Does what became of the last texts of a route show a filter, and not single fates?"""
+        enough = len(filtered) >= self.filtered_of
+        return enough and sum(filtered) > self.filtered_share * len(filtered)
 
 
-def rests_alone(code: str) -> bool:
-    """Does this fault concern one message or recipient only? Then no breaker opens."""
-    return not is_down(code) and scope_of(code) in ALONE
+def rests_alone(code: str, row: Row) -> bool:
+    """Does the fault ``code``, of which ``row`` tells, concern one message or recipient only? Then
+    no breaker opens."""
+    return not is_down(code) and row.scope in ALONE
 
 
 def is_down(code: str) -> bool:

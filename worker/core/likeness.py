@@ -1,9 +1,7 @@
 """Is a text in a provider's list one of ours? Providers change texts on their way.
 
-Sources: a trial account puts words before every text; "Smart Encoding" of a messaging service
-replaces characters that would make an SMS longer by ones of GSM 03.38; with "Message Redaction" the
-list shows no text at all (www.twilio.com/docs/messaging/services, /docs/usage/monitor-your-usage,
-www.twilio.com/blog/sms-pii-redaction).
+They replace characters that would make an SMS longer by ones of GSM 03.38, shorten links, and add
+words; or their list shows no text at all. What one of them alone does is undone by its own package.
 """
 
 import difflib
@@ -13,8 +11,6 @@ import unicodedata
 from enum import StrEnum
 from typing import Final
 
-TRIAL: Final = "Sent from your Twilio trial account - "
-REDACTED: Final = "__REDACTED__"
 # As much of two texts in common makes one of them perhaps the other, changed on its way.
 _ALIKE: Final = 0.6
 # Shorter ones say too little to be found inside others.
@@ -41,10 +37,11 @@ class Likeness(StrEnum):
 
 def likeness(digest: str, text: str | None, seen: str) -> Likeness:
     """How ``seen``, in a provider's list, is like what was handed over: a text whose SHA-256 is
-    ``digest`` (empty where a registered text went out), ``text`` where it is still kept."""
-    if not digest or not seen.strip() or REDACTED in seen:
+    ``digest`` (empty where a registered text went out), ``text`` where it is still kept. An empty
+    ``seen`` is a text that the list does not show."""
+    if not digest or not seen.strip():
         return Likeness.HIDDEN
-    if hashlib.sha256(seen.removeprefix(TRIAL).encode()).hexdigest() == digest:
+    if hashlib.sha256(seen.encode()).hexdigest() == digest:
         return Likeness.SAME
     if text is None:
         # Only texts as they are can be compared with a digest: a changed one may be ours.
@@ -59,6 +56,6 @@ def likeness(digest: str, text: str | None, seen: str) -> Likeness:
 def _essence(text: str) -> str:
     """What is left of a text on any way: letters without accents, marks in one form, one case, no
     links (they are shortened) and no white space."""
-    plain = unicodedata.normalize("NFKD", text.removeprefix(TRIAL).translate(_PLAIN)).casefold()
+    plain = unicodedata.normalize("NFKD", text.translate(_PLAIN)).casefold()
     kept = "".join(c for c in plain if unicodedata.category(c) not in ("Mn", "Cf"))
     return "".join(_LINK.sub("/", kept.replace("\u2026", "...")).split())

@@ -75,24 +75,22 @@ _HINT: Final = (
     *("no mas", "no enviar", "no envien", "no me envien", "no quiero", "alto", "basta", "detener"),
     *("取消", "停止", "拒收", "不要再", "不要发", "不要發", "别发", "別發", "别再", "別再"),
 )
-# Twilio's Advanced Opt-Out has read the message already, in the words of its own configuration.
-_TYPES: Final = {"STOP": Said.OUT, "START": Said.IN, "HELP": Said.HELP}
 _MAINLAND: Final = "+86"
 
 # One Han character is a token, and so is a run of other letters and digits.
 _TOKEN: Final = re.compile(r"[\u3400-\u9fff\U00020000-\U0003ffff]|[^\W_\u3400-\u9fff]+")
 
 
-def said(sender: str, text: str, opt_out_type: str | None = None) -> Said | None:
+def said(sender: str, text: str, read: Said | None = None) -> Said | None:
     """What the message ``text`` from ``sender`` (E.164) means, ``None`` if none of our words is it.
 
     A word counts if it is the whole message but for punctuation and courtesy, in any case and
     width: "¡Baja, gracias!", "stop please", "回TD". A sentence with such a word in it may be about
     anything ("dar de baja mi línea"), so a person has to read it: ``UNCLEAR``. "NO" and "SI" answer
-    something else. ``opt_out_type`` is Twilio's OptOutType, which wins over the text.
+    something else. ``read``: what a provider has read in it, which wins over the text.
     """
-    if told := _TYPES.get((opt_out_type or "").strip().upper()):
-        return told
+    if read is not None:
+        return read
     letters = _OUT_IN_CHINA if sender.startswith(_MAINLAND) else ()
     found = set(_meanings(_tokens(text), letters))
     meant = {Said.OUT if part is _Part.LETTER else part for part in found} - {_Part.POLITE}

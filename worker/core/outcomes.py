@@ -1,115 +1,130 @@
-"""How an attempt ended, decided by one table for each provider. A row is data, and has its test.
+"""How an attempt ended: the classes of an end, whom it concerns, and a row of a provider's table.
 
-The classes stand in ``outcome_classes``, the tables in ``twilio_outcomes``, ``sendgrid_outcomes``
-and ``smtp_outcomes``; here is what concerns them all.
+The tables stand with their providers (``providers/<name>/outcomes.py``).
 """
 
-from worker.core.outcome_classes import (
-    ALONE,
-    DELIVERED,
-    FAULTS,
-    PROGRESS,
-    Fault,
-    Outcome,
-    OutcomeKind,
-    Row,
-    Scope,
-    Wait,
-    accepted,
-    from_fault,
-)
-from worker.core.sendgrid_outcomes import (
-    OPT_INS,
-    OPT_OUTS,
-    SENDGRID_DROPS,
-    SENDGRID_EVENTS,
-    SENDGRID_STATUSES,
-    UNKNOWN_DROP,
-    drop_opts_out,
-    from_sendgrid,
-    from_sendgrid_event,
-)
-from worker.core.smtp_outcomes import (
-    SMTP_REPLIES,
-    SmtpPhase,
-    bounced,
-    from_smtp,
-    smtp_lost,
-    smtp_scope,
-)
-from worker.core.twilio_outcomes import (
-    TWILIO_CODES,
-    TWILIO_WORDS,
-    from_twilio,
-    from_twilio_status,
-    is_listed,
-    twilio_row,
-)
-
-__all__ = [
-    "ALONE",
-    "DELIVERED",
-    "FAULTS",
-    "OPT_INS",
-    "OPT_OUTS",
-    "PROGRESS",
-    "SENDGRID_DROPS",
-    "SENDGRID_EVENTS",
-    "SENDGRID_STATUSES",
-    "SMTP_REPLIES",
-    "TWILIO_CODES",
-    "TWILIO_WORDS",
-    "Fault",
-    "Outcome",
-    "OutcomeKind",
-    "Row",
-    "Scope",
-    "SmtpPhase",
-    "Wait",
-    "accepted",
-    "bounced",
-    "drop_opts_out",
-    "from_fault",
-    "from_sendgrid",
-    "from_sendgrid_event",
-    "from_smtp",
-    "from_twilio",
-    "from_twilio_status",
-    "is_doubtful",
-    "is_listed",
-    "is_opt_out",
-    "scope_of",
-    "smtp_lost",
-    "twilio_row",
-]
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
 
 
-def scope_of(code: str) -> Scope:
-    """Whom a fault with this ``code`` of an outcome concerns. What a provider did not say itself
-    (an HTTP status without its own code, a login that is not offered) concerns all it carries."""
-    provider, _, rest = code.partition(":")
-    if provider == "twilio" and rest.isdecimal():
-        return twilio_row(int(rest)).scope
-    if provider == "smtp":
-        return smtp_scope(code)
-    status = rest.removeprefix("http_")
-    if provider == "sendgrid" and status.isdecimal():
-        known = SENDGRID_STATUSES.get(int(status))
-        return known.scope if known else Scope.MESSAGE
-    if code == UNKNOWN_DROP:
-        return Scope.MESSAGE
-    return Scope.ACCOUNT
+class OutcomeKind(StrEnum):
+    """The classes of an end; each has one way to go on."""
+
+    ACCEPTED = "accepted"
+    NOT_SENT = "not_sent"
+    TRANSIENT = "transient"
+    AMBIGUOUS = "ambiguous"
+    RECIPIENT_DEAD = "recipient_dead"
+    MESSAGE_DEAD = "message_dead"
+    CONFIG_FAULT = "config_fault"
+    DOWN = "down"  # certainly not sent: the provider answers nobody
 
 
-def is_doubtful(code: str) -> bool:
-    """Is this ``code`` also given for a phone that is off?"""
-    provider, _, rest = code.partition(":")
-    return provider == "twilio" and rest.isdecimal() and twilio_row(int(rest)).doubtful
+class Wait(StrEnum):
+    """A pause that a provider's code asks for beyond the usual backoff."""
+
+    HOURS = "hours"
+    UNTIL_PACIFIC_MIDNIGHT = "until_pacific_midnight"
 
 
-def is_opt_out(reason: str) -> bool:
-    """Does this reason of a provider's say that a person has asked for silence?"""
-    provider, _, rest = reason.partition(":")
-    if provider == "twilio" and rest.isdecimal():
-        return twilio_row(int(rest)).opt_out
-    return rest == "opted_out" or rest in OPT_OUTS
+class Scope(StrEnum):
+    """Whom a fault concerns. Of a message or a recipient it keeps nobody else back."""
+
+    MESSAGE = "message"
+    RECIPIENT = "recipient"  # this recipient, from this sender
+    ROUTE = "route"  # one sender's messages to one country
+    COUNTRY = "country"
+    SENDER = "sender"
+    ACCOUNT = "account"
+
+
+# What rests by itself, without a breaker.
+ALONE: frozenset[Scope] = frozenset({Scope.MESSAGE, Scope.RECIPIENT})
+
+
+class Fault(StrEnum):
+    """What can go wrong on the wire, as the transport tells it apart."""
+
+    CONNECT = "connect"  # refused, DNS, connect timeout: nothing was written
+    TLS = "tls"  # the certificate was refused: nothing was written
+    TIMEOUT = "timeout"  # written, no answer in time
+    RESET = "reset"  # written, the connection ended before the answer
+    BROKEN_REPLY = "broken_reply"  # a 2xx whose body is not what the API promises
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """``code`` names the reason without any address; ``retry_after`` is in seconds; ``most``: after
+    so many attempts for this reason another way takes over, if there is one."""
+
+    kind: OutcomeKind
+    code: str
+    provider_id: str | None = None
+    retry_after: float | None = None
+    wait: Wait | None = None
+    most: int | None = None
+    alarm: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of a table: the class, whom it concerns, and what is special about the retry.
+
+    ``doubtful``: the provider says it of a phone that is off, too; only where it is repeated over
+    days is the address dead. ``opt_out``: a person has asked for silence. ``filtered``: a carrier
+    has filtered the text; where that happens to many, it is the sender's way that is closed.
+    """
+
+    kind: OutcomeKind
+    wait: Wait | None = None
+    most: int | None = None
+    scope: Scope = Scope.MESSAGE
+    doubtful: bool = False
+    opt_out: bool = False
+    filtered: bool = False
+
+
+TRANSIENT = Row(OutcomeKind.TRANSIENT, scope=Scope.ACCOUNT)
+AMBIGUOUS = Row(OutcomeKind.AMBIGUOUS)
+DEAD = Row(OutcomeKind.RECIPIENT_DEAD, scope=Scope.RECIPIENT)
+OPTED_OUT = Row(OutcomeKind.RECIPIENT_DEAD, scope=Scope.RECIPIENT, opt_out=True)
+BAD = Row(OutcomeKind.MESSAGE_DEAD)
+FILTERED = Row(OutcomeKind.MESSAGE_DEAD, filtered=True)
+# A handset that is off, a mailbox that is full: once more hours later, then the other way.
+LATER = Row(OutcomeKind.TRANSIENT, Wait.HOURS, most=2, scope=Scope.RECIPIENT)
+OFF = Row(OutcomeKind.TRANSIENT, Wait.HOURS, most=2, scope=Scope.RECIPIENT, doubtful=True)
+# The carrier does not know what became of it.
+LOST = Row(OutcomeKind.AMBIGUOUS, Wait.HOURS, most=2)
+
+
+def held(scope: Scope) -> Row:
+    """A fault of our own configuration, or a refusal that may pass: nothing is lost by waiting."""
+    return Row(OutcomeKind.CONFIG_FAULT, scope=scope)
+
+
+FAULTS: Mapping[Fault, Row] = {
+    Fault.CONNECT: Row(OutcomeKind.NOT_SENT),
+    Fault.TLS: Row(OutcomeKind.NOT_SENT),
+    Fault.TIMEOUT: AMBIGUOUS,
+    Fault.RESET: AMBIGUOUS,
+    Fault.BROKEN_REPLY: AMBIGUOUS,
+}
+
+
+def from_fault(fault: Fault) -> Outcome:
+    """The end of an attempt that got no usable answer. A refused certificate raises the alarm."""
+    return outcome_of(FAULTS[fault], fault.value, alarm=fault is Fault.TLS)
+
+
+def accepted(provider_id: str) -> Outcome:
+    """The provider took the message and named it."""
+    return Outcome(OutcomeKind.ACCEPTED, "accepted", provider_id)
+
+
+def outcome_of(
+    row: Row, code: str, retry_after: float | None = None, *, alarm: bool = False
+) -> Outcome:
+    """The outcome that ``row`` gives for ``code``; what needs a person raises the alarm."""
+    alarm = alarm or row.kind in (OutcomeKind.MESSAGE_DEAD, OutcomeKind.CONFIG_FAULT)
+    return Outcome(row.kind, code, None, retry_after, row.wait, row.most, alarm)

@@ -1,12 +1,11 @@
 """The account of the promise: every reminder owed is in exactly one class, and the sums agree."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from worker.core.outcomes import is_opt_out
 from worker.core.reminders import ReminderState
 
 
@@ -139,26 +138,18 @@ _OURS = frozenset(
         "unknown_outcome",
     }
 )
-_PREFIXES = ("twilio", "sendgrid", "smtp")
 
 
-def is_providers_word(reason: str | None) -> bool:
-    """Is ``reason`` what a provider says of an address or a message, and not that a person wants
-    silence?"""
-    prefix = (reason or "").partition(":")[0]
-    return prefix in _PREFIXES and not is_opt_out(str(reason))
-
-
-def reason_class(reason: str | None) -> str:
-    """``reason`` as one of a few words: a label of a metric must not take any value."""
+def reason_class(reason: str | None, providers: Collection[str]) -> str:
+    """``reason`` as one of a few words, a code as the one of the ``providers`` that said it: a
+    label of a metric must not take any value."""
     if reason is None:
         return ""
     if reason in _OURS:
         return reason
-    prefix = reason.partition(":")[0]
-    return prefix if prefix in _PREFIXES else "other"
+    return one_of(providers, reason.partition(":")[0])
 
 
-def one_of(known: Iterable[str], value: str) -> str:
+def one_of(known: Collection[str], value: str) -> str:
     """``value`` if it is ``known``, else ``other``."""
     return value if value in known else "other"

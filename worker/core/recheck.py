@@ -8,12 +8,8 @@ from worker.core.cards import Card, CardState, Channel, Holder
 from worker.core.deadlines import DeadlineKind, Ladder
 from worker.core.hours import Hours
 from worker.core.life import LifeNotice
-from worker.core.outcomes import OPT_OUTS
 from worker.core.reminders import RENEWED, ReminderKey, ReminderState
 from worker.core.windows import address_of, in_service
-
-# Why an email address is silent by the word of its reader, and not because it is dead.
-_DECLINED = frozenset({"opted_out", *(f"sendgrid:{event}" for event in OPT_OUTS)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,14 +33,12 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """A reminder that will not be sent in this message; ``fall_back``: the other channel may.
-    ``declined``: its reader has asked for no such emails."""
+    """A reminder that will not be sent in this message; ``fall_back``: the other channel may."""
 
     item: Item
     state: ReminderState
     reason: str
     fall_back: bool = False
-    declined: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,17 +121,21 @@ def _end(
         return End(item, ReminderState.MISSED, "quiet_hours")
     if reason := "no_address" if address is None else suppressed(address, item.card.id):
         to_holder = item.key.channel is not Channel.GUARDIAN
-        declined = item.key.channel is Channel.EMAIL and reason in _DECLINED
-        return End(item, ReminderState.SUPPRESSED, reason, to_holder, declined)
+        return End(item, ReminderState.SUPPRESSED, reason, to_holder)
     return None
 
 
 def goes_over(
-    end: End, holder: Holder, wanted: Callable[[Item], Collection[Channel]]
+    end: End,
+    holder: Holder,
+    wanted: Callable[[Item], Collection[Channel]],
+    is_opt_out: Callable[[str], bool],
 ) -> Item | None:
     """The reminder of ``end`` if the other channel (or, with no address there, the guardian) takes
-    it over. Who unsubscribes from emails gets no SMS instead of what its policy (``wanted``: the
-    channels) sends by email alone: that would be more of what was declined, and not less."""
-    declined = end.declined and Channel.SMS not in wanted(end.item)
+    it over. Who unsubscribes from emails (``is_opt_out`` tells it of a reason) gets no SMS instead
+    of what its policy (``wanted``: the channels) sends by email alone: that would be more of what
+    was declined, and not less."""
+    by_reader = end.item.key.channel is Channel.EMAIL and is_opt_out(end.reason)
+    declined = by_reader and Channel.SMS not in wanted(end.item)
     reached = address_of(end.item.card, holder, Channel.SMS) is not None
     return end.item if end.fall_back and not (declined and reached) else None

@@ -6,35 +6,23 @@ from enum import StrEnum
 from uuid import UUID
 
 from worker.core.cards import Channel
-from worker.core.outcomes import (
-    DELIVERED,
-    OPT_INS,
-    OPT_OUTS,
-    PROGRESS,
-    SENDGRID_EVENTS,
-    Outcome,
-    OutcomeKind,
-    drop_opts_out,
-    from_sendgrid_event,
-    from_twilio_status,
-)
+from worker.core.outcomes import Outcome, OutcomeKind
 from worker.core.reminders import MessageState
 from worker.core.retry import Next, RetryPolicy, after_attempt
 
-# What an accepted attempt's code becomes with its receipt.
+# What an accepted attempt's code becomes with its receipt; and the status of a report that says so,
+# whatever the provider's own word for it.
 CONFIRMED = "delivered"
-
-_TWILIO_ENDS = frozenset({"failed", "undelivered", "canceled"})
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
     """What a provider reports about one attempt, later and unasked.
 
-    ``event_id`` is what a repeated report has in common with the first (``<SID>:delivered``,
-    SendGrid's ``sg_event_id``; at most 200 characters). ``status`` is the provider's word in lower
-    case; a SendGrid bounce of type ``blocked`` is ``blocked``. ``code`` is the provider's error
-    code or class of reason, never an address; of a drop it is SendGrid's own fixed reason.
+    ``event_id`` is what a repeated report has in common with the first (the id of an event, or of a
+    message with its status; at most 200 characters). ``status`` is the provider's word in lower
+    case, ``CONFIRMED`` where it arrived. ``code`` is the provider's error code, or one of a fixed
+    set of reasons, and never an address.
     """
 
     provider: str
@@ -73,31 +61,6 @@ class News:
     outcome: Outcome | None = None
     opt_out: str | None = None
     opt_in: str | None = None
-
-
-def news(report: Report) -> News | None:
-    """The meaning of ``report``, ``None`` for what is nothing to us (an `open`, a `click`)."""
-    status = report.status
-    if report.provider == "twilio" and status in _TWILIO_ENDS:
-        code = int(report.code) if report.code and report.code.isdecimal() else None
-        return News(Phase.FAILED, from_twilio_status(status, code))
-    if status in OPT_OUTS:
-        return News(Phase.TAKEN, opt_out=f"{report.provider}:{status}")
-    if status in OPT_INS and report.provider != "twilio":
-        return News(Phase.TAKEN, opt_in=f"{report.provider}:{status}")
-    if status in DELIVERED:
-        return News(Phase.DELIVERED)
-    if status in PROGRESS:
-        return News(Phase.TAKEN)
-    if report.provider == "twilio":
-        return None
-    blocked = status == "bounce" and report.code == "blocked"
-    event = "blocked" if blocked else status
-    if event not in SENDGRID_EVENTS:
-        return None
-    outcome = from_sendgrid_event(report.provider, event, report.code)
-    silenced = outcome.code if drop_opts_out(event, report.code) else None
-    return News(Phase.FAILED, outcome, opt_out=silenced)
 
 
 def phase(outcome: str | None, code: str | None, provider_id: str | None) -> Phase:

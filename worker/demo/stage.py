@@ -16,6 +16,7 @@ from worker.errors import UnreachableError
 from worker.processes.actors import Hints
 from worker.processes.embedded import EmbeddedServer
 from worker.processes.supervise import Workers
+from worker.providers.registry import PROVIDERS
 from worker.sandbox.fault_rules import parse_rules
 from worker.sandbox.process import SandboxProcess
 from worker.setup.app import App, build
@@ -34,7 +35,7 @@ FAULTS = (
 )
 
 # Nothing of the surroundings reaches the demo: no real credentials, no real database.
-_STRIPPED = ("TWILIO_", "SENDGRID_", "SMTP_", "VIGENCIA_")
+_STRIPPED = ("VIGENCIA_", *(provider.prefix for provider in PROVIDERS))
 _PLAIN = ("DATABASE_URL", "REDIS_URL", "SECRET_KEY", "HEARTBEAT_URL", "PORT")
 
 

@@ -15,6 +15,7 @@ from pydantic import SecretStr
 from worker import metrics
 from worker.children import end_with_master, orphaned
 from worker.monitoring.gauges import Ledger
+from worker.providers.registry import STATUSES
 from worker.setup.app import App
 from worker.setup.settings import Settings, load
 
@@ -29,7 +30,7 @@ class Page:
     """The counts of this process, and the gauges of the ledger and the queue."""
 
     def __init__(self, app: App, queue_url: str | None) -> None:
-        metrics.enable()
+        metrics.enable(STATUSES)
         self._ledger = CollectorRegistry()
         self._ledger.register(Ledger(app, queue_url))
 

@@ -8,9 +8,10 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Row
 
 from worker.core.cards import Channel
-from worker.core.promise import Class, Owed, classify, is_providers_word
+from worker.core.promise import Class, Owed, classify
 from worker.core.reminders import ReminderState
 from worker.core.rules import Rules
+from worker.providers.registry import is_providers_word
 from worker.store import promise as store
 from worker.store.engine import reading
 from worker.store.open_messages import OPEN

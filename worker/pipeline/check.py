@@ -19,6 +19,7 @@ from worker.core.reminders import RENEWED, Known, Planned, ReminderState
 from worker.core.rules import Rules
 from worker.core.windows import REMEMBERED, SILENT, Decision, address_of
 from worker.pipeline.events import apply
+from worker.providers.registry import PROVIDERS, named
 from worker.store import books as book_store
 from worker.store import cards as card_store
 from worker.store import messages as message_store
@@ -33,9 +34,12 @@ from worker.store.planner_hints import by_index
 log = structlog.get_logger(__name__)
 
 # Who reports a delivery on each channel, and how long ago that still shows that reports reach us.
-_CONFIRMING = {Channel.SMS: ("twilio",), Channel.EMAIL: ("sendgrid",)}
+_CONFIRMING = {
+    channel: named(channel, lambda one: one.confirms_delivery)
+    for channel in (Channel.SMS, Channel.EMAIL)
+}
 # Who never does: of what a mail server took, nothing more is heard unless it comes back.
-_MUTE = ("smtp",)
+_MUTE = tuple(one.name for one in PROVIDERS if not one.confirms_delivery)
 _LATELY = timedelta(days=7)
 
 

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Engine
 from worker.core.cards import Channel
 from worker.core.masking import masked, tail
 from worker.core.optout import Said, said
+from worker.providers.registry import OPT_OUTS
 from worker.store import cards as card_store
 from worker.store import inbound as inbound_store
 from worker.store import recipients, suppressions
@@ -22,7 +23,8 @@ log = structlog.get_logger(__name__)
 # What the audit trail calls it.
 OPTED_OUT, OPTED_IN, WROTE = "opted_out", "opted_in", "holder_wrote"
 IGNORED, SEEN, OVERTAKEN = "ignored", "seen", "overtaken"
-_PROVIDER = "twilio"
+# The name of a provider, and its id of a message to us.
+Brought = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,29 +38,30 @@ class Consent:
         self,
         sender: str,
         text: str,
-        opt_out_type: str | None,
         now: datetime,
         *,
-        message: str | None = None,
+        read: Said | None = None,
+        brought: Brought | None = None,
         said_at: datetime | None = None,
     ) -> str:
         """Take an SMS from ``sender`` (E.164): "opted_out", "opted_in", "help", "unclear",
         "ignored"; "seen" of one that was taken before, "overtaken" where the holder has said
         something else later.
 
-        A word concerns everything that goes to the number by SMS, and nothing else. ``message`` is
-        the provider's id, ``said_at`` its instant on the provider's clock (default: ``now``). What
-        only contains such a word is for somebody to read: it raises an alarm with the sentence,
-        without numbers and addresses, and the audit trail of the cards concerned says so.
+        A word concerns everything that goes to the number by SMS, and nothing else. ``read``: what
+        the provider has read in it; ``brought``: who brought it, and under which id; ``said_at``:
+        its instant on the provider's clock (default: ``now``). What only contains such a word is
+        for somebody to read: it raises an alarm with the sentence, without numbers and addresses,
+        and the audit trail of the cards concerned says so.
         """
-        meaning = said(sender, text, opt_out_type)
-        source = "optout" if opt_out_type else "word"
+        meaning = said(sender, text, read)
+        source = "optout" if read else "word"
         unclear = masked(text) if meaning is Said.UNCLEAR else None
         word = meaning.value if meaning else IGNORED
         at = min(said_at or now, now)
         with writing(self.engine, durable=True) as conn:
-            if message is not None:
-                heard = Heard(_PROVIDER, message, sender, word, at, unclear)
+            if brought is not None:
+                heard = Heard(*brought, sender, word, at, unclear)
                 if not inbound_store.keep(conn, heard, now):
                     return SEEN
                 if meaning in (Said.OUT, Said.IN) and _overtaken(conn, heard):
@@ -143,7 +146,7 @@ class Consent:
         lifted = suppressions.lift(
             *(conn, channel, address, now, f"holder: {source}"),
             card_id=card_id,
-            own_only=True,
+            opt_outs=OPT_OUTS,
             until=said_at,
         )
         for row in lifted:

@@ -22,6 +22,7 @@ from worker.log import configure
 from worker.processes.clock_guard import ClockGuard, guard_of
 from worker.processes.gc_tuning import look_rarely
 from worker.processes.queue_faults import OUTAGE, Outage, QueueFaults
+from worker.providers.registry import STATUSES
 from worker.setup.app import App, build_ready
 from worker.setup.broker import NAMESPACE, open_broker
 from worker.setup.settings import load
@@ -147,7 +148,7 @@ def boot() -> None:
     dramatiq.set_broker(broker)
     Hints(broker, app)
     if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
-        metrics.enable(several_processes=True)
+        metrics.enable(STATUSES, several_processes=True)
     _ = app.delivery  # made now, not with the first message
     look_rarely()
 

@@ -9,15 +9,12 @@ from urllib.error import HTTPError
 
 from sqlalchemy import func, select
 
-from worker.core.cards import Channel
 from worker.setup.app import App
-from worker.setup.gateways import Mode
 from worker.store.engine import reading
 
 # A Date header has whole seconds, and an answer takes its time.
 TOLERATED: Final = timedelta(seconds=5)
 _SECONDS: Final = 3.0
-TWILIO: Final = "Twilio"
 
 
 def differences(app: App) -> Iterator[tuple[str, timedelta]]:
@@ -33,13 +30,13 @@ def differences(app: App) -> Iterator[tuple[str, timedelta]]:
 
 
 def _addresses(app: App) -> dict[str, str]:
-    """Where each provider tells the time, whatever else it answers."""
-    own, found = app.gateways, {}
-    if own.twilio is not None:
-        found[TWILIO] = own.twilio.base_url or "https://api.twilio.com"
-    if own.sendgrid is not None and own.modes.get(Channel.EMAIL) is Mode.LIVE:
-        found["SendGrid"] = own.sendgrid.base_url
-    return found
+    """Where each provider tells the time, whatever else it answers: real ones, and those in whose
+    list messages are looked up by their time."""
+    return {
+        one.provider.title: one.account.address
+        for one in app.gateways.own.values()
+        if one.provider.own_url and (app.gateways.live or one.provider.searchable)
+    }
 
 
 def _ahead(app: App, url: str) -> timedelta | None:

@@ -9,10 +9,9 @@ from typing import Final
 
 import structlog
 
-from worker.core.cards import Channel
 from worker.errors import VigenciaError
+from worker.providers.choice import hearing
 from worker.providers.transport import Transport
-from worker.providers.twilio import TwilioProvider
 from worker.setup.app import App
 
 log = structlog.get_logger(__name__)
@@ -37,7 +36,7 @@ class Listener:
         under_way = self._thread is not None and self._thread.is_alive()
         if under_way or time.monotonic() - self._last < self._every:
             return
-        if self._app.listening(None) is None:
+        if self._app.listening({}) is None:
             return
         self._last = time.monotonic()
         self._thread = threading.Thread(
@@ -69,8 +68,8 @@ class Listener:
         own = self._app.settings.delivery
         transport = Transport(own.connect_timeout, own.read_timeout, 1)
         try:
-            sms = self._app.gateways.open(transport, self._app.now).get(Channel.SMS)
-            listening = self._app.listening(sms if isinstance(sms, TwilioProvider) else None)
+            opened = self._app.gateways.open(transport, self._app.now)
+            listening = self._app.listening(hearing(opened))
             if listening is None or not await asyncio.to_thread(listening.is_time, now):
                 return True
             counts = await listening.run(now)

@@ -118,6 +118,6 @@ def _waits_for_its_pace(app: App, now: datetime) -> bool:
 
 
 async def _listen(app: App, now: datetime) -> None:
-    listening = app.listening(app.searchable) if app.listening(None) else None
+    listening = app.listening(app.heard) if app.listening({}) else None
     if listening is not None and await asyncio.to_thread(listening.is_time, now):
         await listening.run(now)

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 import structlog
 
 from worker.children import spawn, stop
+from worker.core.hosts import is_here
 from worker.errors import UnreachableError
 from worker.monitoring.metrics_page import show_metrics
 from worker.processes.actors import Hints
@@ -20,8 +21,7 @@ from worker.processes.scheduler import run
 from worker.sandbox.process import SandboxProcess
 from worker.setup.app import App, require_sandbox
 from worker.setup.broker import open_broker
-from worker.setup.listening import EVENTS_PATH, INBOUND_PATH, address_of, listen
-from worker.setup.sections import is_here
+from worker.setup.listening import address_of, listen
 
 log = structlog.get_logger(__name__)
 
@@ -66,8 +66,7 @@ def _sandbox(app: App, web_url: str) -> Iterator[None]:
         with SandboxProcess(
             port=urlsplit(app.settings.sandbox.url).port or 80,
             clock_file=app.settings.clock_file,
-            events_url=web_url + EVENTS_PATH if _is_here(web_url) else None,
-            inbound_url=web_url + INBOUND_PATH if _is_here(web_url) else None,
+            web_url=web_url if _is_here(web_url) else None,
         ):
             yield
         return

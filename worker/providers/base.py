@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Final, Protocol, TypeVar
+from typing import Final, Protocol, TypeVar, runtime_checkable
 from uuid import UUID
 
 from worker.core.outcomes import Outcome
@@ -57,13 +57,14 @@ class EmailOut:
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
-    """A message the provider's own list shows. ``created_at`` has a second's precision."""
+    """A message the provider's own list shows: ``text`` as it was handed over, as far as that can
+    be told, and empty where the list does not show it. ``created_at`` has a second's precision."""
 
     provider_id: str
     text: str
     created_at: datetime
     status: str
-    error_code: int | None
+    error_code: int | str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +92,7 @@ class Provider(Protocol[Out]):
         ...
 
 
+@runtime_checkable
 class Searchable(Protocol):
     """A provider that can be asked what it took."""
 
@@ -103,6 +105,7 @@ class Searchable(Protocol):
         ...
 
 
+@runtime_checkable
 class Hearing(Protocol):
     """A provider that can be asked what people wrote to our sender."""
 

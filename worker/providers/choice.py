@@ -1,12 +1,13 @@
 """Several providers of one channel as one: who is called is chosen for each message, before."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from worker.core.cards import Channel
 from worker.core.outcomes import Outcome
 from worker.core.senders import ELSEWHERE
-from worker.providers.base import Provider
+from worker.providers.base import Hearing, Provider, Searchable
 
 
 @dataclass(slots=True)
@@ -45,3 +46,17 @@ def members(provider: Provider[Any]) -> tuple[tuple[Provider[Any], int], ...]:
 def named(provider: Provider[Any], name: str) -> Provider[Any]:
     """The one behind ``provider`` with this name; ``provider`` itself if there is none."""
     return next((one for one, _ in members(provider) if one.name == name), provider)
+
+
+def searchable(providers: Mapping[Channel, Provider[Any]]) -> dict[str, Searchable]:
+    """Those behind ``providers`` that can be asked what they took, by name."""
+    return {one.name: one for one in _all(providers) if isinstance(one, Searchable)}
+
+
+def hearing(providers: Mapping[Channel, Provider[Any]]) -> dict[str, Hearing]:
+    """Those behind ``providers`` that can be asked what people wrote to us, by name."""
+    return {one.name: one for one in _all(providers) if isinstance(one, Hearing)}
+
+
+def _all(providers: Mapping[Channel, Provider[Any]]) -> Iterable[Provider[Any]]:
+    return (one for provider in providers.values() for one, _ in members(provider))

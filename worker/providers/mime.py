@@ -18,8 +18,8 @@ from worker.providers.base import AUTOMATIC, Attached, EmailOut
 _POLICY: Final = SMTP.clone(cte_type="7bit")
 _ADDRESS: Final = re.compile(r"[!-~]{1,64}@[A-Za-z0-9.-]{1,255}")
 _NOT_IN_ADDRESS: Final = re.compile(r"[<>()\[\],;:\\\"]|@.*@|\.\.|^\.|\.@|@[.-]")
-# What an address must be that no provider refuses: SendGrid turns down the whole email for a
-# Reply-To that it cannot read.
+# What an address must be that no provider refuses: one turns down the whole email for a Reply-To
+# that it cannot read.
 _PLAIN: Final = re.compile(
     r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}"
     r"@(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+"

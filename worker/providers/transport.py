@@ -1,8 +1,8 @@
-"""One pooled HTTP transport a process, under both providers' SDKs.
+"""One pooled HTTP transport a process, under all providers' SDKs.
 
-Twilio's own client has no timeout and drops the answer's headers; SendGrid's opens a new
-connection for every send (14-27 ms of CPU where a pooled one takes 0.1). So both SDKs build the
-requests, and this makes the calls. It never retries: that is decided in SQL.
+An SDK's own client may have no timeout, drop the answer's headers, or open a new connection for
+every send (14-27 ms of CPU where a pooled one takes 0.1). So the SDKs build the requests, and this
+makes the calls. It never retries: that is decided in SQL.
 """
 
 import asyncio

@@ -16,6 +16,7 @@ from worker.children import spawn, stop
 from worker.errors import UnreachableError
 from worker.sandbox.credentials import HOST
 from worker.sandbox.fault_rules import Rule
+from worker.sandbox.webhooks import EVENTS_PATH, INBOUND_PATH
 
 _POLL_S = 0.02
 _STOP_S = 5.0
@@ -26,7 +27,8 @@ class SandboxProcess:
 
     ``url`` serves both APIs, ``twilio_url`` and ``sendgrid_url`` name it for each SDK. On Linux
     the child ends when the thread that started it ends, however it ends: start it from the main
-    thread. ``clock_file`` is as in ``worker.sandbox.clock``.
+    thread. ``web_url``: where a web process of Vigencia takes all webhooks of the account.
+    ``clock_file`` is as in ``worker.sandbox.clock``.
     """
 
     def __init__(
@@ -39,11 +41,14 @@ class SandboxProcess:
         faults: Sequence[Rule] = (),
         events_url: str | None = None,
         inbound_url: str | None = None,
+        web_url: str | None = None,
         wait_s: float = 60,
     ) -> None:
         self._options = [f"--port={port}", f"--latency-ms={latency_ms}", f"--seed={seed}"]
         if clock_file is not None:
             self._options.append(f"--clock-file={clock_file.resolve()}")
+        if web_url is not None:
+            events_url, inbound_url = web_url + EVENTS_PATH, web_url + INBOUND_PATH
         if events_url is not None:
             self._options.append(f"--events-url={events_url}")
         if inbound_url is not None:

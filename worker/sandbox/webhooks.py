@@ -5,6 +5,9 @@ from dataclasses import asdict, dataclass, replace
 from typing import Final
 from urllib.parse import urlsplit
 
+# Where an account's own webhooks are, on the web process of Vigencia.
+EVENTS_PATH: Final = "/webhooks/sendgrid/events"
+INBOUND_PATH: Final = "/webhooks/twilio/inbound"
 _LONGEST_MS: Final = 600_000
 
 

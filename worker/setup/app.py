@@ -3,6 +3,7 @@
 import asyncio
 import sys
 import urllib.request
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property
@@ -33,9 +34,9 @@ from worker.pipeline.events import Life
 from worker.pipeline.receipts import Fetching, Listening, Receipts, Reconciliation
 from worker.pipeline.receipts.restored import Release, Texts
 from worker.pipeline.retention import Periods, Retention
-from worker.providers.base import Hearing
+from worker.providers.base import Hearing, Searchable
+from worker.providers.choice import hearing, searchable
 from worker.providers.transport import Transport
-from worker.providers.twilio import TwilioProvider
 from worker.sandbox import credentials as sandbox
 from worker.setup.gateways import Gateways, choose
 from worker.setup.load_prices import load_tariff
@@ -195,7 +196,7 @@ class App:
     @cached_property
     def reconciliation(self) -> Reconciliation:
         """The use case behind ``reconcile``."""
-        return Reconciliation(self.engine, self.searchable, self.retry, self.breaker)
+        return Reconciliation(self.engine, self.lists, self.retry, self.breaker)
 
     @cached_property
     def receipts(self) -> Receipts:
@@ -205,23 +206,25 @@ class App:
     @cached_property
     def fetching(self) -> Fetching:
         """The use case behind ``fetch``."""
-        return Fetching(self.engine, self.searchable, self.receipts)
+        return Fetching(self.engine, self.lists, self.receipts)
 
-    def listening(self, sms: Hearing | None) -> Listening | None:
-        """The use case that reads what came in from the list of ``sms``; none where that is not
-        wanted, or where no holder could write: with a sandbox that nobody was told to listen to."""
+    def listening(self, lists: Mapping[str, Hearing]) -> Listening | None:
+        """The use case that reads what came in from the providers' ``lists``; none where that is
+        not wanted, or where no holder could write: with a sandbox that nobody was told to listen
+        to."""
         seconds, own = self.settings.receipts.inbound_seconds, self.gateways
         deaf = own.sandboxed and self.settings.web.public_url is None
-        if not seconds or own.twilio is None or deaf:
+        silent = not any(one.provider.hears for one in own.own.values())
+        if not seconds or silent or deaf:
             return None
-        return Listening(self.engine, sms, self.consent, timedelta(seconds=seconds))
+        return Listening(self.engine, lists, self.consent, timedelta(seconds=seconds))
 
     @property
     def release(self) -> Release:
         """The use case behind `vigencia db release`."""
-        twilio = self.gateways.twilio
-        texts = Texts(self.content, self.rules, self.links, twilio.sender if twilio else "")
-        return Release(self.engine, texts, self.searchable, self.consent, self.retry)
+        sender = self.gateways.sender(Channel.SMS) or ""
+        texts = Texts(self.content, self.rules, self.links, sender)
+        return Release(self.engine, texts, self.lists, self.heard, self.consent, self.retry)
 
     @cached_property
     def retention(self) -> Retention:
@@ -231,10 +234,14 @@ class App:
         return Retention(self.engine, Periods(*(timedelta(days=number) for number in days)))
 
     @property
-    def searchable(self) -> TwilioProvider | None:
-        """Who can be asked what became of a text."""
-        sms = self.delivery.providers.get(Channel.SMS)
-        return sms if isinstance(sms, TwilioProvider) else None
+    def lists(self) -> Mapping[str, Searchable]:
+        """The providers that can be asked what they took, by name."""
+        return searchable(self.delivery.providers)
+
+    @property
+    def heard(self) -> Mapping[str, Hearing]:
+        """The providers that can be asked what people wrote to us, by name."""
+        return hearing(self.delivery.providers)
 
     async def close(self) -> None:
         """Close what is open in the running loop."""
@@ -282,9 +289,9 @@ def build_ready(settings: Settings | None = None, *, serves: bool = False) -> Ap
 
 def require_sandbox(app: App) -> None:
     """Raise ``UnreachableError`` if messages would go to a sandbox that does not answer."""
-    url = app.gateways.twilio.base_url if app.gateways.twilio else None
-    if not app.gateways.sandboxed or url is None:
+    if not app.gateways.sandboxed:
         return
+    url = next(o.account.address for o in app.gateways.own.values() if o.provider.own_url)
     try:
         with urllib.request.urlopen(f"{url}/sandbox/health", timeout=5):  # noqa: S310 - loopback
             return

@@ -1,14 +1,9 @@
-"""Where the web process listens, and under which paths providers call it."""
+"""Where the web process listens."""
 
 import socket
 from typing import Final
 
 from worker.errors import ConfigError
-from worker.setup.gateways import STATUS_PATH
-
-INBOUND_PATH: Final = "/webhooks/twilio/inbound"
-EVENTS_PATH: Final = "/webhooks/sendgrid/events"
-__all__ = ["EVENTS_PATH", "INBOUND_PATH", "STATUS_PATH", "address_of", "listen"]
 
 # Connections that may wait for us to accept them.
 _BACKLOG: Final = 1024

@@ -1,9 +1,8 @@
 """Token buckets: shared by all processes through Redis, or of this process where there is none."""
 
-import re
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,7 +11,7 @@ import structlog
 
 from worker.core.cards import Channel
 from worker.core.pace import Grant, Level, Pace, capacity
-from worker.setup.gateways import Gateways, Mode
+from worker.setup.gateways import Gateway, Gateways, Mode
 from worker.setup.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -41,8 +40,6 @@ redis.call('PEXPIRE', KEYS[1], string.format('%d', (rest + 60) * 1000))
 return {granted, string.format('%.6f', soon), string.format('%.6f', wait)}
 """
 _AWAY_SECONDS = 10.0
-_TOLL_FREE = re.compile(r"\+18(00|33|44|55|66|77|88)\d{7}")
-_LONG_CODE = re.compile(r"\+\d{7,15}")
 
 
 @dataclass(slots=True)
@@ -120,17 +117,20 @@ def rates(settings: Settings, gateways: Gateways) -> Mapping[Channel, float]:
     """How fast each channel may send, in tokens a second; one without a bound is not in it."""
     own = settings.pace
     sms = own.sms_segments_per_second
-    if sms is None and gateways.modes.get(Channel.SMS) is Mode.LIVE and gateways.twilio:
-        sms = _usual(gateways.twilio.sender)
+    if sms is None and gateways.modes.get(Channel.SMS) is Mode.LIVE:
+        sms = _usual(gateways.on(Channel.SMS))
     email = own.email_per_second
     found = {Channel.SMS: sms, Channel.EMAIL: email, Channel.GUARDIAN: email}
     return {channel: rate for channel, rate in found.items() if rate}
 
 
-def _usual(sender: str) -> float | None:
-    """Segments a second that Twilio takes from a sender (twilio.com, "Understanding Twilio rate
-    limits and message queues"). Of a messaging service it knows the senders itself; short codes
-    and names are faster than any book of cards."""
-    if _TOLL_FREE.fullmatch(sender):
-        return 3.0
-    return 1.0 if _LONG_CODE.fullmatch(sender) else None
+def _usual(gateways: Sequence[Gateway]) -> float | None:
+    """Segments a second at which no sender gets more than its provider takes from it, as long as
+    each carries its share."""
+    total = sum(one.weight for one in gateways)
+    bounds = [
+        rate * total / one.weight if total else rate * len(gateways)
+        for one in gateways
+        if (rate := one.provider.pace(one.account.sender)) and (one.weight or not total)
+    ]
+    return min(bounds, default=None)

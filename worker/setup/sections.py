@@ -3,7 +3,6 @@
 import re
 from datetime import timedelta
 from decimal import Decimal
-from ipaddress import ip_address
 from typing import Final, Literal, Self
 from urllib.parse import urlsplit
 from zoneinfo import available_timezones
@@ -17,6 +16,7 @@ from pydantic import (
 )
 
 from worker.core.cards import Channel, Language
+from worker.core.hosts import is_here
 from worker.core.signing_off import signature as one_line
 from worker.core.tokens import LIFETIMES
 from worker.providers.mime import answerable
@@ -261,12 +261,3 @@ def web_address(value: str) -> str:
     if parts.scheme != "https" and not is_here(host):
         raise ValueError("it must be https: what is reported would travel in the open")
     return value.rstrip("/")
-
-
-def is_here(host: str) -> bool:
-    """Is ``host`` this machine?"""
-    try:
-        address = ip_address(host)
-    except ValueError:
-        return host == "localhost"
-    return address.is_loopback or address.is_unspecified

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal, get_args
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -19,6 +19,7 @@ from pydantic_settings import (
     SettingsError,
 )
 
+from worker.core.hosts import is_here
 from worker.core.tokens import SHORTEST_KEY
 from worker.errors import ConfigError
 from worker.paths import config_dir, read_toml
@@ -42,10 +43,11 @@ from worker.setup.sections import (
     UnknownSettings,
     WebSettings,
     WorkerSettings,
-    is_here,
 )
 
 _PREFIX = "VIGENCIA_"
+# Addresses that hold a password in some places only.
+_MAY_STAND_IN_FILE: Final = ("database_url", "redis_url")
 
 _HINT = "Correct config/vigencia.toml or the environment; `vigencia doctor` shows what is in force."
 
@@ -145,6 +147,22 @@ class Settings(BaseSettings):
         """The environment first, then what ``load`` read from the file."""
         return env_settings, init_settings
 
+    def of_provider(self, name: str) -> dict[str, str | int | None]:
+        """What is set for the provider ``name``, by the settings' names without it: variables such
+        as TWILIO_FROM, and what sections say, such as ``email.smtp_weight``."""
+        sections = [one for _, one in self if isinstance(one, Section)]
+        return {
+            setting.removeprefix(f"{name}_"): _plain(value)
+            for settings in (self, *sections)
+            for setting, value in settings
+            if setting.startswith(f"{name}_")
+        }
+
+
+def _plain(value: Any) -> str | int | None:
+    found: str | int | None = value.get_secret_value() if isinstance(value, SecretStr) else value
+    return found
+
 
 def keys_in(value: SecretStr | None) -> list[str]:
     """The keys in a setting, which may hold several with spaces or line ends between them."""
@@ -207,11 +225,9 @@ def _unknown_names() -> Iterator[str]:
 
 
 def _secrets_in_file(path: Path, values: Mapping[str, Any]) -> Iterator[str]:
-    for name in (
-        *("twilio_auth_token", "sendgrid_api_key", "secret_key", "secret_key_previous"),
-        *("smtp_url", "heartbeat_url", "metrics_token", "database_password"),
-    ):
-        if name in values:
+    for name, info in Settings.model_fields.items():
+        secret = SecretStr in get_args(info.annotation) and name not in _MAY_STAND_IN_FILE
+        if secret and name in values:
             yield f"{name}: a secret does not belong in {path.name}; set {name.upper()} instead"
 
 

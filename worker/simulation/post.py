@@ -1,7 +1,7 @@
 """Messages on their way: queued until they are due, looked at once more, rendered, counted."""
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from heapq import heappop, heappush
@@ -14,6 +14,7 @@ from worker.core.recheck import Item, Verdict, goes_over, recheck
 from worker.core.reminders import ReminderState
 from worker.core.windows import address_of
 from worker.errors import ConfigError
+from worker.providers.registry import is_opt_out
 from worker.simulation.conditions import Conditions
 from worker.simulation.memory import Memory
 from worker.simulation.notices import Digest
@@ -133,10 +134,11 @@ class Post:
         for end in verdict.ended:
             self.memory.end(end.item, end.state, end.reason, now)
         rules = self.given.rules
-        over = [
-            goes_over(end, self.memory.holder, lambda item: rules.channels(item.card, item.key))
-            for end in verdict.ended
-        ]
+
+        def wanted(item: Item) -> Collection[Channel]:
+            return rules.channels(item.card, item.key)
+
+        over = [goes_over(end, self.memory.holder, wanted, is_opt_out) for end in verdict.ended]
         self._fall_back(channel, [item for item in over if item], now)
         alone: dict[int, list[Item]] = defaultdict(list)
         for item in verdict.rerouted:  # told on its own number, so in a message of its own

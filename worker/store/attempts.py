@@ -42,6 +42,7 @@ class Unconfirmed:
 
     message_id: int
     attempt: UUID
+    provider: str
     provider_id: str
     sent_at: datetime
 
@@ -156,7 +157,7 @@ def unconfirmed(conn: Connection, ids: Sequence[int]) -> list[Unconfirmed]:
     """Those of the messages ``ids`` that are sent, and no more than that."""
     rows = conn.execute(
         select(messages.c.id, messages.c.sent_at, attempts.c.id.label("attempt"))
-        .add_columns(messages.c.provider_id)
+        .add_columns(attempts.c.provider, messages.c.provider_id)
         .join(attempts, attempts.c.provider_id == messages.c.provider_id)
         .where(
             messages.c.id.in_(ids),
@@ -164,7 +165,10 @@ def unconfirmed(conn: Connection, ids: Sequence[int]) -> list[Unconfirmed]:
             messages.c.channel == Channel.SMS,
         )
     )
-    return [Unconfirmed(row.id, row.attempt, row.provider_id, row.sent_at) for row in rows]
+    return [
+        Unconfirmed(row.id, row.attempt, str(row.provider), row.provider_id, row.sent_at)
+        for row in rows
+    ]
 
 
 def failed_by(conn: Connection, message_ids: Collection[int]) -> dict[int, str]:

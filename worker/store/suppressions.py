@@ -1,6 +1,6 @@
 """Addresses that must not be used on a channel, for everything or for one card, and why."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -8,20 +8,15 @@ from sqlalchemy import Connection, Row, and_, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from worker.core.cards import Channel
-from worker.core.outcomes import OPT_OUTS
 from worker.store.bulk import among
 from worker.store.tables import suppressions
 
 EVERYTHING: Final = 0  # instead of a card's id
 RECYCLED: Final = "recycled"
-# What the holder said: by a word, by Twilio's reading of it, by a link, by a mail program's button.
+# What the holder said: by a word, as a provider has read or reported it, by a link, by a mail
+# program's button.
 HOLDERS: Final = frozenset({"word", "optout", "link", "one_click"})
 
-# Codes by which a provider says that the holder has opted out with it.
-_OPT_OUTS: Final = (
-    *("twilio:21610", "opted_out", "sendgrid:opted_out"),
-    *(f"sendgrid:{event}" for event in sorted(OPT_OUTS)),
-)
 # Who says that an address is dead; opt-outs that a provider hands on are the holder's.
 PROVIDER: Final = "provider"
 _EXPIRED: Final = "expired"
@@ -109,12 +104,12 @@ def lift(
     reason: str,
     *,
     card_id: int | None = None,
-    own_only: bool = False,
+    opt_outs: Collection[str] | None = None,
     until: datetime | None = None,
 ) -> Sequence[Row[Any]]:
-    """Let an address be used again; returns what was lifted. ``own_only``: only what the holder
-    (or the provider's own opt-out list, in the holder's name) has set, no dead number; ``until``:
-    only what was set by then."""
+    """Let an address be used again; returns what was lifted. With ``opt_outs`` (the reasons by
+    which a provider's own list speaks in the holder's name) only what the holder has set, and no
+    dead number; ``until``: only what was set by then."""
     active = [
         suppressions.c.channel == channel,
         suppressions.c.address.in_({address, _key(channel, address)}),
@@ -124,9 +119,9 @@ def lift(
         active.append(suppressions.c.card_id == card_id)
     if until is not None:
         active.append(suppressions.c.created_at <= until)
-    if own_only:
+    if opt_outs is not None:
         own = suppressions.c.source.in_(sorted(HOLDERS))
-        active.append(or_(own, suppressions.c.reason.in_(_OPT_OUTS)))
+        active.append(or_(own, suppressions.c.reason.in_(sorted(opt_outs))))
         active.append(suppressions.c.reason != RECYCLED)
     rows = conn.execute(select(suppressions).where(*active).with_for_update()).all()
     if rows:
@@ -138,14 +133,21 @@ def lift(
     return rows
 
 
-def revive(conn: Connection, channel: Channel, address: str, now: datetime, reason: str) -> bool:
+def revive(
+    conn: Connection,
+    channel: Channel,
+    address: str,
+    opt_outs: Collection[str],
+    now: datetime,
+    reason: str,
+) -> bool:
     """Lift what a provider said of an address, and only that, since it works after all; whether
-    there was anything to lift."""
+    there was anything to lift. ``opt_outs``: the reasons in the holder's name, which stay."""
     dead = update(suppressions).where(
         suppressions.c.channel == channel,
         suppressions.c.address.in_({address, _key(channel, address)}),
         suppressions.c.source == PROVIDER,
-        suppressions.c.reason.not_in(_OPT_OUTS),
+        suppressions.c.reason.not_in(sorted(opt_outs)),
         suppressions.c.lifted_at.is_(None),
     )
     return conn.execute(dead.values(lifted_at=now, lifted_reason=reason)).rowcount > 0
@@ -173,18 +175,22 @@ def dead(conn: Connection, since: datetime | None, limit: int) -> int:
 
 
 def lift_reported(
-    conn: Connection, channel: Channel, address: str, prefix: str, now: datetime, reason: str
+    conn: Connection,
+    channel: Channel,
+    address: str,
+    reasons: Collection[str],
+    now: datetime,
+    reason: str,
 ) -> None:
-    """Lift what the reader of ``address`` has stopped with a provider (reasons that begin with
-    ``prefix``), and the provider has reported; a complaint stays."""
+    """Lift what the reader of ``address`` has stopped with a provider (for one of ``reasons``), and
+    the provider has reported."""
     conn.execute(
         update(suppressions)
         .where(
             suppressions.c.channel == channel,
             suppressions.c.address.in_({address, _key(channel, address)}),
             suppressions.c.source == "optout",
-            suppressions.c.reason.startswith(prefix, autoescape=True),
-            suppressions.c.reason.not_like("%:spamreport"),
+            suppressions.c.reason.in_(sorted(reasons)),
             suppressions.c.lifted_at.is_(None),
         )
         .values(lifted_at=now, lifted_reason=reason[:200])

@@ -15,14 +15,15 @@ from worker.store.tables import attempts, messages
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """A message whose last attempt ended nobody knows how, with what that attempt said; ``text``
-    is ``None`` once it is erased."""
+    """A message whose last attempt ended nobody knows how, with what that attempt said and whom it
+    called; ``text`` is ``None`` once it is erased."""
 
     outgoing: OutgoingMessage
     attempt: UUID
     address: str
     digest: str
     started_at: datetime
+    provider: str
     text: str | None = None
 
 
@@ -41,7 +42,10 @@ def unknowns(conn: Connection, channel: Channel, ids: Sequence[int]) -> list[Unk
     ).all()
     latest = {row.message_id: row for row in rows}
     return [
-        Unknown(outgoing, row.id, row.address, row.digest, row.started_at, row.body)
+        Unknown(
+            *(outgoing, row.id, row.address, row.digest, row.started_at),
+            *(str(row.provider), row.body),
+        )
         for outgoing in load(conn, list(latest))
         if (row := latest[outgoing.id])
     ]

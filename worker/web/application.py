@@ -2,19 +2,19 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 
-from worker.providers.signatures import TwilioSignature, sendgrid_key
+from worker.providers.registry import PROVIDERS
 from worker.setup.app import App
 from worker.web import health, links
 from worker.web.bodies import Bounds
 from worker.web.intake import Intake
 from worker.web.middleware import Failures
-from worker.web.sendgrid_webhook import SendGridWebhook
 from worker.web.tally import Tally
-from worker.web.twilio_webhooks import TwilioWebhooks
+from worker.web.webhooks import Webhooks
 
 
 def application(app: App, public_url: str | None) -> Starlette:
@@ -24,24 +24,19 @@ def application(app: App, public_url: str | None) -> Starlette:
     """
     own, tally = app.settings.web, Tally()
     intake = Intake(app.receipts.take, app.now, tally)
-    twilio = TwilioWebhooks(
-        _twilio(app, public_url),
+    for provider in PROVIDERS:
+        provider.lack(app.gateways.given[provider.name])
+    webhooks = Webhooks(
+        app.gateways.given,
+        public_url,
         intake,
-        lambda sender, text, kind, now, message: app.consent.inbound(
-            sender, text, kind, now, message=message
+        lambda sender, text, read, now, brought: app.consent.inbound(
+            sender, text, now, read=read, brought=brought
         ),
         app.now,
         tally,
         own.request_seconds,
-    )
-    key = app.gateways.events_key
-    sendgrid = SendGridWebhook(
-        sendgrid_key(key) if key else None,
-        intake,
-        app.now,
-        tally,
-        own.request_seconds,
-        own.replay_seconds,
+        timedelta(seconds=own.replay_seconds),
     )
 
     @asynccontextmanager
@@ -52,8 +47,7 @@ def application(app: App, public_url: str | None) -> Starlette:
 
     served = Starlette(
         routes=[
-            *twilio.routes(),
-            *sendgrid.routes(),
+            *webhooks.routes(PROVIDERS),
             *links.routes(app),
             *health.routes(app),
         ],
@@ -65,10 +59,3 @@ def application(app: App, public_url: str | None) -> Starlette:
     )
     served.router.redirect_slashes = False  # it would send on to whatever Host says
     return served
-
-
-def _twilio(app: App, public_url: str | None) -> TwilioSignature | None:
-    account = app.gateways.twilio
-    if account is None or public_url is None:
-        return None
-    return TwilioSignature(account.account_sid, account.auth_token, public_url)

@@ -36,7 +36,7 @@ def server(app: App, sock: socket.socket) -> uvicorn.Server:
     if public_url is None and Mode.LIVE not in app.gateways.modes.values():
         public_url = address_of(sock)
     if public_url is None:
-        log.warning("web_without_public_url", hint="Twilio's webhooks are refused without it")
+        log.warning("web_without_public_url", hint="providers' webhooks may be refused without it")
     log.info("web", address=address_of(sock), public_url=public_url)
     config = uvicorn.Config(
         application(app, public_url),

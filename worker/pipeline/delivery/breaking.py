@@ -11,11 +11,12 @@ from sqlalchemy import Connection, Engine
 
 from worker.core.breaker import PREFIX, BreakerPolicy, is_down, rest, rests_alone
 from worker.core.hours import Hours
-from worker.core.outcomes import Outcome, OutcomeKind, Scope, scope_of
+from worker.core.outcomes import Outcome, OutcomeKind, Scope
 from worker.errors import UnreachableError
 from worker.pipeline.delivery.following import Ended
 from worker.pipeline.delivery.limits import country_of
 from worker.pipeline.delivery.prepare import Ready
+from worker.providers.registry import row_of
 from worker.store import attempts as attempt_store
 from worker.store import breakers as breaker_store
 from worker.store import recent_attempts, usage
@@ -48,9 +49,10 @@ class Tripped:
         if one.sender is None or not (down or outcome.kind is OutcomeKind.CONFIG_FAULT):
             return
         code = one.sender.down if down else outcome.code
-        if rests_alone(code):
+        row = row_of(code)
+        if rests_alone(code, row):
             return
-        key = one.sender.key(code, country_of(one.out.to) or "*")
+        key = one.sender.key(code, row, country_of(one.out.to) or "*")
         if _waited_for(one, code) and not one.probe and key not in self._seen:
             self._seen.add(key)
             return
@@ -90,15 +92,15 @@ def settle(
     # Messages before breakers, as everybody does.
     attempt_store.lock_messages(conn, {e.ready.outgoing.id for e in ended})
     found = Settled()
-    alone = [e for e in faults if rests_alone(_code(e)) or _is_the_only_one(conn, e)]
+    alone = [e for e in faults if _rests_alone(e) or _is_the_only_one(conn, e)]
     found.alone.update(e.ready.outgoing.id for e in alone)
     found.told.update(_known(conn, alone))
     faults = [e for e in faults if e.ready.outgoing.id not in found.alone]
     groups: dict[str, list[Ended]] = defaultdict(list)
     for one in faults:
         if one.ready.sender:
-            country = country_of(one.ready.out.to) or "*"
-            groups[one.ready.sender.key(_code(one), country)].append(one)
+            code, country = _code(one), country_of(one.ready.out.to) or "*"
+            groups[one.ready.sender.key(code, row_of(code), country)].append(one)
     for key in sorted(groups):
         _trip(conn, key, groups[key], policy, hours, found)
     answers = (*_ANSWERS, OutcomeKind.CONFIG_FAULT)  # another fault: then the first one is gone
@@ -164,6 +166,11 @@ def _waited_for(one: Ready, code: str) -> bool:
     return one.outgoing.reason in (code, PREFIX + code)
 
 
+def _rests_alone(one: Ended) -> bool:
+    code = _code(one)
+    return rests_alone(code, row_of(code))
+
+
 def _is_the_only_one(conn: Connection, one: Ended) -> bool:
     """Does this fault meet one message alone? It has met it before, and since then others were
     taken the same way."""
@@ -174,7 +181,7 @@ def _is_the_only_one(conn: Connection, one: Ended) -> bool:
     if since is None:
         return False
     taken = recent_attempts.taken_since(conn, ready.sender.provider, ready.sender.address, since)
-    if scope_of(code) in (Scope.COUNTRY, Scope.ROUTE):
+    if row_of(code).scope in (Scope.COUNTRY, Scope.ROUTE):
         country = country_of(ready.out.to)
         taken = {address for address in taken if country_of(address) == country}
     return bool(taken - {ready.out.to})

@@ -19,6 +19,7 @@ from worker.core.windows import address_of
 from worker.pipeline.delivery.batch_writes import Writes
 from worker.pipeline.delivery.breaker_gate import Gate
 from worker.pipeline.delivery.digests import Digests
+from worker.providers.registry import is_opt_out
 from worker.store import attempts as attempt_store
 from worker.store import suppressions
 from worker.store.breakers import Breaker
@@ -106,7 +107,10 @@ class Look:
             missed = end.state is ReminderState.MISSED
             waited = missed and (outgoing.reason or "").startswith(_WAITED_FOR)
             writes.end(end.item, end.state, str(outgoing.reason) if waited else end.reason)
-        over = [goes_over(end, outgoing.holder, self._wanted_channels) for end in verdict.ended]
+        over = [
+            goes_over(end, outgoing.holder, self._wanted_channels, is_opt_out)
+            for end in verdict.ended
+        ]
         writes.go_over(outgoing, [item for item in over if item])
         writes.reroute(outgoing, verdict.rerouted)
         if not verdict.keep or verdict.address is None:

@@ -9,10 +9,10 @@ import structlog
 from sqlalchemy import Connection
 
 from worker.core.cards import Channel
-from worker.core.promise import is_providers_word
 from worker.core.recheck import Item
 from worker.core.reminders import Planned
 from worker.core.windows import address_of
+from worker.providers.registry import is_providers_word
 from worker.store import books
 from worker.store import messages as message_store
 from worker.store import reminders as ledger

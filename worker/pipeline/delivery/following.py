@@ -17,6 +17,7 @@ from worker.core.reminders import MessageState
 from worker.core.retry import Next, RetryPolicy, after_attempt
 from worker.pipeline.delivery.elsewhere import Elsewhere
 from worker.pipeline.delivery.prepare import Ready
+from worker.providers.registry import row_of
 
 # Its batch was too slow for its lease: it goes back as it came.
 LATE = Outcome(OutcomeKind.NOT_SENT, "lease_over_before_the_call")
@@ -67,16 +68,17 @@ def plan(
         return Plan(Next(MessageState.RETRYABLE, one.at + policy.quick, LATE.code))
     if one.outcome.kind not in NOT_TAKEN:
         return Plan(_after(one, policy, outgoing.useful_until))
-    by_itself = outgoing.id in alone or rests_alone(one.outcome.code)
+    code = one.outcome.code
+    by_itself = outgoing.id in alone or rests_alone(code, row_of(code))
     if is_held(one) and not by_itself:
-        reason = PREFIX + one.outcome.code.removeprefix(PREFIX)
+        reason = PREFIX + code.removeprefix(PREFIX)
         if until := held.get(outgoing.id):
             return Plan(Next(MessageState.HELD, until, reason))
         return Plan(replace(_after(one, policy, outgoing.useful_until), reason=reason))
     helped = elsewhere.helped(conn, outgoing, one.ready.items) if elsewhere else []
     bounded = is_held(one) and outgoing.tries + 1 >= _ALONE
     if bounded and len(helped) == len(one.ready.items):
-        why = f"{one.outcome.code}: {outgoing.tries + 1} attempts"
+        why = f"{code}: {outgoing.tries + 1} attempts"
         return Plan(Next(MessageState.FAILED, None, why), helped)
     return _patiently(one, policy, elsewhere, helped)
 

@@ -9,13 +9,14 @@ import structlog
 from sqlalchemy import Connection
 
 from worker.core.cards import Channel
-from worker.core.outcomes import OutcomeKind, is_opt_out
+from worker.core.outcomes import OutcomeKind
 from worker.core.recheck import Item
 from worker.core.reminders import MessageState, ReminderState
 from worker.core.retry import Next, RetryPolicy
 from worker.pipeline.delivery.elsewhere import Elsewhere
 from worker.pipeline.delivery.fallback import fall_back
 from worker.pipeline.delivery.following import NOT_TAKEN, Ended, plan, tries
+from worker.providers.registry import is_opt_out
 from worker.store import attempts as attempt_store
 from worker.store import message_states, suppressions
 from worker.store import reminders as ledger

@@ -11,11 +11,12 @@ from sqlalchemy import Connection, Engine
 
 from worker import metrics
 from worker.core.breaker import BreakerPolicy
-from worker.core.reports import News, Phase, Report, news
+from worker.core.reports import Phase, Report
 from worker.core.retry import RetryPolicy
 from worker.errors import UnreachableError
 from worker.pipeline.receipts.effects import apply
 from worker.pipeline.receipts.faults import proven
+from worker.providers import registry
 from worker.store import attempts as attempt_store
 from worker.store import receipts as receipt_store
 from worker.store import suppressions
@@ -25,7 +26,7 @@ log = structlog.get_logger(__name__)
 
 # Reports in one transaction.
 _GROUP = 100
-# How long a report waits for its attempt: as long as SendGrid tries to deliver an email.
+# How long a report waits for its attempt: as long as a provider tries to deliver an email.
 _PARKED_FOR = timedelta(days=3)
 _LOOK = 500
 
@@ -100,7 +101,7 @@ class Receipts:
         for receipt_id in sorted(found, key=lambda one: (found[one][1], one)):
             report, message = kept[receipt_id], found[receipt_id][1]
             one = attempt_store.tried(conn, found[receipt_id][0])
-            told = news(report)
+            told = registry.news_of(report)
             if one is not None and told is not None:
                 apply(conn, one, report, told, self.retry, self.breaker, now)
                 if told.phase is Phase.DELIVERED:
@@ -111,13 +112,10 @@ class Receipts:
 
 
 def _is_ours(report: Report) -> bool:
-    """Events of an account that others use too name no attempt of ours; Twilio only calls back for
-    what we sent."""
-    told: News | None = news(report)
-    named = report.attempt is not None or (
-        report.provider == "twilio" and report.provider_id is not None
-    )
-    return told is not None and named
+    """Reports of an account that others use too name no attempt of ours."""
+    provider = registry.find(report.provider)
+    ours = provider is not None and provider.reports_ours_only and report.provider_id is not None
+    return registry.news_of(report) is not None and (report.attempt is not None or ours)
 
 
 def _belonging(conn: Connection, kept: Mapping[int, Report]) -> dict[int, tuple[UUID, int]]:

@@ -11,7 +11,7 @@ from worker.core.breaker import PREFIX, BreakerPolicy, rests_alone
 from worker.core.cards import Channel
 from worker.core.hours import Hours
 from worker.core.life import LifeNotice
-from worker.core.outcomes import OPT_INS, OPT_OUTS, Outcome, OutcomeKind, is_doubtful
+from worker.core.outcomes import Outcome, OutcomeKind
 from worker.core.reminders import MessageState, ReminderState
 from worker.core.reports import News, Phase, Report, advances, after_failure
 from worker.core.retry import Next, RetryPolicy
@@ -19,6 +19,7 @@ from worker.pipeline.delivery.elsewhere import Elsewhere
 from worker.pipeline.delivery.record import held_back, missed, sent, suppress
 from worker.pipeline.receipts.faults import shown
 from worker.pipeline.receipts.proof import is_proven
+from worker.providers.registry import OPT_OUTS, is_doubtful, row_of, silence_of
 from worker.store import attempts as attempt_store
 from worker.store import message_states, outbox, suppressions
 from worker.store import receipts as receipt_store
@@ -56,9 +57,9 @@ def apply(
     """
     at = min(report.occurred_at or now, now)
     if told.opt_out:
-        _opt_out(conn, one, told.opt_out, at, now)
+        _opt_out(conn, one, report.provider, told.opt_out, at, now)
     if told.opt_in:
-        _opt_in(conn, one, told.opt_in, at, now)
+        _opt_in(conn, one, report.provider, told.opt_in, at, now)
     outcome = told.outcome
     dead = outcome is not None and outcome.kind is OutcomeKind.RECIPIENT_DEAD
     if outcome and dead and one.address and not told.opt_out:
@@ -77,9 +78,11 @@ def apply(
         _failed(conn, one, outcome, policy, breaker, now)
 
 
-def _opt_out(conn: Connection, one: Tried, reason: str, at: datetime, now: datetime) -> None:
+def _opt_out(
+    conn: Connection, one: Tried, provider: str, reason: str, at: datetime, now: datetime
+) -> None:
     """The reader asks for silence, unless that was taken back since: events come in any order."""
-    if receipt_store.reported_since(conn, one.id, OPT_INS, at):
+    if receipt_store.reported_since(conn, one.id, silence_of(provider).resumed, at):
         return
     by_email = Channel.EMAIL if one.channel is Channel.GUARDIAN else one.channel
     address = one.address or _address_now(conn, one, by_email)
@@ -91,18 +94,20 @@ def _works_after_all(conn: Connection, one: Tried, now: datetime) -> None:
     """An SMS that arrives shows that its number lives, whatever was said of it before. Of an email
     ``delivered`` is only the word of the first mail server."""
     if one.channel is Channel.SMS and one.address:
-        suppressions.revive(conn, Channel.SMS, one.address, now, "delivered")
+        suppressions.revive(conn, Channel.SMS, one.address, OPT_OUTS, now, "delivered")
 
 
-def _opt_in(conn: Connection, one: Tried, reason: str, at: datetime, now: datetime) -> None:
+def _opt_in(
+    conn: Connection, one: Tried, provider: str, reason: str, at: datetime, now: datetime
+) -> None:
     """Lift what the reader had stopped with the provider, and nothing else: neither a dead address
     nor what was said by our own links."""
-    if receipt_store.reported_since(conn, one.id, OPT_OUTS, at):
+    silence = silence_of(provider)
+    if receipt_store.reported_since(conn, one.id, silence.statuses, at):
         return
     by_email = Channel.EMAIL if one.channel is Channel.GUARDIAN else one.channel
     if address := one.address or _address_now(conn, one, by_email):
-        provider, _, _ = reason.partition(":")
-        suppressions.lift_reported(conn, by_email, address, f"{provider}:", now, reason)
+        suppressions.lift_reported(conn, by_email, address, silence.taken_back, now, reason)
 
 
 def _address_now(conn: Connection, one: Tried, channel: Channel) -> str | None:
@@ -220,7 +225,8 @@ def _next(
 ) -> Next:
     failures = attempt_store.failed_behind(conn, outgoing.id)
     is_ours = outcome.kind is OutcomeKind.CONFIG_FAULT
-    if is_ours and elsewhere and rests_alone(outcome.code) and failures >= _ALONE:
+    alone = rests_alone(outcome.code, row_of(outcome.code))
+    if is_ours and elsewhere and alone and failures >= _ALONE:
         return Next(MessageState.UNDELIVERED, None, outcome.code)
     return after_failure(
         outcome,

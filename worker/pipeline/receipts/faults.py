@@ -7,11 +7,12 @@ from itertools import islice
 import structlog
 from sqlalchemy import Connection
 
-from worker.core.breaker import FILTERED, BreakerPolicy, Sender, rests_alone
+from worker.core.breaker import BreakerPolicy, Sender, rests_alone
 from worker.core.cards import Channel
 from worker.core.outcomes import Outcome, OutcomeKind
 from worker.pipeline.delivery.freeing import free
 from worker.pipeline.delivery.limits import calling_code, country_of
+from worker.providers.registry import row_of
 from worker.store import attempts as attempt_store
 from worker.store import breakers as breaker_store
 from worker.store import recent_attempts
@@ -34,15 +35,16 @@ def shown(
     if sender is None or not one.address:  # too old to know where it went
         return False
     country = country_of(one.address) or "*"
-    key, code = sender.key(outcome.code, country), outcome.code
-    if code == FILTERED:
+    code, row = outcome.code, row_of(outcome.code)
+    key = sender.key(code, row, country)
+    if row.filtered:
         if not _is_rule(conn, one, key, policy, now):
             return False
     elif not _stops_others(conn, one, outcome):
         return False
     ids = [one.message_id]
     _, news = breaker_store.trip(conn, key, code, ids, now, policy, behind=True)
-    if news and code == FILTERED:
+    if news and row.filtered:
         after_commit(log.error)(
             "alarm", cause="carrier_filters", code=code, key=key, message=one.message_id
         )
@@ -54,9 +56,10 @@ def shown(
 
 
 def _stops_others(conn: Connection, one: Tried, outcome: Outcome) -> bool:
-    if outcome.kind is not OutcomeKind.CONFIG_FAULT or rests_alone(outcome.code):
+    code = outcome.code
+    if outcome.kind is not OutcomeKind.CONFIG_FAULT or rests_alone(code, row_of(code)):
         return False
-    return not _is_the_only_one(conn, one, outcome.code)
+    return not _is_the_only_one(conn, one, code)
 
 
 def _is_the_only_one(conn: Connection, one: Tried, code: str) -> bool:
@@ -90,5 +93,5 @@ def _is_rule(conn: Connection, one: Tried, key: str, policy: BreakerPolicy, now:
         return known.probe == one.message_id
     country, start = country_of(one.address), calling_code(one.address)
     rows = recent_attempts.latest_ends(conn, one, start, now - _QUIET)
-    same = (str(row.code) for row in rows if country_of(row.address) == country)
+    same = (row_of(str(row.code)).filtered for row in rows if country_of(row.address) == country)
     return policy.filters(list(islice(same, policy.filtered_of)))

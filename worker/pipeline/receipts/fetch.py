@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -23,10 +23,10 @@ _AT_ONCE = 8
 
 @dataclass(frozen=True, slots=True)
 class Fetching:
-    """Fetches what became of sent messages; ``sms`` is whom to ask (``None``: nobody can tell)."""
+    """Fetches what became of sent messages; ``lists``: the providers that can be asked, by name."""
 
     engine: Engine
-    sms: Searchable | None
+    lists: Mapping[str, Searchable]
     receipts: Receipts
 
     async def run(self, ids: Sequence[int], now: datetime) -> Counter[str]:
@@ -40,12 +40,13 @@ class Fetching:
 
         async def ask(one: Unconfirmed) -> Sighting | None:
             async with slots:
-                return await self.sms.fetch(one.provider_id) if self.sms else None
+                asked = self.lists.get(one.provider)
+                return await asked.fetch(one.provider_id) if asked else None
 
         waiting = await asyncio.to_thread(self._waiting, ids)
         seen = await asyncio.gather(*(ask(one) for one in waiting))
         reports = [
-            as_report(sighting, one.attempt, now)
+            as_report(sighting, one.provider, one.attempt, now)
             for one, sighting in zip(waiting, seen, strict=True)
             if sighting is not None
         ]

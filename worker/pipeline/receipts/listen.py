@@ -3,7 +3,7 @@
 import asyncio
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -24,11 +24,11 @@ _NUMBER: Final = re.compile(r"\+[1-9][0-9]{6,14}", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Listening:
-    """Takes what came in while nobody listened; ``sms`` is whom to ask (``None``: nobody can
-    tell), ``every`` the pause between two looks."""
+    """Takes what came in while nobody listened; ``lists``: the providers that can be asked, by
+    name; ``every``: the pause between two looks."""
 
     engine: Engine
-    sms: Hearing | None
+    lists: Mapping[str, Hearing]
     consent: Consent
     every: timedelta
 
@@ -38,29 +38,40 @@ class Listening:
         return last is None or not last <= now < last + self.every
 
     async def run(self, now: datetime) -> Counter[str] | None:
-        """Look: what each message meant, counted (``seen``: it had been brought); ``None`` if the
-        provider cannot tell now. Raises ``UnreachableError``."""
-        if self.sms is None:
+        """Look: what each message meant, counted (``seen``: it had been brought); ``None`` if a
+        provider cannot tell now, after what the others tell was taken. Raises
+        ``UnreachableError``."""
+        if not self.lists:
             return None
         last, furthest = await asyncio.to_thread(self._last), now - _FURTHEST
         since = furthest if last is None else max(furthest, min(last, now) - _OVERLAP)
-        found = await self.sms.written_to_us(since)
-        return None if found is None else await asyncio.to_thread(self._take, found, now)
+        counts: Counter[str] = Counter()
+        all_told = True
+        for name, provider in self.lists.items():
+            found = await provider.written_to_us(since)
+            all_told = all_told and found is not None
+            counts += await asyncio.to_thread(self._take, name, found or (), now)
+        if not all_told:
+            return None
+        await asyncio.to_thread(self._looked, now)
+        return counts
 
     def _last(self) -> datetime | None:
         with reading(self.engine) as conn:
             return inbound.last_look(conn)
 
-    def _take(self, found: Sequence[Written], now: datetime) -> Counter[str]:
+    def _take(self, provider: str, found: Sequence[Written], now: datetime) -> Counter[str]:
         counts: Counter[str] = Counter()
         for one in found:
             if _NUMBER.fullmatch(one.sender):
                 word = self.consent.inbound(
-                    *(one.sender, one.text, None, now),
-                    message=one.provider_id,
+                    *(one.sender, one.text, now),
+                    brought=(provider, one.provider_id),
                     said_at=one.written_at,
                 )
                 counts[word] += 1
+        return counts
+
+    def _looked(self, now: datetime) -> None:
         with writing(self.engine) as conn:
             inbound.looked(conn, now)
-        return counts

@@ -5,8 +5,8 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection
 
 from worker.core.cards import Channel
-from worker.core.outcomes import is_doubtful
 from worker.core.reports import CONFIRMED
+from worker.providers.registry import is_doubtful
 from worker.store import recent_attempts
 from worker.store.attempts import Tried
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -17,11 +17,12 @@ from worker.core.likeness import Likeness, likeness
 from worker.core.outcomes import Outcome, OutcomeKind
 from worker.core.recheck import Item
 from worker.core.reminders import MessageState, ReminderState
-from worker.core.reports import News, Phase, news
+from worker.core.reports import News, Phase
 from worker.core.retry import RetryPolicy
 from worker.pipeline.receipts.effects import apply
 from worker.pipeline.receipts.seen import as_report
 from worker.providers.base import Searchable, Sighting
+from worker.providers.registry import can_be_asked, news_of
 from worker.store import attempts as attempt_store
 from worker.store import message_states
 from worker.store import reminders as ledger
@@ -32,9 +33,9 @@ from worker.store.unknowns import Unknown
 
 log = structlog.get_logger(__name__)
 
-# How far before its attempt a text of ours may stand in the list. Twilio's dates have no fractions
-# of a second, and neither its clock nor that of the worker that called is ours. Equal texts to one
-# number may change places without harm, so the bound can be wide.
+# How far before its attempt a text of ours may stand in the list. Its dates may be whole seconds,
+# and neither its clock nor that of the worker that called is ours. Equal texts to one number may
+# change places without harm, so the bound can be wide.
 _CLOCKS = timedelta(minutes=10)
 # A text that the list does not show: it is ours if nothing else can be at that time.
 _BEFORE, _AFTER = timedelta(seconds=30), timedelta(minutes=3)
@@ -60,10 +61,10 @@ class _Asked:
 
 @dataclass(frozen=True, slots=True)
 class Reconciliation:
-    """Settles unknown messages; ``sms`` is whom to ask (``None``: nobody can tell)."""
+    """Settles unknown messages; ``lists``: the providers that can be asked, by name."""
 
     engine: Engine
-    sms: Searchable | None
+    lists: Mapping[str, Searchable]
     retry: RetryPolicy
     breaker: BreakerPolicy = field(default_factory=BreakerPolicy)
 
@@ -71,27 +72,25 @@ class Reconciliation:
         """Settle what can be settled of ``ids``; returns how many messages are now in which state
         (``settled_elsewhere``: another process was first).
 
-        SMS: a message in the provider's list with the attempt's address, time and text (but for
-        what providers change in it) was sent; one that is not there was not, and is sent again.
-        While a text is there that may be ours, nothing is sent. Where there was none twice, or with
-        email, which has no such list, nobody can tell: ``retry.resend`` decides whether it is sent
-        once more. What is unknown even then stays so, alarmed once its notice is no longer useful.
+        A message in its provider's list with the attempt's address, time and text (but for what
+        providers change in it) was sent; one that is not there was not, and is sent again. While a
+        text is there that may be ours, nothing is sent. Where there was none twice, or where the
+        provider has no such list, nobody can tell: ``retry.resend`` decides whether it is sent once
+        more. What is unknown even then stays so, alarmed once its notice is no longer useful.
         """
         states: Counter[str] = Counter()
         slots = asyncio.Semaphore(_AT_ONCE)
 
         async def ask(one: Unknown) -> _Asked:
             async with slots:
-                watch = Stopwatch()
-                return _Asked(one, await self.sms.find(one.address) if self.sms else None, watch)
+                watch, whom = Stopwatch(), self.lists.get(one.provider)
+                return _Asked(one, await whom.find(one.address) if whom else None, watch)
 
-        texts = await asyncio.to_thread(self._unknown, Channel.SMS, ids)
-        # One after the other: of two equal texts to one number each must find its own.
-        for asked in await asyncio.gather(*(ask(one) for one in texts)):
-            states[await asyncio.to_thread(self._settle, asked, now)] += 1
-        for channel in (Channel.EMAIL, Channel.GUARDIAN):
-            for one in await asyncio.to_thread(self._unknown, channel, ids):
-                states[await asyncio.to_thread(self._settle, _Asked(one, None), now)] += 1
+        for channel in Channel:
+            found = await asyncio.to_thread(self._unknown, channel, ids)
+            # One after the other: of two equal texts to one number each must find its own.
+            for asked in await asyncio.gather(*(ask(one) for one in found)):
+                states[await asyncio.to_thread(self._settle, asked, now)] += 1
         return states
 
     def _unknown(self, channel: Channel, ids: Sequence[int]) -> list[Unknown]:
@@ -105,7 +104,7 @@ class Reconciliation:
                 # The provider was asked without a lock: somebody else may have settled it.
                 if not unknown_store.still_unknown(conn, one):
                     return "settled_elsewhere"
-                if one.outgoing.channel is not Channel.SMS:
+                if not can_be_asked(one.outgoing.channel, one.provider):
                     return self._unsettled(conn, one, now)
                 if asked.sightings is None or asked.watch.longest() > _FRESH:
                     return self._wait(conn, one, self.retry.park, now)
@@ -130,15 +129,15 @@ class Reconciliation:
         if hidden or seen[Likeness.ALIKE]:
             log.warning("unknown_may_be_there", message=one.outgoing.id)
             return self._wait(conn, one, self.retry.park, now)
-        holds = Channel.SMS not in self.retry.resend
+        holds = one.outgoing.channel not in self.retry.resend
         if holds and now < min(one.started_at + _CATCHES_UP, one.outgoing.useful_until):
             return self._wait(conn, one, self.retry.park, now)
         return self._not_there(conn, one, now)
 
     def _adopt(self, conn: Connection, one: Unknown, sighting: Sighting, now: datetime) -> str:
         """It was taken, and by now more may be known of it."""
-        report = as_report(sighting, one.attempt, now)
-        told = news(report) or News(Phase.TAKEN)
+        report = as_report(sighting, one.provider, one.attempt, now)
+        told = news_of(report) or News(Phase.TAKEN)
         if attempt := attempt_store.tried(conn, one.attempt):
             apply(conn, attempt, report, told, self.retry, self.breaker, now)
         after = attempt_store.tried(conn, one.attempt)

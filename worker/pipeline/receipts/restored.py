@@ -2,10 +2,9 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Protocol
 from uuid import uuid4
 
 import structlog
@@ -14,7 +13,7 @@ from sqlalchemy import Connection, Engine
 from worker.content.render import Content
 from worker.core.cards import Channel
 from worker.core.life import LifeNotice
-from worker.core.likeness import REDACTED, Likeness, likeness
+from worker.core.likeness import Likeness, likeness
 from worker.core.outcomes import OutcomeKind
 from worker.core.recheck import Item
 from worker.core.reminders import ReminderState
@@ -27,6 +26,7 @@ from worker.pipeline.consent import Consent
 from worker.pipeline.delivery.record import sent
 from worker.pipeline.delivery.rendering import digest, render
 from worker.providers.base import Hearing, Searchable, Sighting, Written
+from worker.providers.registry import find
 from worker.store import attempts as attempt_store
 from worker.store import outbox
 from worker.store import quarantine as store
@@ -42,10 +42,6 @@ log = structlog.get_logger(__name__)
 # A provider's clock and ours, and the second that its dates are cut to.
 _CLOCKS = timedelta(minutes=1)
 _AT_ONCE = 8
-
-
-class Asked(Searchable, Hearing, Protocol):
-    """Whom to ask: what was sent, and what people wrote."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,15 +65,17 @@ class Texts:
 
 @dataclass(slots=True)
 class Release:
-    """Ends a quarantine: SMS by the provider's list, what holders wrote by the same. ``retry``
-    says what is done with emails, of which there is no list."""
+    """Ends a quarantine: SMS by the providers' lists (``sent``, by name), what holders wrote by
+    theirs (``heard``). ``retry`` says what is done with emails, of which there is no list."""
 
     engine: Engine
     texts: Texts
-    sms: Asked | None
+    sent: Mapping[str, Searchable]
+    heard: Mapping[str, Hearing]
     consent: Consent
     retry: RetryPolicy
-    _seen: dict[str, list[Sighting]] = field(default_factory=dict)
+    # By address; each with the provider in whose list it stands.
+    _seen: dict[str, list[tuple[str, Sighting]]] = field(default_factory=dict)
 
     async def run(self, now: datetime) -> Counter[str]:
         """Returns how many messages were ``found`` in the list, ``left`` to be sent, or
@@ -96,33 +94,35 @@ class Release:
         counts = await asyncio.to_thread(self._listen, heard, now)
         return counts + await asyncio.to_thread(self._settle, own, waiting, now)
 
-    async def _heard(self, own: Quarantine) -> list[Written]:
-        if self.sms is None:
-            return []
-        found = await self.sms.written_to_us(own.since)
-        if found is None:
-            raise _cannot_tell()
-        return found
+    async def _heard(self, own: Quarantine) -> list[tuple[str, Written]]:
+        heard: list[tuple[str, Written]] = []
+        for name, provider in self.heard.items():
+            found = await provider.written_to_us(own.since)
+            if found is None:
+                raise _cannot_tell(name)
+            heard += [(name, one) for one in found]
+        return heard
 
     async def _ask(self, addresses: Collection[str]) -> None:
         slots = asyncio.Semaphore(_AT_ONCE)
 
-        async def ask(address: str) -> None:
+        async def ask(name: str, provider: Searchable, address: str) -> None:
             async with slots:
-                found = await self.sms.find(address) if self.sms else []
+                found = await provider.find(address)
             if found is None:
-                raise _cannot_tell()
-            self._seen[address] = found
+                raise _cannot_tell(name)
+            self._seen.setdefault(address, []).extend((name, one) for one in found)
 
-        await asyncio.gather(*map(ask, addresses))
+        questions = [(*one, address) for one in self.sent.items() for address in addresses]
+        await asyncio.gather(*(ask(*question) for question in questions))
 
-    def _listen(self, heard: Sequence[Written], now: datetime) -> Counter[str]:
+    def _listen(self, heard: Sequence[tuple[str, Written]], now: datetime) -> Counter[str]:
         words: Counter[str] = Counter()
-        for one in heard:
+        for name, one in heard:
             words[
                 self.consent.inbound(
-                    *(one.sender, one.text, None, now),
-                    message=one.provider_id,
+                    *(one.sender, one.text, now),
+                    brought=(name, one.provider_id),
                     said_at=one.written_at,
                 )
             ] += 1
@@ -149,22 +149,22 @@ class Release:
     def _found(self, conn: Connection, outgoing: OutgoingMessage, own: Quarantine) -> bool:
         """Was it sent since the backup? Then it is recorded as that."""
         seen = self._seen.get(_address(outgoing) or "", [])
-        taken = unknown_store.adopted(conn, [one.provider_id for one in seen])
+        taken = unknown_store.adopted(conn, [one.provider_id for _, one in seen])
         mine = [
-            one
-            for one in seen
+            (name, one)
+            for name, one in seen
             if one.provider_id not in taken and self._tells_of(one, outgoing, own)
         ]
         if not mine:
             return False
-        one = min(mine, key=lambda sighting: sighting.created_at)
+        provider, one = min(mine, key=lambda found: found[1].created_at)
         row = {
             "id": uuid4(),
             "message_id": outgoing.id,
             "address": _address(outgoing),
             "digest": digest(one.text),
             "started_at": one.created_at,
-            "provider": "twilio",
+            "provider": provider,
             "sender": None,
         }
         attempt_store.add(conn, [row])
@@ -188,7 +188,7 @@ class Release:
             numbers = (item.card.msisdn, item.card.iccid)
             named = any(number and number[-4:] in one.text for number in numbers)
             owed = own.since if again else max(own.since, self._opened(item, outgoing))
-            if one.created_at < owed - _CLOCKS or not (named or REDACTED in one.text):
+            if one.created_at < owed - _CLOCKS or not (named or not one.text.strip()):
                 continue
             if not again or self._says_the_same(one, outgoing, own):
                 return True
@@ -233,8 +233,10 @@ def _address(outgoing: OutgoingMessage) -> str | None:
     return next((address for address in found if address), None)
 
 
-def _cannot_tell() -> UnreachableError:
+def _cannot_tell(name: str) -> UnreachableError:
+    provider = find(name)
     return UnreachableError(
-        "Twilio's list of messages cannot be read now, so nobody knows what was sent.",
+        f"{provider.title if provider else name}'s list of messages cannot be read now, so nobody "
+        "knows what was sent.",
         "The quarantine goes on; try again: vigencia db release",
     )

@@ -7,12 +7,14 @@ from worker.core.reports import Report
 from worker.providers.base import Sighting
 
 
-def as_report(sighting: Sighting, attempt: UUID, at: datetime | None = None) -> Report:
-    """A sighting of ``attempt`` in Twilio's list as the status callback that may have been lost:
-    it has the same ``event_id``, so each status counts once."""
+def as_report(
+    sighting: Sighting, provider: str, attempt: UUID, at: datetime | None = None
+) -> Report:
+    """A sighting of ``attempt`` in its provider's list as the report that may have been lost: it
+    has the same ``event_id``, so each status counts once."""
     code = sighting.error_code
     return Report(
-        provider="twilio",
+        provider=provider,
         event_id=f"{sighting.provider_id}:{sighting.status}",
         status=sighting.status,
         attempt=attempt,

@@ -10,9 +10,10 @@ from worker.paths import config_dir, templates_dir
 from worker.processes import clocks
 from worker.processes.doctor.database import database, is_missing
 from worker.processes.doctor.findings import Finding
-from worker.processes.doctor.online import address_of, ask_providers, elsewhere
+from worker.processes.doctor.online import ask_providers
 from worker.processes.embedded import HOW_TO_GET_ONE, find_server
-from worker.providers.signatures import sendgrid_key
+from worker.providers.declaration import Remark
+from worker.providers.registry import PROVIDERS
 from worker.setup.app import App, build, require_sandbox
 from worker.setup.broker import require_queue, trouble
 from worker.setup.gateways import Mode
@@ -61,7 +62,7 @@ def _quarantine(app: App) -> Iterator[Finding]:
         held = quarantine.current(conn) if revision(conn) == head() else None
     if held is not None:
         message = f"in quarantine since {held.begun_at:%Y-%m-%d %H:%M} UTC: nothing is sent"
-        hint = "vigencia db release asks Twilio what was sent since the backup, and ends it"
+        hint = "vigencia db release asks what was sent since the backup, and ends it"
         yield Finding("database", "warning", message, hint)
 
 
@@ -81,17 +82,19 @@ def _queue(app: App) -> Iterator[Finding]:
 
 def _providers(app: App) -> Iterator[Finding]:
     for channel, mode in app.gateways.modes.items():
-        hint = f"set the {'TWILIO_' if channel == 'sms' else 'SENDGRID_ or SMTP_'} variables"
+        prefixes = [one.prefix for one in PROVIDERS if channel in one.channels]
+        hint = f"set the {' or '.join(prefixes)} variables"
+        carriers = app.gateways.on(channel)
         if mode is Mode.LIVE:
             message = f"live: messages reach real people, {app.gateways.through(channel)}"
-            if other := elsewhere(app, channel):
-                message += f", at {other}"
+            if others := [one.elsewhere for one in carriers if one.elsewhere]:
+                message += f", at {' and '.join(others)}"
             yield Finding(channel, "ok", message)
         elif mode is Mode.OFF:
             yield Finding(channel, "warning", "off: its reminders go over the other channel", hint)
         else:
             where = app.gateways.through(channel)
-            url = address_of(app, channel)
+            url = carriers[0].account.address
             message = f"sandbox at {url}, {where}: nobody real is reached"
             yield Finding(channel, "warning", message, f"to go live, {hint}")
     try:
@@ -105,23 +108,25 @@ def _webhooks(app: App) -> Iterator[Finding]:
     """Without reports from live providers most of what happens to a message stays unknown."""
     if Mode.LIVE not in app.gateways.modes.values():
         return
-    url, key = app.settings.web.public_url, app.gateways.events_key
+    url = app.settings.web.public_url
     if url is None:
         message = "no web.public_url: what becomes of a message after it was sent is not known"
         hint = "set VIGENCIA_WEB__PUBLIC_URL, run vigencia web (docs/deployment.md, Webhooks)"
         yield Finding("webhooks", "warning", message, hint)
-    if key is not None:
-        sendgrid_key(key)
-    elif app.gateways.sendgrid is not None:
-        message = "no SENDGRID_WEBHOOK_KEY: bounces and complaints are not known"
-        hint = "set it to the verification key of SendGrid's signed event webhook"
-        yield Finding("webhooks", "warning", message, hint)
+    lacks = [lack for name, lack in _lacks(app) if lack and name in app.gateways.own]
+    for lack in lacks:
+        yield Finding("webhooks", lack.level, lack.message, lack.hint)
     if app.signer is None:
         message = "no SECRET_KEY: messages have no links to unsubscribe or to answer with"
         hint = "set it to 32 characters or more (docs/configuration.md)"
         yield Finding("links", "warning", message, hint)
-    if url is not None and (key is not None or app.gateways.sendgrid is None):
+    if url is not None and not lacks:
         yield Finding("webhooks", "ok", f"at {url}, if providers reach vigencia web there")
+
+
+def _lacks(app: App) -> list[tuple[str, Remark | None]]:
+    """What each provider's webhooks lack. Raises ``ConfigError`` for a key that is none."""
+    return [(one.name, one.lack(app.gateways.given[one.name])) for one in PROVIDERS]
 
 
 def _texts(_app: App) -> Iterator[Finding]:

@@ -4,7 +4,6 @@ import json
 import logging
 from base64 import b64encode
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
@@ -14,30 +13,26 @@ from twilio.http import AsyncHttpClient
 from twilio.http.response import Response
 from twilio.rest import Client
 
-from worker.core.outcomes import Fault, Outcome, accepted, from_fault, from_twilio
+from worker.core.outcomes import Fault, Outcome, accepted, from_fault
 from worker.providers.base import Sighting, SmsOut, Written
 from worker.providers.transport import Reply, Transport, TransportError
+from worker.providers.twilio.outcomes import from_twilio
+from worker.providers.twilio.settings import TwilioSettings
 
 _quiet = logging.getLogger("vigencia.twilio")
+# What the SDK logs at INFO has phone numbers in it.
+_TELLS_NUMBERS = ("twilio", "twilio.http_client", _quiet.name)
 # Twilio queues a message for at most 10 hours (ValidityPeriod, in seconds).
 _LONGEST_VALIDITY = 36_000
 # Twilio's codes have up to six digits.
 _CODES_END = 1_000_000
 # Messages read of the list at one look for what came in, and on one page.
 _MOST_READ, _PAGE = 5_000, 200
+# What a trial account puts before every text (www.twilio.com/docs/usage/monitor-your-usage), and
+# what stands for a text with Message Redaction (www.twilio.com/blog/sms-pii-redaction).
+_TRIAL, _REDACTED = "Sent from your Twilio trial account - ", "__REDACTED__"
 # What the SDK raises for a 2xx that is no JSON, or JSON of another shape.
 _NOT_AS_PROMISED = (TwilioException, ValueError, KeyError, TypeError, AttributeError)
-
-
-@dataclass(frozen=True, slots=True)
-class TwilioSettings:
-    """``sender`` is a number or, if it begins with ``MG``, a messaging service."""
-
-    account_sid: str
-    auth_token: str
-    sender: str
-    base_url: str | None = None
-    status_callback: str | None = None
 
 
 class _Http(AsyncHttpClient):  # type: ignore[misc]
@@ -95,6 +90,8 @@ class TwilioProvider:
     ) -> None:
         """``now``: our clock. With it what the list shows is told by our clock, however far from
         that Twilio's is."""
+        for name in _TELLS_NUMBERS:
+            logging.getLogger(name).setLevel(logging.WARNING)
         self._settings = settings
         self._http = _Http(transport, now)
         self._client = Client(settings.account_sid, settings.auth_token, http_client=self._http)
@@ -185,7 +182,7 @@ class TwilioProvider:
     def _sighting(self, message: Any) -> Sighting:
         return Sighting(
             provider_id=str(message.sid),
-            text=message.body or "",
+            text=_as_handed_over(message.body or ""),
             created_at=self._ours(message.date_created),
             status=str(message.status)[:30],
             error_code=message.error_code,
@@ -194,6 +191,11 @@ class TwilioProvider:
     def _ours(self, at: datetime | None) -> datetime:
         """An instant of Twilio's by our clock. What has no date has just come."""
         return datetime.now(UTC) if at is None else at - self.ahead
+
+
+def _as_handed_over(body: str) -> str:
+    """A text without what a trial account puts before it; nothing of one that is not shown."""
+    return "" if _REDACTED in body else body.removeprefix(_TRIAL)
 
 
 def _basic(user: str, password: str) -> str:

@@ -6,7 +6,7 @@ to 2026; the words are what each page comes to. A row is a code, its class, and 
 
 from collections.abc import Sequence
 
-from worker.core.outcome_classes import (
+from worker.core.outcomes import (
     AMBIGUOUS,
     BAD,
     DEAD,

@@ -1,14 +1,15 @@
 """Twilio's codes for what fails behind the call: 30xxx of carriers, 63xxx of other channels.
 
-Source: as for ``twilio_codes``. ``BLOCKS`` are codes that no message should come with: they are
+Source: as for ``codes``. ``BLOCKS`` are codes that no message should come with: they are
 about registrations, services and links. Should one come all the same, it is held like an unknown.
 """
 
 from collections.abc import Sequence
 
-from worker.core.outcome_classes import (
+from worker.core.outcomes import (
     BAD,
     DEAD,
+    FILTERED,
     LOST,
     OFF,
     TRANSIENT,
@@ -17,7 +18,7 @@ from worker.core.outcome_classes import (
     Scope,
     Wait,
 )
-from worker.core.twilio_codes import ACCOUNT, MESSAGE, RECIPIENT, ROUTE, SENDER, Table
+from worker.providers.twilio.codes import ACCOUNT, MESSAGE, RECIPIENT, ROUTE, SENDER, Table
 
 _DAY = Row(OutcomeKind.TRANSIENT, Wait.UNTIL_PACIFIC_MIDNIGHT, scope=Scope.ACCOUNT)
 
@@ -28,7 +29,7 @@ CARRIERS: Table = (
     (30004, OFF, "blocked; said of handsets that are off, too"),
     (30005, OFF, "unknown handset; said of handsets that are off, too"),
     (30006, OFF, "a landline, or a carrier out of reach"),
-    (30007, BAD, "filtered by a carrier or by Twilio"),
+    (30007, FILTERED, "filtered by a carrier or by Twilio"),
     # It may have arrived; Twilio does not retry, to avoid duplicates.
     (30008, LOST, "unknown error at the carrier"),
     (30009, BAD, "a part of an inbound message is missing"),

@@ -1,4 +1,4 @@
-"""How a dialogue with a mail server ended, and what the class of a bounce's reason means.
+"""How a dialogue with a mail server ended.
 
 Source: RFC 5321 (replies), 3463 and the registry of enhanced codes (IANA), 4954 (AUTH).
 """
@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from enum import StrEnum
 
-from worker.core.outcome_classes import (
+from worker.core.outcomes import (
     BAD,
     DEAD,
     FAULTS,
@@ -69,48 +69,22 @@ SMTP_REPLIES: Sequence[tuple[frozenset[SmtpPhase] | None, str, str, Row]] = (
     (_RCPT, "5", "", _RECIPIENT),
     (None, "5", "", BAD),  # the content, its size, or what we do not know
 )
-# The same for the class of a bounce's reason, which is all that is told of it; what begins with no
-# row is the provider's word that the address is dead.
-_BOUNCES: Sequence[tuple[str, Row]] = (
-    ("4.", LATER),
-    ("5.1.7", LATER),  # what they think of the sender's address
-    ("5.1.8", LATER),
-    ("5.1.", DEAD),
-    ("5.2.1", DEAD),
-    ("5.2.2", LATER),
-    ("5.2.3", BAD),  # larger than the mailbox takes
-    ("5.2.", LATER),
-    ("5.3.4", BAD),
-    ("5.3.", LATER),  # their mail system
-    ("5.4.1", DEAD),
-    ("5.4.", LATER),  # the network between
-    ("5.5.", LATER),  # the protocol between two servers
-    ("5.6.", BAD),  # the content
-    ("5.7.", LATER),  # a policy: says nothing of the mailbox
-)
-_CODE = re.compile(r"smtp:([a-z]+)_(\d{3})(?:_(\S+))?")
+_REST = re.compile(r"([a-z]+)_(\d{3})(?:_(\S+))?")
 
 
 def smtp_row(smtp_phase: SmtpPhase, reply: int, enhanced: str) -> Row | None:
     """The row that decides, ``None`` for what is no reply at all."""
-    for phases, digits, start, row in SMTP_REPLIES:
+    for phases, digits, start, known in SMTP_REPLIES:
         here = phases is None or smtp_phase in phases
         if here and str(reply).startswith(digits) and enhanced.startswith(start):
-            return row
+            return known
     return None
 
 
-def smtp_scope(code: str) -> Scope:
-    """Whom a fault with the outcome's ``code`` concerns."""
-    if found := _CODE.fullmatch(code):
-        row = smtp_row(SmtpPhase(found[1]), int(found[2]), found[3] or "")
-        return row.scope if row else Scope.ACCOUNT
-    return Scope.ACCOUNT
-
-
-def bounced(enhanced: str) -> Row | None:
-    """What the class of a bounce's reason (``5.1.1``) means, ``None`` if nothing is known of it."""
-    return next((row for start, row in _BOUNCES if enhanced.startswith(start)), None)
+def row(rest: str) -> Row | None:
+    """See ``Declaration``."""
+    found = _REST.fullmatch(rest)
+    return smtp_row(SmtpPhase(found[1]), int(found[2]), found[3] or "") if found else None
 
 
 def from_smtp(smtp_phase: SmtpPhase, reply: int, enhanced: str = "") -> Outcome:
@@ -119,10 +93,10 @@ def from_smtp(smtp_phase: SmtpPhase, reply: int, enhanced: str = "") -> Outcome:
 
     What is no reply at all (a 2xx out of place, noise) is ambiguous after the final dot.
     """
-    row = smtp_row(smtp_phase, reply, enhanced)
-    if row is None:
+    found = smtp_row(smtp_phase, reply, enhanced)
+    if found is None:
         return smtp_lost(smtp_phase, Fault.BROKEN_REPLY)
-    return outcome_of(row, f"smtp:{smtp_phase}_{reply}" + (f"_{enhanced}" if enhanced else ""))
+    return outcome_of(found, f"smtp:{smtp_phase}_{reply}" + (f"_{enhanced}" if enhanced else ""))
 
 
 def smtp_lost(smtp_phase: SmtpPhase, fault: Fault) -> Outcome:

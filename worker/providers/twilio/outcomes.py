@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from worker.core.outcome_classes import (
+from worker.core.outcomes import (
     AMBIGUOUS,
     BAD,
     TRANSIENT,
@@ -10,8 +10,8 @@ from worker.core.outcome_classes import (
     Row,
     outcome_of,
 )
-from worker.core.twilio_codes import ACCOUNT, CALLS, MESSAGE
-from worker.core.twilio_delivery_codes import BLOCKS, CARRIERS, CHANNELS
+from worker.providers.twilio.codes import ACCOUNT, CALLS, MESSAGE
+from worker.providers.twilio.delivery_codes import BLOCKS, CARRIERS, CHANNELS
 
 TWILIO_CODES: Mapping[int, Row] = {
     code: row for table in (CALLS, CARRIERS, CHANNELS) for code, row, _ in table
@@ -28,6 +28,11 @@ UNKNOWN = MESSAGE
 def twilio_row(code: int) -> Row:
     """The row of ``code``; that of an unknown one."""
     return TWILIO_CODES.get(code, UNKNOWN)
+
+
+def row(rest: str) -> Row | None:
+    """See ``Declaration``."""
+    return twilio_row(int(rest)) if rest.isdecimal() else None
 
 
 def is_listed(code: int) -> bool:

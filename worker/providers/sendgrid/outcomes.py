@@ -6,7 +6,7 @@ for a bounce the class of its reason (RFC 3463).
 
 from collections.abc import Mapping
 
-from worker.core.outcome_classes import (
+from worker.core.outcomes import (
     AMBIGUOUS,
     BAD,
     DEAD,
@@ -19,7 +19,7 @@ from worker.core.outcome_classes import (
     held,
     outcome_of,
 )
-from worker.core.smtp_outcomes import bounced
+from worker.providers.bounces import bounced
 
 _ACCOUNT, _UNKNOWN = held(Scope.ACCOUNT), held(Scope.MESSAGE)
 
@@ -60,11 +60,16 @@ SENDGRID_DROPS: Mapping[str, Row] = {
 }
 
 UNKNOWN_DROP = "sendgrid:dropped_unknown"
+# Dropped since its reader had asked for silence.
+DROPPED_OPT_OUT = "sendgrid:opted_out"
 
-# Those by which a person asks for silence: the mail itself has arrived.
-OPT_OUTS: frozenset[str] = frozenset({"spamreport", "unsubscribe", "group_unsubscribe"})
-# The one by which a person asks for mail again.
-OPT_INS: frozenset[str] = frozenset({"group_resubscribe"})
+
+def row(rest: str) -> Row | None:
+    """See ``Declaration``."""
+    status = rest.removeprefix("http_")
+    if status.isdecimal():
+        return SENDGRID_STATUSES.get(int(status), _UNKNOWN)
+    return _UNKNOWN if f"sendgrid:{rest}" == UNKNOWN_DROP else None
 
 
 def from_sendgrid(status: int, retry_after: float | None = None, *, own: bool = True) -> Outcome:
@@ -75,25 +80,25 @@ def from_sendgrid(status: int, retry_after: float | None = None, *, own: bool = 
     """
     if not own and status not in (413, 429) and status < 500:
         return outcome_of(_ACCOUNT, f"sendgrid:page_{status}")
-    row = SENDGRID_STATUSES.get(status, AMBIGUOUS if status >= 500 else _UNKNOWN)
-    return outcome_of(row, f"sendgrid:http_{status}", retry_after)
+    found = SENDGRID_STATUSES.get(status, AMBIGUOUS if status >= 500 else _UNKNOWN)
+    return outcome_of(found, f"sendgrid:http_{status}", retry_after)
 
 
-def from_sendgrid_event(provider: str, event: str, why: str | None) -> Outcome:
+def from_sendgrid_event(event: str, why: str | None) -> Outcome:
     """The end of an email by an event of ``SENDGRID_EVENTS``; ``why`` is a drop's reason, or the
     class of a bounce's."""
-    row, code = SENDGRID_EVENTS[event], f"{provider}:{event}"
+    found, code = SENDGRID_EVENTS[event], f"sendgrid:{event}"
     if event == "dropped":
         known = SENDGRID_DROPS.get((why or "").lower())
-        row = known or row
+        found = known or found
         code = code if known else UNKNOWN_DROP
-        code = f"{provider}:opted_out" if row.opt_out else code
+        code = DROPPED_OPT_OUT if found.opt_out else code
     if event == "bounce" and why:
-        row = bounced(why) or row
-    return outcome_of(row, code)
+        found = bounced(why) or found
+    return outcome_of(found, code)
 
 
 def drop_opts_out(event: str, why: str | None) -> bool:
     """Was the mail dropped since its reader had asked for silence?"""
-    row = SENDGRID_DROPS.get((why or "").lower())
-    return event == "dropped" and row is not None and row.opt_out
+    found = SENDGRID_DROPS.get((why or "").lower())
+    return event == "dropped" and found is not None and found.opt_out

@@ -15,20 +15,13 @@ from aiosmtplib import (
     SMTPTimeoutError,
 )
 
-from worker.core.outcomes import (
-    Fault,
-    Outcome,
-    OutcomeKind,
-    SmtpPhase,
-    accepted,
-    from_fault,
-    from_smtp,
-    smtp_lost,
-)
+from worker.core.outcomes import Fault, Outcome, OutcomeKind, accepted, from_fault
 from worker.providers.base import EmailOut
 from worker.providers.fence import pass_or_raise
 from worker.providers.mime import compose, on_the_wire
-from worker.providers.smtp_pool import Session, SmtpPool, SmtpSettings
+from worker.providers.smtp.outcomes import SmtpPhase, from_smtp, smtp_lost
+from worker.providers.smtp.pool import Session, SmtpPool
+from worker.providers.smtp.settings import SmtpSettings
 from worker.providers.transport import Transport
 
 _ENHANCED: Final = re.compile(r"([245]\.\d{1,3}\.\d{1,3})\b")

@@ -1,38 +1,59 @@
 """What SMTP_URL and SMTP_FROM say: which mail server, as whom, and how well protected."""
 
 import re
+from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import SplitResult, unquote, urlsplit
 
+from worker.core.hosts import is_here
+from worker.providers.declaration import Remark
+from worker.providers.given import Configured, Given
 from worker.providers.mime import usable
-from worker.providers.smtp_pool import SmtpSettings
-from worker.setup.sections import is_here
-from worker.setup.settings import Settings
 
 _SUBMISSION, _TLS, _LOCAL = 587, 465, 25
 _HOST: Final = re.compile(r"[A-Za-z0-9.:-]+")
 _STARTTLS: Final = {"": None, "starttls": True, "starttls=yes": True, "starttls=no": False}
+_CONNECTIONS: Final = 8
 
 
-def smtp_from(settings: Settings, errors: list[str]) -> SmtpSettings | None:
-    """The mail server that ``settings`` name, if any. Adds what is wrong to ``errors``, without the
-    address, which holds a password."""
-    url = settings.smtp_url.get_secret_value() if settings.smtp_url else ""
-    sender = settings.smtp_from or ""
-    if not url and not sender:
+@dataclass(frozen=True, slots=True)
+class SmtpSettings:
+    """Where mail goes in and as whom. ``tls``: from the first byte; ``starttls``: without it
+    nothing is sent. ``sender`` is the address that emails come from."""
+
+    host: str
+    port: int
+    sender: str
+    username: str | None = None
+    password: str | None = field(default=None, repr=False)
+    tls: bool = False
+    starttls: bool = True
+    connections: int = _CONNECTIONS
+
+    @property
+    def address(self) -> str:
+        """Host and port, for people."""
+        return f"{self.host}:{self.port}"
+
+
+def configure(given: Given, errors: list[str]) -> Configured | None:
+    """See ``Declaration``. Adds what is wrong to ``errors`` without the address, which holds a
+    password. A mail server on this machine is what the other providers are: nothing tells a relay
+    from a stub."""
+    if not given.is_complete((("url",), ("from",)), errors):
         return None
-    if not url or not sender:
-        errors.append(f"SMTP is half configured; missing: {'SMTP_FROM' if url else 'SMTP_URL'}")
-        return None
+    sender = given.text("from")
     if not usable(sender):
         errors.append("SMTP_FROM is not an email address alone, such as reminders@example.com")
         return None
     try:
-        return _read(urlsplit(url), sender, settings.email.smtp_connections)
+        account = _read(urlsplit(given.text("url")), sender, given.number("connections", 0))
     except _WrongError as error:
         errors.append(f"SMTP_URL {error}")
     except ValueError:  # brackets that do not close, a port that is no number
         errors.append("SMTP_URL is not an address like smtp://user:password@mail.example.com:587")
+    else:
+        return Configured(account, None if is_here(account.host) else True)
     return None
 
 
@@ -57,8 +78,14 @@ def _read(parts: SplitResult, sender: str, connections: int) -> SmtpSettings:
         raise _WrongError("must not give up STARTTLS: the password would travel in the open")
     usual = _TLS if tls else _LOCAL if here else _SUBMISSION
     port = usual if parts.port is None else parts.port
-    return SmtpSettings(host, port, sender, user, password, tls, starttls, connections)
+    most = connections or _CONNECTIONS
+    return SmtpSettings(host, port, sender, user, password, tls, starttls, most)
 
 
 def _plain(value: str | None) -> str | None:
     return unquote(value) if value else None
+
+
+def question(_: SmtpSettings) -> Remark:
+    """Asking a mail server would be half of a dialogue."""
+    return Remark("ok", "the mail server is not asked: it is met with the first message")

@@ -2,8 +2,8 @@
 
 import base64
 import json
+import logging
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
@@ -23,26 +23,16 @@ from sendgrid.helpers.mail import (
     To,
 )
 
-from worker.core.outcomes import Fault, Outcome, OutcomeKind, accepted, from_fault, from_sendgrid
+from worker.core.outcomes import Fault, Outcome, OutcomeKind, accepted, from_fault
 from worker.providers.base import AUTOMATIC, Attached, EmailOut
 from worker.providers.mime import on_the_wire
+from worker.providers.sendgrid.outcomes import from_sendgrid
+from worker.providers.sendgrid.settings import SendGridSettings
+from worker.providers.sendgrid.webhook import ATTEMPT_ARG
 from worker.providers.transport import Reply, Transport, TransportError
-
-# The custom argument that comes back in every event as a field beside SendGrid's own, of which
-# `deferred` has one named "attempt".
-ATTEMPT_ARG: Final = "vigencia_attempt"
 
 # Fields of a mail that are the same in all of them: a fault there is one of our configuration.
 _OURS: Final = ("from", "reply_to", "mail_settings", "tracking_settings", "asm")
-
-
-@dataclass(frozen=True, slots=True)
-class SendGridSettings:
-    """``sender`` is a verified sender address."""
-
-    api_key: str
-    sender: str
-    base_url: str = "https://api.sendgrid.com"
 
 
 class SendGridProvider:
@@ -53,6 +43,8 @@ class SendGridProvider:
     def __init__(
         self, settings: SendGridSettings, transport: Transport, now: Callable[[], datetime]
     ) -> None:
+        # At DEBUG it tells the key.
+        logging.getLogger("python_http_client").setLevel(logging.WARNING)
         self._settings = settings
         self._now = now
         self._transport = transport

@@ -12,30 +12,12 @@ from typing import Final
 
 from aiosmtplib import SMTP, SMTPException
 
+from worker.providers.smtp.settings import SmtpSettings
+
 # After these it is not asked whether a connection still lives, nor used any more: servers close
 # idle ones, and many take a hundred messages over one.
 _IDLE_SECONDS: Final = 60.0
 _MESSAGES: Final = 50
-
-
-@dataclass(frozen=True, slots=True)
-class SmtpSettings:
-    """Where mail goes in and as whom. ``tls``: from the first byte; ``starttls``: without it
-    nothing is sent. ``sender`` is the address that emails come from."""
-
-    host: str
-    port: int
-    sender: str
-    username: str | None = None
-    password: str | None = field(default=None, repr=False)
-    tls: bool = False
-    starttls: bool = True
-    connections: int = 8
-
-    @property
-    def where(self) -> str:
-        """Host and port, for people."""
-        return f"{self.host}:{self.port}"
 
 
 @dataclass(slots=True)

@@ -4,15 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from worker.core.breaker import Sender
+from worker.core.cards import Channel
 from worker.core.outcomes import (
-    DELIVERED,
     FAULTS,
-    PROGRESS,
-    SENDGRID_DROPS,
-    SENDGRID_EVENTS,
-    SENDGRID_STATUSES,
-    TWILIO_CODES,
-    TWILIO_WORDS,
     Fault,
     Outcome,
     OutcomeKind,
@@ -20,14 +15,16 @@ from worker.core.outcomes import (
     Wait,
     accepted,
     from_fault,
+)
+from worker.providers.registry import PROVIDERS, is_doubtful, is_opt_out, is_providers_word, row_of
+from worker.providers.sendgrid.outcomes import (
+    SENDGRID_DROPS,
+    SENDGRID_EVENTS,
+    SENDGRID_STATUSES,
     from_sendgrid,
     from_sendgrid_event,
-    from_twilio,
-    is_doubtful,
-    is_listed,
-    is_opt_out,
-    scope_of,
 )
+from worker.providers.twilio.outcomes import TWILIO_CODES, TWILIO_WORDS, from_twilio, is_listed
 
 NOT_SENT, TRANSIENT = OutcomeKind.NOT_SENT, OutcomeKind.TRANSIENT
 AMBIGUOUS, CONFIG_FAULT = OutcomeKind.AMBIGUOUS, OutcomeKind.CONFIG_FAULT
@@ -149,7 +146,7 @@ def test_every_code_that_twilio_lists_for_messages_has_a_class() -> None:
     ("code", "scope"), [(code, scope) for scope, codes in SCOPES.items() for code in codes]
 )
 def test_a_fault_concerns_whom_its_page_names(code: int, scope: Scope) -> None:
-    assert scope_of(f"twilio:{code}") is scope
+    assert row_of(f"twilio:{code}").scope is scope
 
 
 def test_what_a_phone_that_is_off_may_cause_is_doubtful() -> None:
@@ -178,7 +175,7 @@ def test_what_a_phone_that_is_off_may_cause_is_doubtful() -> None:
     ],
 )
 def test_the_class_of_a_bounce_says_what_it_shows(enhanced: str, kind: OutcomeKind) -> None:
-    assert from_sendgrid_event("sendgrid", "bounce", enhanced).kind is kind
+    assert from_sendgrid_event("bounce", enhanced).kind is kind
 
 
 def test_every_reason_for_a_drop_that_sendgrid_lists_has_a_class() -> None:
@@ -197,7 +194,7 @@ def test_every_reason_for_a_drop_that_sendgrid_lists_has_a_class() -> None:
 def test_the_page_of_a_box_in_between_is_nobodys_word(status: int) -> None:
     for outcome in (from_twilio(status, None), from_sendgrid(status, own=False)):
         assert (outcome.kind, outcome.alarm) == (CONFIG_FAULT, True)
-        assert scope_of(outcome.code) is Scope.ACCOUNT
+        assert row_of(outcome.code).scope is Scope.ACCOUNT
 
 
 def test_no_row_is_without_its_test() -> None:
@@ -210,7 +207,7 @@ def test_no_row_is_without_its_test() -> None:
 def test_an_unknown_4xx_is_held_by_itself_with_an_alarm(status: int) -> None:
     for outcome in (from_twilio(status, 99_999), from_sendgrid(status)):
         assert (outcome.kind, outcome.alarm) == (CONFIG_FAULT, True)
-        assert scope_of(outcome.code) is Scope.MESSAGE
+        assert row_of(outcome.code).scope is Scope.MESSAGE
 
 
 @pytest.mark.parametrize("status", [500, 501, 502, 503, 504, 507, 520, 599])
@@ -242,14 +239,67 @@ def test_accepted_carries_the_providers_id_and_asks_for_nothing() -> None:
     assert accepted("SM1") == Outcome(OutcomeKind.ACCEPTED, "accepted", "SM1")
 
 
+# Breakers and silence
+
+
+def test_every_fault_of_configuration_finds_its_own_breaker() -> None:
+    sms = Sender(Channel.SMS, "twilio", "+15005550006")
+    email = Sender(Channel.EMAIL, "sendgrid", "reminders@example.com")
+    faults = [f"twilio:{c}" for c, row in TWILIO_CODES.items() if row.kind is CONFIG_FAULT]
+    assert len(faults) > 10
+    assert all(sms.key(code, row_of(code), "PE") in sms.keys("PE") for code in faults)
+    refused = "sendgrid:http_403"
+    assert email.key(refused, row_of(refused), "*") in email.keys(None)
+
+
 @pytest.mark.parametrize(
-    "status", ["accepted", "queued", "sending", "sent", "processed", "deferred"]
+    ("code", "scope"),
+    [
+        ("twilio:http_401", Scope.ACCOUNT),
+        ("smtp:mail_550_5.1.8", Scope.SENDER),
+        ("smtp:rcpt_550_5.7.1", Scope.RECIPIENT),
+        ("smtp:no_auth", Scope.ACCOUNT),
+        ("sendgrid:http_400", Scope.MESSAGE),
+        ("sendgrid:dropped_unknown", Scope.MESSAGE),
+        ("sendgrid:page_503", Scope.ACCOUNT),
+        ("connect", Scope.ACCOUNT),
+        ("carrier:404", Scope.ACCOUNT),
+    ],
 )
-def test_progress_is_not_an_end(status: str) -> None:
-    assert status in PROGRESS
-    assert status not in DELIVERED
-    assert status not in SENDGRID_EVENTS
+def test_a_code_is_read_by_the_provider_that_it_names(code: str, scope: Scope) -> None:
+    assert row_of(code).scope is scope
 
 
-def test_only_delivered_and_read_are_delivery() -> None:
-    assert frozenset({"delivered", "read"}) == DELIVERED
+def test_only_a_filter_of_carriers_closes_a_route_by_its_rate() -> None:
+    assert [code for code, row in TWILIO_CODES.items() if row.filtered] == [30007]
+
+
+OPT_OUTS = [
+    *("opted_out", "twilio:21610", "sendgrid:opted_out"),
+    *("sendgrid:spamreport", "sendgrid:unsubscribe", "sendgrid:group_unsubscribe"),
+]
+
+
+@pytest.mark.parametrize("reason", OPT_OUTS)
+def test_who_asks_for_silence_is_no_dead_address(reason: str) -> None:
+    assert is_opt_out(reason)
+    assert not is_providers_word(reason)
+
+
+@pytest.mark.parametrize("reason", ["twilio:30003", "sendgrid:bounce", "smtp:rcpt_550_5.1.1"])
+def test_a_dead_address_asks_for_nothing(reason: str) -> None:
+    assert is_providers_word(reason)
+    assert not is_opt_out(reason)
+
+
+@pytest.mark.parametrize("reason", [None, "recycled", "no_address", "carrier:404"])
+def test_what_no_provider_says_is_not_its_word(reason: str | None) -> None:
+    assert not is_providers_word(reason)
+
+
+def test_each_provider_answers_to_one_name() -> None:
+    assert [one.name for one in PROVIDERS] == ["twilio", "sendgrid", "smtp"]
+    for one in PROVIDERS:
+        assert {code.partition(":")[0] for code in one.silence.codes} <= {one.name}
+        assert one.silence.taken_back <= one.silence.codes
+        assert one.silence.statuses | one.silence.resumed <= one.statuses

@@ -1,0 +1,1 @@
+"""Email through SendGrid (www.twilio.com/docs/sendgrid)."""

@@ -1,7 +1,7 @@
 """What each language has besides its templates, one module each."""
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, assert_never
 
 from worker.content.languages import en, es_pe, zh_hans, zh_hant
 from worker.content.languages.speech import Speech
@@ -9,7 +9,7 @@ from worker.core.cards import Language
 
 
 def _speech(language: Language) -> Speech:
-    match language:  # mypy sees a language that has none
+    match language:
         case Language.ZH_HANS:
             return zh_hans.SPEECH
         case Language.ZH_HANT:
@@ -18,6 +18,8 @@ def _speech(language: Language) -> Speech:
             return es_pe.SPEECH
         case Language.EN:
             return en.SPEECH
+        case _:  # mypy sees a language that has no module
+            assert_never(language)
 
 
 SPEECH: Final[Mapping[Language, Speech]] = {language: _speech(language) for language in Language}

@@ -25,7 +25,7 @@ from tests.patience import patient
 
 # What loads slowly. One that is missing here costs time and nothing else.
 _LIBRARIES = (
-    *("aiohttp", "aiosmtplib", "alembic.command", "babel.dates", "babel.numbers", "chardet"),
+    *("aiohttp", "aiosmtplib", "alembic.command", "babel.dates", "babel.numbers"),
     *("cryptography.hazmat.primitives.asymmetric.ec", "dramatiq.brokers.redis", "jinja2.sandbox"),
     *("email_validator", "mjml", "phonenumbers", "prometheus_client", "psycopg"),
     *("pydantic_settings", "python_calamine", "redis.asyncio", "sendgrid", "sqlite3"),

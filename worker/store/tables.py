@@ -39,7 +39,6 @@ books = Table(
     Column("language", String(10), nullable=False),
     Column("time_zone", String(64), nullable=False),
     Column("guardian_email", String(320)),
-    Column("guardian_phone", String(20)),
     Column("created_at", Instant, nullable=False),
     # Invented cards that come with the program: no provider is given what it owes.
     Column("sample", Boolean, nullable=False, server_default=false()),

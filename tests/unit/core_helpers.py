@@ -1,6 +1,6 @@
 """Builders for the core's tests: cards, holders and rules, each changed where it counts."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -14,6 +14,7 @@ from worker.core.hours import Hours
 from worker.core.operators import Fact, OperatorPack, Rung
 from worker.core.policy import Policy, Window
 from worker.core.reminders import Known, Planned
+from worker.core.rules import Rules
 from worker.core.windows import Decision
 from worker.setup.load_rules import load_rules
 
@@ -88,6 +89,19 @@ def a_policy(windows: dict[str, str], hours: Hours | None = None, useful_days: i
         hours or RULES.hours,
         useful_days,
     )
+
+
+def evaluate(
+    card: Card,
+    holder: Holder,
+    pack: OperatorPack,
+    policy: Policy,
+    now: datetime,
+    known: Collection[Known] = (),
+) -> Decision:
+    """What ``card`` owes where ``pack`` and ``policy`` are the only rules."""
+    rules = Rules({card.operator: pack}, dict.fromkeys(Kind, policy))
+    return rules.evaluate(card, holder, now, known)
 
 
 def _window(name: str, channels: str) -> Window:

@@ -21,7 +21,6 @@ from worker.core.life import (
 )
 from worker.core.recheck import Item, recheck
 from worker.core.reminders import Known, Planned, ReminderKey, ReminderState
-from worker.core.windows import evaluate
 
 NOW = at("2026-06-10 10:00")
 TODAY = date(2026, 6, 10)
@@ -43,8 +42,7 @@ def after(card: Card, effect: Effect) -> Card:
 
 def decide(card: Card, when: str, known: tuple[Known, ...] = ()) -> Any:
     """What the card owes."""
-    pack, policy = RULES.pack(card.operator), RULES.policies[card.kind]
-    return evaluate(card, a_holder(), pack, policy, at(when), known)
+    return RULES.evaluate(card, a_holder(), at(when), known)
 
 
 def test_a_renewal_moves_the_deadlines_and_ends_every_older_notice() -> None:
@@ -311,18 +309,15 @@ def test_renewing_at_any_moment_ends_every_older_reminder(days: int, minutes: in
     """Whatever was planned before, after the renewal nothing of it is kept by the last look."""
     when = at("2026-05-01 09:00") + timedelta(days=days, minutes=minutes)
     card = a_card(plan_days=60, watched_since=at("2026-05-01 00:00"))
-    pack, policy = RULES.pack("claro"), RULES.policies[card.kind]
     planned: list[Planned] = [
         p
-        for p in evaluate(card, a_holder(), pack, policy, when).planned
+        for p in RULES.evaluate(card, a_holder(), when).planned
         if p.state is ReminderState.PENDING
     ]
     what = Happening(LifeEvent.RENEWED, plan_end=date(2026, 9, 1))
     renewed = after(card, happen(card, what, when))
     known = [remembered(p, n) for n, p in enumerate(planned)]
-    assert set(evaluate(renewed, a_holder(), pack, policy, when, known).stale) == {
-        k.id for k in known
-    }
+    assert set(RULES.evaluate(renewed, a_holder(), when, known).stale) == {k.id for k in known}
     for n, p in enumerate(planned):
         item = Item(n, p.key, p.due_at, p.useful_until, renewed)
         verdict = recheck(

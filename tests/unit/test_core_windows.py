@@ -22,6 +22,7 @@ from tests.unit.core_helpers import (
     a_policy,
     at,
     balance,
+    evaluate,
     remembered,
     replay,
     told,
@@ -31,7 +32,7 @@ from worker.core.deadlines import DeadlineKind
 from worker.core.hours import local_day
 from worker.core.policy import Policy
 from worker.core.reminders import RENEWED, Known, Planned, ReminderKey, ReminderState
-from worker.core.windows import Decision, address_of, evaluate
+from worker.core.windows import Decision, address_of
 
 START = at("2026-01-01 09:00")
 BOTH = ("sms", "email")

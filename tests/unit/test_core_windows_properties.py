@@ -19,6 +19,7 @@ from tests.unit.core_helpers import (
     a_holder,
     a_pack,
     a_policy,
+    evaluate,
     remembered,
     replay,
 )
@@ -29,7 +30,7 @@ from worker.core.operators import OperatorPack, Rung
 from worker.core.policy import Policy
 from worker.core.reminders import Known, Planned, ReminderState
 from worker.core.window_times import Span, Timetable, spans
-from worker.core.windows import Decision, address_of, evaluate
+from worker.core.windows import Decision, address_of
 from worker.core.wording import read
 
 BEGIN, END = date(2026, 1, 1), date(2027, 12, 31)

@@ -6,11 +6,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from pydantic import ValidationError
 
-from tests.unit.core_helpers import RULES, a_card, a_holder
+from tests.unit.core_helpers import RULES, a_card, a_holder, evaluate
 from worker.core.cards import Kind
 from worker.core.deadlines import ladder
 from worker.core.window_times import spans
-from worker.core.windows import evaluate
 from worker.pipeline.retention import SETTLED
 from worker.setup.sections import RetentionSettings
 
@@ -48,7 +47,6 @@ def test_what_is_settled_is_owed_by_no_policy_any_more(kind: Kind) -> None:
             for span in spans(card, holder, steps, replace(policy, useful_days=1))
             if span.until <= NOW - SETTLED
         }
-        longest = replace(policy, useful_days=90)
-        planned = evaluate(card, holder, pack, longest, NOW).planned
+        planned = evaluate(card, holder, pack, replace(policy, useful_days=90), NOW).planned
         assert gone
         assert not gone & {one.key.window for one in planned}

@@ -55,10 +55,6 @@ class Columns:
     blank: frozenset[str] = frozenset()
     unclear_languages: frozenset[str] = frozenset()
 
-    def knows_header(self, text: str) -> bool:
-        """Whether a cell with this text heads a column we know."""
-        return self.by_meaning.meaning(text) is not None
-
     def field_of(self, header: str) -> str | None:
         """The field of a header, ``"ambiguous"`` if its content decides, ``"ignored"`` if it is not
         read; ``None`` for an unknown one."""

@@ -15,7 +15,6 @@ from worker.setup.app import build_ready
 from worker.store import views
 from worker.store.engine import reading
 
-_STATES = [state.value for state in MessageState]
 # Whoever has the token of a link can act for the holder.
 _LINK = re.compile(rf"(/[{''.join(Purpose)}]/)[0-9A-Za-z]{{13,}}")
 

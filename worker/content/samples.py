@@ -169,13 +169,6 @@ def travel_letter(event: str, language: Language) -> Letter:
     )
 
 
-def sample_sms(event: str, language: Language, *, named: int = 1) -> Letter:
-    """An SMS of ``event`` that names ``named`` cards."""
-    tails = ("5678", "0101", "0102", "0103")[:named]
-    notices = tuple(sample_notice(event, language, tail=tail) for tail in tails)
-    return Letter(language, "Vigencia", SPEECH[language].sample_name, notices, others=named - 1)
-
-
 def sample_letters() -> Iterator[Letter]:
     """For every event and language letters rich and bare, so that no branch is spared; what cards
     of all events show together stands in the shared layout, and is tried once a language."""

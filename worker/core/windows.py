@@ -5,21 +5,17 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
 from worker.core.cards import Card, CardState, Channel, Holder, Language
-from worker.core.deadlines import DeadlineKind, Ladder, ladder
+from worker.core.deadlines import DeadlineKind, Ladder
 from worker.core.hours import local_day
-from worker.core.operators import OperatorPack
 from worker.core.policy import Policy
 from worker.core.reminders import UNCHECKED, Known, Planned, ReminderKey, ReminderState
-from worker.core.renewal import Question, before_renewal, question, too_soon
+from worker.core.renewal import Question, too_soon
 from worker.core.routes import Routes
-from worker.core.window_times import Span, Timetable, spans
+from worker.core.window_times import Span, Timetable
 
 # How far back the ledger is asked for what was told of a deadline. What it is not asked for looks
 # unsent, so a window of an older deadline must not be called missed.
 REMEMBERED = timedelta(days=120)
-
-
-EVERY_ROUTE = Routes()
 
 # Where silence is told to the guardian: the last notice that leaves a day to act, or three to get
 # a line back.
@@ -46,25 +42,8 @@ class Decision:
     closes: bool = False
 
 
-def evaluate(
-    card: Card,
-    holder: Holder,
-    pack: OperatorPack,
-    policy: Policy,
-    now: datetime,
-    known: Collection[Known] = (),
-    routes: Routes = EVERY_ROUTE,
-) -> Decision:
-    """``decide`` for a card whose deadlines and windows are yet to be worked out."""
-    steps = ladder(card, pack)
-    table = Timetable(tuple(spans(card, holder, steps, policy)))
-    former = ladder(before_renewal(card), pack)
-    renewal = question(card, former, policy, holder.time_zone)
-    return decide(card, holder, steps, table, policy, now, known, routes, renewal=renewal)
-
-
 def at_rest(
-    card: Card, table: Timetable, now: datetime, renewal: Question | None = None
+    card: Card, table: Timetable, now: datetime, renewal: Question | None
 ) -> Decision | None:
     """The decision on a card that owes nothing at ``now`` whatever the ledger says, but for ending
     reminders that wait; ``None`` where the ledger has to be asked. ``renewal``: the question that
@@ -88,10 +67,10 @@ def decide(
     table: Timetable,
     policy: Policy,
     now: datetime,
-    known: Collection[Known] = (),
-    routes: Routes = EVERY_ROUTE,
-    heard: Collection[Channel] = (),
-    renewal: Question | None = None,
+    known: Collection[Known],
+    routes: Routes,
+    heard: Collection[Channel],
+    renewal: Question | None,
 ) -> Decision:
     """Decide what ``card`` owes its holder at ``now``, given its deadlines, its windows and the
     reminders that exist. ``heard``: the channels on which receipts arrive these days; ``renewal``:

@@ -9,7 +9,6 @@ from datetime import datetime
 from types import FrameType
 
 import dramatiq
-import structlog
 from dramatiq import Actor
 from dramatiq.broker import Broker
 from dramatiq.errors import DramatiqError
@@ -26,8 +25,6 @@ from worker.providers.registry import STATUSES
 from worker.setup.app import App, build_ready
 from worker.setup.broker import NAMESPACE, open_broker
 from worker.setup.settings import load
-
-log = structlog.get_logger(__name__)
 
 # Hints in a queue with which it is full, until half of them are done. With batches of 250 that is
 # half a minute of sending at 1,000 a second: what waits longer than `hint_seconds` is hinted again.

@@ -39,4 +39,3 @@ SECRET_KEY: Final = "sandbox-links-sandbox-links-sandbox"  # noqa: S105  public 
 
 HOST: Final = "127.0.0.1"
 PORT: Final = 8825
-URL: Final = f"http://{HOST}:{PORT}"

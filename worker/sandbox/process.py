@@ -25,7 +25,7 @@ _STOP_S = 5.0
 class SandboxProcess:
     """``python -m worker.sandbox`` on 127.0.0.1, from ``start()`` (or ``with``) to ``stop()``.
 
-    ``url`` serves both APIs, ``twilio_url`` and ``sendgrid_url`` name it for each SDK. On Linux
+    ``url`` serves both APIs, and is what each SDK takes for its provider's. On Linux
     the child ends when the thread that started it ends, however it ends: start it from the main
     thread. ``web_url``: where a web process of Vigencia takes all webhooks of the account.
     ``clock_file`` is as in ``worker.sandbox.clock``.
@@ -57,16 +57,6 @@ class SandboxProcess:
         self._wait_s = wait_s
         self._child: subprocess.Popen[bytes] | None = None
         self.url = ""
-
-    @property
-    def twilio_url(self) -> str:
-        """For ``client.api.base_url`` and TWILIO_BASE_URL."""
-        return self.url
-
-    @property
-    def sendgrid_url(self) -> str:
-        """For ``SendGridAPIClient(host=)`` and SENDGRID_BASE_URL."""
-        return self.url
 
     @property
     def pid(self) -> int | None:

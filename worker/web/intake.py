@@ -7,13 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-import structlog
-
 from worker.core.reports import Report
 from worker.errors import UnreachableError
 from worker.web.tally import Tally
-
-log = structlog.get_logger(__name__)
 
 # Reports in one transaction, and how many may wait for theirs.
 _GROUP: Final = 200

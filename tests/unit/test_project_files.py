@@ -21,6 +21,7 @@ from tests.unit.project import ROOT, parse_command, procfile, rows, settings, te
 from worker import __version__
 from worker.cli import cli
 from worker.core.outcomes import Fault, Outcome, from_fault
+from worker.monitoring.alarms import CAUSES
 from worker.providers.sendgrid.outcomes import SENDGRID_STATUSES, from_sendgrid
 from worker.providers.twilio.outcomes import TWILIO_CODES, from_twilio
 
@@ -185,6 +186,9 @@ def alarm_causes() -> set[str]:
             [cause] = [keyword.value for keyword in node.keywords if keyword.arg == "cause"]
             if isinstance(cause, ast.Constant):
                 found.add(str(cause.value))
+                continue
+            if ast.unparse(cause) == "CAUSES[name]":
+                found |= set(CAUSES.values())
                 continue
             assert ast.unparse(cause).endswith("outcome.kind"), f"{path}: {ast.unparse(cause)}"
             found |= alarming(map(from_fault, Fault))

@@ -2,7 +2,6 @@
 
 import threading
 import time
-from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Final
@@ -22,15 +21,15 @@ log = structlog.get_logger(__name__)
 EVERY: Final = 60.0
 _BEFORE: Final = timedelta(hours=1)
 
-_SAY: Final[Mapping[str, Callable[[int], None]]] = {
-    "late": lambda count: log.error("alarm", cause="reminders_late", count=count),
-    "held": lambda count: log.error("alarm", cause="messages_held", count=count),
-    "unknown": lambda count: log.error("alarm", cause="messages_unknown", count=count),
-    "missed": lambda count: log.error("alarm", cause="reminders_missed", count=count),
-    "dead": lambda count: log.error("alarm", cause="addresses_dead", count=count),
-    "checks_overdue": lambda count: log.error("alarm", cause="checks_overdue", count=count),
-    # Whoever took such a message raised the alarm, with its words; the operator's email is left.
-    "unclear": lambda count: log.info("holders_wrote", count=count),
+# The cause of the alarm about each count of the ledger. What holders wrote has none: whoever took
+# such a message raised the alarm, with its words; the operator's email is left.
+CAUSES: Final = {
+    "late": "reminders_late",
+    "held": "messages_held",
+    "unknown": "messages_unknown",
+    "missed": "reminders_missed",
+    "dead": "addresses_dead",
+    "checks_overdue": "checks_overdue",
 }
 
 
@@ -80,7 +79,10 @@ class Watch:
         # Each look counts other missed, dead and unclear ones; all else is compared with before.
         self._said = {**found, "missed": 0, "dead": 0, "unclear": 0}
         for name, count in news.items():
-            _SAY[name](count)
+            if name in CAUSES:
+                log.error("alarm", cause=CAUSES[name], count=count)
+            else:
+                log.info("holders_wrote", count=count)
         return bool(news)
 
     def standing(self, now: datetime, since: datetime) -> Standing:

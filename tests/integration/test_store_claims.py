@@ -224,6 +224,21 @@ def test_who_changes_a_message_with_an_old_count_changes_nothing(world: World) -
     assert (changed.state, changed.reason, changed.wake_at) == (MessageState.FAILED, "x", None)
 
 
+def test_a_message_makes_no_change_that_is_not_in_the_table_of_states(world: World) -> None:
+    [message] = make(world, 1)
+    claim(world.engine, [message])
+    row = {"message": message, "reason": None, "count": 1, "next_attempt_at": None}
+    with writing(world.engine) as conn, pytest.raises(ValueError, match="sending cannot become"):
+        message_states.set_states(conn, [{**row, "state": MessageState.CANCELLED}])
+    with writing(world.engine) as conn:
+        message_states.set_undelivered(conn, message, MessageState.UNDELIVERED, "x", None)
+    assert world.message(SMS).state == MessageState.SENDING
+    with writing(world.engine) as conn:
+        message_states.set_delivered(conn, message, "SM1", NOW)
+        assert not message_states.set_sent(conn, message, "SM2", NOW, None)
+    assert world.message(SMS).state == MessageState.DELIVERED
+
+
 @pytest.mark.parametrize("engine", ["postgresql"], indirect=True)  # SQLite: one writer at a time
 def test_a_card_under_check_is_left_out_by_a_second_check(world: World) -> None:
     first, second = world.cards(2)

@@ -1,16 +1,20 @@
 """How messages and reminders may change, and why: the one table behind docs/states.md.
 
-Nothing consults it while running: the store's compare-and-set updates make these changes and no
-others, and a test that plays the whole program at random holds every change against it.
+The store changes the state of a message only as the table allows: its updates begin where
+``before`` says, and ``check`` refuses a change that is not in it. Whether a reminder changes
+depends on its reason and its times as well, so ``store/reminders.py`` has its own conditions; a
+test that plays the whole program at random holds every change of either against this table.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from worker.core.reminders import MessageState as M
 from worker.core.reminders import ReminderState as R
 
 # A message ends in one of these. Only a report can still change it.
-ENDS: frozenset[M] = frozenset({M.SENT, M.DELIVERED, M.UNDELIVERED, M.FAILED, M.CANCELLED})
+ENDS = (M.SENT, M.DELIVERED, M.UNDELIVERED, M.FAILED, M.CANCELLED)
+# In one of these somebody has still to look at it.
+OPEN = tuple(state for state in M if state not in ENDS)
 
 # What a message goes through.
 WAYS: Mapping[tuple[M, M], str] = {
@@ -65,6 +69,20 @@ LATE: Mapping[tuple[M, M], str] = {
 }
 
 TRANSITIONS: Mapping[tuple[M, M], str] = {**WAYS, **LATE}
+
+
+def before(new: M) -> tuple[M, ...]:
+    """The states from which a message may come to ``new``."""
+    return tuple(state for state in M if (state, new) in TRANSITIONS)
+
+
+def check(old: Collection[M], new: M) -> None:
+    """Raise ``ValueError`` unless a message in any state of ``old`` may come to ``new``, or stay
+    there."""
+    for state in old:
+        if state is not new and (state, new) not in TRANSITIONS:
+            raise ValueError(f"a message that is {state} cannot become {new}")
+
 
 REMINDER_TRANSITIONS: Mapping[tuple[R, R], str] = {
     (R.PENDING, R.SENT): "the provider took its message",

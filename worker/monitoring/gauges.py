@@ -11,7 +11,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from worker.core.cards import Channel
-from worker.core.reminders import MessageState
+from worker.core.lifecycle import OPEN
 from worker.errors import VigenciaError
 from worker.log import mask
 from worker.setup.app import App
@@ -21,13 +21,6 @@ from worker.store.engine import reading
 
 # However many ask, the database answers once in so many seconds.
 _FRESH: Final = 5.0
-_OPEN: Final = (
-    MessageState.PENDING,
-    MessageState.SENDING,
-    MessageState.RETRYABLE,
-    MessageState.HELD,
-    MessageState.UNKNOWN,
-)
 
 
 class Ledger(Collector):
@@ -68,7 +61,7 @@ class Ledger(Collector):
             found = gauge_store.gauges(conn, now, now.astimezone(UTC).date())
         waiting = _gauge("messages_open", "Messages that have not ended.", "channel", "state")
         for channel in Channel:
-            for state in _OPEN:
+            for state in OPEN:
                 count = found.messages.get((channel.value, state.value), 0)
                 waiting.add_metric([channel.value, state.value], count)
         yield waiting

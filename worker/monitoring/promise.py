@@ -8,13 +8,13 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Row
 
 from worker.core.cards import Channel
+from worker.core.lifecycle import OPEN
 from worker.core.promise import Class, Owed, classify
 from worker.core.reminders import ReminderState
 from worker.core.rules import Rules
 from worker.providers.registry import is_providers_word
 from worker.store import promise as store
 from worker.store.engine import reading
-from worker.store.open_messages import OPEN
 
 # Rows read at once: what the account needs of memory, however long the period.
 _PAGE = 1_000

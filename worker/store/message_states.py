@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, func, or_, select, update
 
+from worker.core.lifecycle import before, check
 from worker.core.reminders import MessageState
 from worker.store.bulk import among, update_many
 from worker.store.tables import messages
@@ -33,8 +34,11 @@ def set_states(
     ``next_attempt_at`` (``None`` where they have ended).
 
     A compare-and-set: only a message still in one of ``expected`` with ``count`` attempts changes,
-    so a process that comes back late cannot undo what another has settled.
+    so a process that comes back late cannot undo what another has settled. Raises ``ValueError``
+    for a change that a message cannot make.
     """
+    for new in {row["state"] for row in rows}:
+        check(expected, new)
     statement = update(messages).where(
         messages.c.id == bindparam("message"),
         messages.c.attempts == bindparam("count"),
@@ -65,7 +69,11 @@ def set_sent(
     """
     taken = conn.execute(
         update(messages)
-        .where(messages.c.id == message_id, messages.c.provider_id.is_(None))
+        .where(
+            messages.c.id == message_id,
+            messages.c.provider_id.is_(None),
+            messages.c.state.in_(before(MessageState.SENT)),
+        )
         .values(
             state=MessageState.SENT,
             reason=None,
@@ -84,7 +92,7 @@ def set_delivered(conn: Connection, message_id: int, provider_id: str, at: datet
     """Record that a message has arrived; the first time that was said stays."""
     conn.execute(
         update(messages)
-        .where(messages.c.id == message_id, messages.c.state != MessageState.DELIVERED)
+        .where(messages.c.id == message_id, messages.c.state.in_(before(MessageState.DELIVERED)))
         .values(
             state=MessageState.DELIVERED,
             reason=None,
@@ -112,7 +120,11 @@ def set_undelivered(
     }
     if again_at is not None:
         values |= {"next_attempt_at": again_at, "provider_id": None}
-    conn.execute(update(messages).where(messages.c.id == message_id).values(**values))
+    conn.execute(
+        update(messages)
+        .where(messages.c.id == message_id, messages.c.state.in_(before(state)))
+        .values(**values)
+    )
 
 
 def look_again(

@@ -4,19 +4,17 @@ from collections import defaultdict
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, func, select
 
 from worker.core.cards import Channel
-from worker.core.reminders import WAITING, MessageState
+from worker.core.lifecycle import OPEN
+from worker.core.reminders import WAITING
 from worker.store.tables import holders, messages, reminders
 
 # Beyond this many the gauges and alarms say "at least".
 MOST = 100_000
-
-# The states of a message that is to be looked at.
-OPEN: Final = (*WAITING, MessageState.SENDING, MessageState.UNKNOWN)
 
 
 def open_messages() -> Select[Any]:

@@ -24,7 +24,8 @@ from sqlalchemy import (
     update,
 )
 
-from worker.core.reminders import MessageState, ReminderState
+from worker.core.lifecycle import ENDS
+from worker.core.reminders import ReminderState
 from worker.store.bulk import among
 from worker.store.tables import (
     attempts,
@@ -41,13 +42,6 @@ from worker.store.types import Instant
 # What a holder said stays: it is the reason why somebody is written to, or not.
 CONSENT: Final = ("opted_out", "opted_in")
 
-_ENDED: Final = (
-    MessageState.SENT,
-    MessageState.DELIVERED,
-    MessageState.UNDELIVERED,
-    MessageState.FAILED,
-    MessageState.CANCELLED,
-)
 # A message goes with about so many other rows.
 _WITH_IT: Final = 5
 # As a literal: only so can the databases see that the partial index applies.
@@ -99,7 +93,7 @@ def old_content(cut: Cutoffs) -> ColumnElement[bool]:
     return and_(
         messages.c.body.is_not(None),
         messages.c.wake_at.is_(None),
-        messages.c.state.in_(_ENDED),
+        messages.c.state.in_(ENDS),
         messages.c.next_attempt_at <= cut.content,
         func.coalesce(messages.c.delivered_at, messages.c.sent_at, messages.c.next_attempt_at)
         <= cut.content,
@@ -172,7 +166,7 @@ def old_message(cut: Cutoffs) -> ColumnElement[bool]:
     return and_(
         messages.c.created_at <= cut.proof,
         messages.c.wake_at.is_(None),
-        messages.c.state.in_(_ENDED),
+        messages.c.state.in_(ENDS),
         func.coalesce(messages.c.sent_at, messages.c.created_at) <= cut.proof,
         ~exists().where(other),
     )

@@ -7,7 +7,8 @@ from typing import Any
 from sqlalchemy import Connection, Row, RowMapping, Select, case, func, or_, select
 
 from worker.core.cards import CardState
-from worker.core.reminders import WAITING, MessageState
+from worker.core.lifecycle import OPEN
+from worker.core.reminders import WAITING
 from worker.errors import CardBookError
 from worker.store.books import named_like
 from worker.store.tables import (
@@ -133,7 +134,7 @@ def list_messages(
     query = _messages().order_by(messages.c.id.desc()).limit(limit)
     if state:
         query = query.where(messages.c.state == state)
-    if state in _UNENDED:
+    if state in OPEN:
         query = query.where(messages.c.wake_at.is_not(None))  # so that an index finds them
     if book:
         # Not by its name: the database then knows whether it has most of all messages, or few and
@@ -150,9 +151,6 @@ def waiting_messages(conn: Connection, book_id: int | None, limit: int) -> Seque
     if book_id is not None:
         query = query.where(messages.c.book_id == book_id)
     return conn.execute(query.limit(limit)).mappings().all()
-
-
-_UNENDED = (*WAITING, MessageState.SENDING, MessageState.UNKNOWN)
 
 
 def show_message(conn: Connection, message_id: int) -> dict[str, Any] | None:
@@ -226,9 +224,7 @@ def cards_to_check(conn: Connection, now: datetime) -> bool:
 def unended(conn: Connection) -> tuple[int, datetime | None]:
     """How many messages have not ended, and when the first of them is next looked at."""
     row = conn.execute(
-        select(func.count(), func.min(messages.c.next_attempt_at)).where(
-            messages.c.state.in_(_UNENDED)
-        )
+        select(func.count(), func.min(messages.c.next_attempt_at)).where(messages.c.state.in_(OPEN))
     ).one()
     return row[0], row[1]
 

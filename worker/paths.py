@@ -10,6 +10,9 @@ from typing import Any
 from worker.errors import ConfigError
 
 _PACKAGE = Path(__file__).resolve().parent
+_HEADER = re.compile(r"\s*\[+([^\[\]]+)\]")
+_SETTING = re.compile(r'\s*(?P<name>(?:"[^"]*"|[\w.-]+)+)\s*=\s*(?:"(?P<value>[^"]*)")?')
+_NAME = re.compile(r'(?<=")[^".]+(?=")|[\w-]+')
 
 
 def shipped(name: str) -> Path:
@@ -61,16 +64,26 @@ def read_toml(path: Path) -> dict[str, Any]:
 
 
 def line_of(file: Path, key: str) -> int:
-    """The line of ``file`` at which ``key`` (such as ``contact.hotline.source``) is set, or 0."""
+    """The line of ``file`` at which ``key`` (such as ``contact.hotline.source``) is set, else that
+    of the table it is missing in, or 0. One table of several with a name is known by a value in it
+    (``route.+51.languages``)."""
     try:
         lines = file.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError):
         return 0
-    number = 0
-    for part in key.split("."):
-        wanted = re.compile(rf'\s*\[*\s*(?:\w+\.)*"?{re.escape(part)}"?\s*(?:=|\]|\.)')
-        later = (n for n, line in enumerate(lines, 1) if n > number and wanted.match(line))
-        number = next(later, number)
+    wanted, table = key.split("."), list[str]()
+    best = number = 0
+    for n, line in enumerate(lines, 1):
+        here = table
+        if header := _HEADER.match(line):
+            here = table = _NAME.findall(header[1])
+        elif setting := _SETTING.match(line):
+            if setting["value"] in wanted:
+                here = table = [*table, setting["value"]]
+            else:
+                here = [*table, *_NAME.findall(setting["name"])]
+        if len(here) > best and here == wanted[: len(here)]:
+            best, number = len(here), n
     return number
 
 

@@ -548,7 +548,11 @@ def test_a_price_that_is_set_makes_a_cost(there: Program) -> None:
         (("--from", "2026-06-05", "--to", "2027-07-10"), 1, "401 days are too many"),
         ((*_DAYS, "--book", "nobody's"), 1, "There is no card book"),
         ((*_DAYS, "--policy", "none.toml"), 1, "There is no policy file none.toml"),
-        ((*_DAYS, "--policy", "wrong.toml"), 1, "wrong.toml: data.plan_end-7: not a window"),
+        (
+            (*_DAYS, "--policy", "wrong.toml"),
+            1,
+            "wrong.toml, line 2: data.plan_end-7: not a window",
+        ),
         ((*_DAYS, "--policy", "broken.toml"), 1, "broken.toml is not valid TOML"),
         ((*_DAYS, "--policy", "."), 1, "cannot be read"),
         ((*_DAYS, *("--policy", "wrong.toml") * 3), 2, "--policy can be given once or twice"),
@@ -576,7 +580,7 @@ def test_a_wrong_price_is_told_with_file_and_key(there: Program) -> None:
     (there.directory / "config" / "prices.toml").write_text("[email]\nprice = -1\n")
     ran = there.run("simulate", *_DAYS)
     assert ran.code == 1
-    assert "prices.toml: email.price: -1 is not a price" in ran.told
+    assert "prices.toml, line 2: email.price: -1 is not a price" in ran.told
 
 
 def test_an_empty_database_is_simulated_to_nothing(there: Program) -> None:

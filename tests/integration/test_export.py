@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine, update
 
 from tests.integration.helpers import NOW, WANTED
-from worker.cardbook.columns import FIELDS, load_columns
+from worker.cardbook.column_file import load_columns
+from worker.cardbook.columns import FIELDS
 from worker.cardbook.exporter import export_book
 from worker.cardbook.importer import Result, import_book
 from worker.cardbook.options import ReadOptions
@@ -44,12 +45,8 @@ def source(path: Path, *rows: dict[str, str]) -> CardBook:
         writer = csv.writer(file)
         writer.writerow(FIELDS)
         writer.writerows([row.get(field, "") for field in FIELDS] for row in rows)
-    found = read_cardbook(path, ReadOptions(), TEST_WORDS)
+    found = read_cardbook(path, ReadOptions(), VOCABULARY)
     return replace(found, total=len(found.rows), errors=(), refused=())
-
-
-# The fields' own names as headers, so that a test's rows need no table of titles.
-TEST_WORDS = replace(VOCABULARY, headers={**{f.replace("_", ""): f for f in FIELDS}})
 
 
 def put(engine: Engine, book: CardBook, name: str, rules: Rules) -> Result:

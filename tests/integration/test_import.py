@@ -14,7 +14,7 @@ from sqlalchemy.exc import DBAPIError
 
 from tests.integration.helpers import NIGHT, NOW, TODAY, WANTED, World
 from worker.cardbook.changes import Action
-from worker.cardbook.columns import load_columns
+from worker.cardbook.column_file import load_columns
 from worker.cardbook.importer import KeepRefused, Result, import_book
 from worker.cardbook.options import ReadOptions
 from worker.cardbook.parse import read_cardbook

@@ -144,7 +144,7 @@ _IMPORT = """
 import sys
 from datetime import datetime, UTC
 from pathlib import Path
-from worker.cardbook.columns import load_columns
+from worker.cardbook.column_file import load_columns
 from worker.cardbook.importer import import_book
 from worker.cardbook.parse import ReadOptions, read_cardbook
 from worker.paths import shipped

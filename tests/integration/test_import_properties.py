@@ -17,7 +17,7 @@ from sqlalchemy import Engine, Row, select
 
 from tests.integration.helpers import NOW, TODAY, WANTED
 from worker.cardbook.changes import FIELDS
-from worker.cardbook.columns import load_columns
+from worker.cardbook.column_file import load_columns
 from worker.cardbook.importer import Result, import_book
 from worker.cardbook.options import ReadOptions
 from worker.cardbook.parse import read_cardbook

@@ -15,7 +15,8 @@ from sqlalchemy import Engine, Row, select
 
 from tests.integration.helpers import NOW, WANTED
 from tests.unit import cardbook_files as files
-from worker.cardbook.columns import FIELDS, load_columns
+from worker.cardbook.column_file import load_columns
+from worker.cardbook.columns import FIELDS
 from worker.cardbook.importer import import_book
 from worker.cardbook.options import ReadOptions
 from worker.cardbook.parse import read_cardbook

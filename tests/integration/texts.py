@@ -31,16 +31,17 @@ from tests.integration.texts_rows import (
 from worker.clock import set_file_clock
 from worker.core.cards import CARD_TIME_ZONE, CardState, Channel, Kind, Language
 from worker.core.life import Happening, LifeEvent
-from worker.core.policy import parse_events, parse_policies
-from worker.core.routes import parse_routes
 from worker.core.rules import Rules
 from worker.paths import read_toml, shipped
 from worker.pipeline.events import Life
 from worker.processes.once import run_once
 from worker.setup.load_rules import load_rules
+from worker.setup.policy_file import PolicyFile
+from worker.setup.route_file import RouteFile
 from worker.store import books, suppressions
 from worker.store.cards import AT_ONCE
 from worker.store.engine import writing
+from worker.tables import read
 
 RUNS = ((ASIA, True), (AMERICA, True), (LATER, False))
 # Windows that no shipped policy has, but which a keeper can write.
@@ -66,13 +67,11 @@ def rules() -> Rules:
     policies["events"] = {name: _both(value) for name, value in policies["events"].items()}
     routes = read_toml(folder / "routes.toml")
     routes["route"].append(_OWN_ROUTE)
-    (found, wrong), (events, more), (ways, most) = (
-        parse_policies(policies),
-        parse_events(policies),
-        parse_routes(routes),
-    )
-    assert not [*wrong, *more, *most]
-    return replace(load_rules(folder), policies=found, events=events, routes=ways)
+    (found, wrong), (ways, more) = read(PolicyFile, policies), read(RouteFile, routes)
+    assert not [*wrong, *more]
+    assert found
+    assert ways
+    return replace(found.into(load_rules(folder)), routes=ways.routes())
 
 
 def _both(channels: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.unit import cardbook_files as files
-from worker.cardbook.columns import load_columns
+from worker.cardbook.column_file import load_columns
 from worker.cardbook.parse import ReadOptions, read_cardbook
 from worker.cardbook.rows import CardBook, Problem
 

@@ -9,7 +9,7 @@ import pytest
 
 from tests.unit import cardbook_files as files
 from tests.unit.cardbook_files import Error, Rows
-from worker.cardbook.columns import load_columns
+from worker.cardbook.column_file import load_columns
 from worker.cardbook.parse import ReadOptions, read_cardbook
 from worker.cardbook.rows import CardBook
 from worker.errors import CardBookError

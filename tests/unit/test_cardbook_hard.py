@@ -15,7 +15,7 @@ import xlwt  # type: ignore[import-untyped]
 
 from tests.unit import cardbook_files as files
 from worker.cardbook import unpack
-from worker.cardbook.columns import load_columns
+from worker.cardbook.column_file import load_columns
 from worker.cardbook.parse import ReadOptions, read_cardbook
 from worker.cardbook.rows import CardBook, Problem
 from worker.errors import CardBookError

@@ -14,7 +14,7 @@ from tests.unit.cardbook_files import Error
 from worker.cardbook import calamine_gaps, source_file
 from worker.cardbook import reader as reader_module
 from worker.cardbook import text as text_module
-from worker.cardbook.columns import load_columns
+from worker.cardbook.column_file import load_columns
 from worker.cardbook.parse import ReadOptions, read_cardbook
 from worker.cardbook.rows import CardBook
 from worker.cardbook.workbook import guard

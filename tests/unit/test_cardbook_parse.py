@@ -9,7 +9,7 @@ from typing import Any
 import openpyxl
 import pytest
 
-from worker.cardbook.columns import load_columns
+from worker.cardbook.column_file import load_columns
 from worker.cardbook.parse import ReadOptions, read_cardbook
 from worker.cardbook.rows import CardBook, Problem
 from worker.core.cards import Kind, Language

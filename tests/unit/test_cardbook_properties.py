@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from tests.unit import cardbook_files as files
 from worker.cardbook import values
 from worker.cardbook.cells import Cell, trim
-from worker.cardbook.columns import load_columns
+from worker.cardbook.column_file import load_columns
 from worker.cardbook.date_columns import examine
 from worker.cardbook.examine import RowCells, RowParser
 from worker.cardbook.identifiers import identifier_of

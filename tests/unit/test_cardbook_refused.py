@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from worker.cardbook.cells import Cell
-from worker.cardbook.columns import load_columns
+from worker.cardbook.column_file import load_columns
 from worker.cardbook.grid import Grid
 from worker.cardbook.parse import ReadOptions, read_cardbook
 from worker.cardbook.refused import write_refused

@@ -5,7 +5,8 @@ from pathlib import Path
 import openpyxl
 import pytest
 
-from worker.cardbook.columns import FIELDS, load_columns
+from worker.cardbook.column_file import load_columns
+from worker.cardbook.columns import FIELDS
 from worker.cardbook.parse import ReadOptions, read_cardbook
 from worker.cardbook.template import load_help, write_template
 from worker.core.cards import Language

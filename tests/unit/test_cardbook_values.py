@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from worker.cardbook.cells import Cell, masked, text_of
-from worker.cardbook.columns import load_columns
+from worker.cardbook.column_file import load_columns
 from worker.cardbook.values import (
     ValueProblem,
     iccid_doubt,

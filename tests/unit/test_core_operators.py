@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 
 from tests.unit.core_helpers import CONFIG, RULES, a_pack
-from worker.core.operators import Rung, Way, parse_pack
+from worker.core.operators import OperatorPack, Rung, Way
 from worker.errors import ConfigError
 from worker.setup.load_rules import load_rules
+from worker.setup.operator_file import OperatorFile
+from worker.tables import read
 
 DAY = date(2025, 11, 24)
 
@@ -25,22 +27,24 @@ def contact(**changes: Any) -> dict[str, Any]:
 
 
 def errors(**data: Any) -> list[str]:
-    pack, found = parse_pack("test", {"name": "Test", **data})
-    assert (pack is None) is bool(found)
+    file, found = read(OperatorFile, {"name": "Test", **data})
+    assert (file is None) is bool(found)
     return found
 
 
-def test_a_right_pack_is_read_with_its_sources() -> None:
-    pack, found = parse_pack(
-        "test",
-        {
-            "name": " Test ",
-            "contact": {"hotline": contact()},
-            "line_loss": [fact(days=255), fact(days=240, source="another")],
-        },
-    )
+def pack_of(**data: Any) -> OperatorPack:
+    file, found = read(OperatorFile, {"name": "Test", **data})
     assert found == []
-    assert pack is not None
+    assert file is not None
+    return file.pack("test")
+
+
+def test_a_right_pack_is_read_with_its_sources() -> None:
+    pack = pack_of(
+        name=" Test ",
+        contact={"hotline": contact()},
+        line_loss=[fact(days=255), fact(days=240, source="another")],
+    )
     assert (pack.code, pack.name) == ("test", "Test")
     assert [(f.value, f.source, f.checked_on) for f in pack.rungs[Rung.LINE_LOSS]] == [
         (255, "somebody", DAY),
@@ -52,20 +56,14 @@ def test_a_right_pack_is_read_with_its_sources() -> None:
 
 
 def test_ways_to_renew_are_lists_of_facts() -> None:
-    pack, found = parse_pack(
-        "test",
-        {
-            "name": "Test",
-            "contact": {"app": contact(value="The App")},
-            "renew": {
-                "online": [contact(value="a site"), contact(value="another")],
-                "in_person": [],
-                "abroad": [contact(value="an agent")],
-            },
+    pack = pack_of(
+        contact={"app": contact(value="The App")},
+        renew={
+            "online": [contact(value="a site"), contact(value="another")],
+            "in_person": [],
+            "abroad": [contact(value="an agent")],
         },
     )
-    assert found == []
-    assert pack is not None
     told = {way: [fact.value for fact in facts] for way, facts in pack.ways.items()}
     assert told == {
         Way.ONLINE: ["a site", "another"],

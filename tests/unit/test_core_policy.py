@@ -9,7 +9,10 @@ from tests.unit.core_helpers import RULES
 from worker.core.cards import Channel, Kind
 from worker.core.deadlines import DeadlineKind
 from worker.core.hours import Hours
-from worker.core.policy import parse_policies
+from worker.core.life import LifeNotice
+from worker.core.policy import Policy
+from worker.setup.policy_file import PolicyFile
+from worker.tables import read
 
 SMS, EMAIL = Channel.SMS, Channel.EMAIL
 S, E, SE = {SMS}, {EMAIL}, {SMS, EMAIL}
@@ -63,6 +66,7 @@ def whole(**changes: Any) -> dict[str, Any]:
     data: dict[str, Any] = {
         "useful_days": 5,
         "hours": {"open": "08:00", "close": "21:30"},
+        "events": dict.fromkeys(map(str, LifeNotice), "email"),
         **{kind.value: {"plan_end-1d": "sms, email"} for kind in Kind},
         **changes,
     }
@@ -70,12 +74,19 @@ def whole(**changes: Any) -> dict[str, Any]:
 
 
 def errors(**changes: Any) -> list[str]:
-    return parse_policies(whole(**changes))[1]
+    return read(PolicyFile, whole(**changes))[1]
+
+
+def policies_of(**changes: Any) -> dict[Kind, Policy]:
+    """What a file says that is right."""
+    found, problems = read(PolicyFile, whole(**changes))
+    assert problems == []
+    assert found is not None
+    return found.policies()
 
 
 def test_a_right_file_is_read_without_an_error() -> None:
-    policies, found = parse_policies(whole())
-    assert found == []
+    policies = policies_of()
     assert set(policies) == set(Kind)
     policy = policies[Kind.DATA]
     assert (policy.hours, policy.useful_days) == (Hours(time(8), time(21, 30)), 5)
@@ -85,27 +96,25 @@ def test_a_right_file_is_read_without_an_error() -> None:
 
 
 def test_hours_and_useful_days_may_be_left_out() -> None:
-    policies, found = parse_policies(whole(hours=None, useful_days=None))
-    assert found == []
+    policies = policies_of(hours=None, useful_days=None)
     assert policies[Kind.ESIM].hours == Hours(time(9), time(20))
     assert policies[Kind.ESIM].useful_days == 7
 
 
 def test_midnight_is_an_hour_too() -> None:
-    policies, found = parse_policies(whole(hours={"open": "00:00", "close": "23:59"}))
-    assert found == []
+    policies = policies_of(hours={"open": "00:00", "close": "23:59"})
     assert policies[Kind.DATA].hours.opens == time(0)
 
 
 def test_windows_stand_in_order_of_time_however_they_are_written() -> None:
     lines = dict.fromkeys(("plan_end+3d", "plan_end-7d", "plan_end+0d", "plan_end-30d"), "sms")
-    policies, _ = parse_policies(whole(data=lines))
+    policies = policies_of(data=lines)
     assert [w.offset for w in policies[Kind.DATA].windows] == [-30, -7, 0, 3]
 
 
 def test_the_gravest_loss_is_the_most_urgent_and_then_the_latest_window() -> None:
     lines = dict.fromkeys(("line_loss-15d", "plan_end+3d", "line_loss-1d", "plan_end-7d"), "sms")
-    policies, _ = parse_policies(whole(data=lines))
+    policies = policies_of(data=lines)
     by_urgency = sorted(policies[Kind.DATA].windows, key=lambda w: w.urgency)
     assert [w.name for w in by_urgency] == [
         *("line_loss-1d", "line_loss-15d", "plan_end+3d", "plan_end-7d")
@@ -157,11 +166,11 @@ def test_the_same_offset_of_two_deadlines_is_no_duplicate() -> None:
         ({"open": "9 o'clock"}, "hours.open", "not an hour"),
         ({"open": 9}, "hours.open", "not an hour"),
         ({"close": "24:00"}, "hours.close", "not an hour"),
-        ({"close": time(20)}, "hours.close", "not an hour"),
+        ({"close": 20.0}, "hours.close", "not an hour"),
         ({"open": "20:00", "close": "09:00"}, "hours", "open must be earlier than close"),
         ({"open": "09:00", "close": "09:00"}, "hours", "open must be earlier than close"),
         ({"opens": "09:00"}, "hours.opens", "not known here"),
-        ("09:00-20:00", "hours", "write open"),
+        ("09:00-20:00", "hours", "write it as a table with open, close"),
     ],
 )
 def test_wrong_hours_are_named(hours: Any, key: str, what: str) -> None:
@@ -180,7 +189,7 @@ def test_useful_days_are_a_whole_number_from_1_to_90(useful: Any) -> None:
 def test_an_unknown_kind_and_a_missing_one_are_named() -> None:
     found = errors(esim=None, satellite={"plan_end-1d": "sms"})
     assert any(e.startswith("satellite: not known here") and "retention" in e for e in found)
-    assert "esim: the policy for this kind of card is missing" in found
+    assert any(e.startswith("esim: no windows; write windows such as") for e in found)
     assert len(found) == 2
 
 
@@ -200,13 +209,11 @@ def test_all_errors_come_at_once() -> None:
 
 
 def test_a_window_past_its_use_is_refused() -> None:
-    data = {kind.value: {"plan_end-1d": "sms"} for kind in Kind}
-    assert parse_policies(data)[1] == []
     for window in ("line_loss+91d", "plan_end+365d"):
-        data["data"] = {window: "email"}
-        [error] = parse_policies(data)[1]
+        [error] = errors(data={window: "email"})
         assert error.startswith(f"data.{window}: ")
-    data["data"] = {"line_loss+90d": "close"}
-    assert parse_policies(data)[1] == []
-    data["data"] = {"line_loss-1d": "close"}
-    assert len(parse_policies(data)[1]) == 1
+    [window_that_closes] = policies_of(data={"line_loss+90d": "close"})[Kind.DATA].windows
+    assert window_that_closes.closes
+    assert errors(data={"line_loss-1d": "close"}) == [
+        "data.line_loss-1d: a card is closed after a deadline only"
+    ]

@@ -7,11 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.core.policy import parse_policies
+from tests.unit.core_helpers import RULES
 from worker.core.promise import BROKEN, Account, Class, Owed, classify, reason_class
 from worker.core.reminders import ReminderState
-from worker.core.tolerance import Tolerance, parse_tolerance
+from worker.core.tolerance import Tolerance
 from worker.paths import read_toml, shipped
+from worker.setup.policy_file import PolicyFile
+from worker.tables import read
 
 DUE = datetime(2026, 6, 12, 14, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -124,26 +126,27 @@ def test_the_tolerance_follows_the_distance_to_the_deadline() -> None:
 
 
 def test_the_shipped_tolerance_is_read() -> None:
-    data = read_toml(shipped("config") / "policies.toml")
-    assert parse_tolerance(data) == (Tolerance(), [])
-    assert parse_policies(data)[1] == []
+    assert RULES.tolerance == Tolerance()
 
 
 def test_a_window_may_have_a_tolerance_of_its_own() -> None:
-    data = {"data": {"plan_end+0d": "sms"}, "tolerance": {"plan_end+0d": "90m", "far": "2d"}}
-    tolerance, errors = parse_tolerance(data)
+    data = read_toml(shipped("config") / "policies.toml")
+    data["tolerance"] = {"plan_end+0d": "90m", "far": "2d"}
+    found, errors = read(PolicyFile, data)
     assert errors == []
+    assert found is not None
+    tolerance = found.into(RULES).tolerance
     assert (tolerance.of("plan_end+0d"), tolerance.far) == (90 * HOUR / 60, 48 * HOUR)
+
+
+_TIMES = 'write times like 30m, 6h or 1d, up to 7d, such as far = "1d"'
 
 
 @pytest.mark.parametrize(
     ("table", "error"),
     [
-        ("6h", 'tolerance: write [tolerance] and below it far = "1d"'),
-        ({"near": "6"}, "tolerance.near: '6' is no time like 30m, 6h or 1d, up to 7d"),
-        ({"near": 6}, "tolerance.near: 6 is no time like 30m, 6h or 1d, up to 7d"),
-        ({"near": "0h"}, "tolerance.near: '0h' is no time like 30m, 6h or 1d, up to 7d"),
-        ({"near": "8d"}, "tolerance.near: '8d' is no time like 30m, 6h or 1d, up to 7d"),
+        ("6h", f"tolerance: {_TIMES}"),
+        *(({"near": value}, f"tolerance.near: {_TIMES}") for value in ("6", 6, "0h", "8d")),
         (
             {"plan_end-5d": "1h"},
             "tolerance.plan_end-5d: neither far, near, event nor a window of a policy",
@@ -151,6 +154,5 @@ def test_a_window_may_have_a_tolerance_of_its_own() -> None:
     ],
 )
 def test_a_wrong_tolerance_is_told_with_its_key(table: object, error: str) -> None:
-    found, errors = parse_tolerance({"data": {"plan_end+0d": "sms"}, "tolerance": table})
-    assert errors == [error]
-    assert found == Tolerance()
+    data = read_toml(shipped("config") / "policies.toml")
+    assert read(PolicyFile, {**data, "tolerance": table}) == (None, [error])

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.core_helpers import (
+    CONFIG,
     LIMA,
     RULES,
     SHANGHAI,
@@ -24,8 +25,10 @@ from tests.unit.core_helpers import (
 from worker.core.cards import Card, CardState, Kind
 from worker.core.deadlines import DeadlineKind, end_of_day, ladder
 from worker.core.life import Happening, ImpossibleError, LifeEvent, happen
-from worker.core.policy import parse_policies
 from worker.core.renewal import Question, before_renewal, question, spaced
+from worker.paths import read_toml
+from worker.setup.policy_file import PolicyFile
+from worker.tables import read
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 REPORTED = at("2026-06-10 10:00")
@@ -238,9 +241,10 @@ def _state(card: Card, first: Card) -> str:
     ("value", "hours"), [("72h", 72), ("30h", 30), ("3d", 72), ("14d", 336), (None, 72)]
 )
 def test_the_policy_says_how_long_the_answer_may_take(value: str | None, hours: int) -> None:
-    policies, errors = parse_policies(_policies({} if value is None else {"answer_within": value}))
+    found, errors = _policies({} if value is None else {"answer_within": value})
     assert not errors
-    assert {p.answer_within for p in policies.values()} == {hours * HOUR}
+    assert found is not None
+    assert {p.answer_within for p in found.policies().values()} == {hours * HOUR}
 
 
 @pytest.mark.parametrize(
@@ -255,10 +259,9 @@ def test_the_policy_says_how_long_the_answer_may_take(value: str | None, hours: 
 def test_a_time_that_cannot_be_meant_is_refused_with_its_key_and_the_reason(
     table: Any, key: str
 ) -> None:
-    _, errors = parse_policies(_policies(table))
-    [error] = errors
+    [error] = _policies(table)[1]
     assert error.startswith(f"{key}:")
 
 
-def _policies(renewal: Any) -> dict[str, Any]:
-    return {"renewal": renewal, **{kind: {"plan_end-1d": "sms"} for kind in Kind}}
+def _policies(renewal: Any) -> tuple[PolicyFile | None, list[str]]:
+    return read(PolicyFile, read_toml(CONFIG / "policies.toml") | {"renewal": renewal})

@@ -4,18 +4,19 @@ from typing import Any
 
 import pytest
 
-from tests.unit.core_helpers import CONFIG, a_card, a_holder
+from tests.unit.core_helpers import RULES, a_card, a_holder
 from worker.core.cards import Channel, Language
-from worker.core.routes import Registered, Route, Routes, parse_routes
+from worker.core.routes import Registered, Route, Routes
 from worker.core.windows import sms_language, ways
-from worker.paths import read_toml
+from worker.setup.route_file import RouteFile
+from worker.tables import read
 
-REAL = parse_routes(read_toml(CONFIG / "routes.toml"))[0]
+REAL = RULES.routes
 PERU = Route("+51", frozenset({Language.ES_PE, Language.EN}), Language.ES_PE)
 
 
-def test_the_shipped_routes_are_right() -> None:
-    assert parse_routes(read_toml(CONFIG / "routes.toml"))[1] == []
+def errors(data: dict[str, Any]) -> list[str]:
+    return read(RouteFile, data)[1]
 
 
 @pytest.mark.parametrize(
@@ -67,25 +68,26 @@ def test_a_registered_text_is_read_with_its_parameters() -> None:
         "languages": ["zh-Hans"],
         "templates": {"plan_ended": {"zh-Hans": {"id": "HX1", "parameters": ["tail", "date"]}}},
     }
-    routes, errors = parse_routes({"route": [entry]})
-    assert errors == []
-    found = routes.routes[0].templates["plan_ended", Language.ZH_HANS]
+    file, problems = read(RouteFile, {"route": [entry]})
+    assert problems == []
+    assert file is not None
+    found = file.routes().routes[0].templates["plan_ended", Language.ZH_HANS]
     assert found == Registered("HX1", ("tail", "date"))
 
 
 @pytest.mark.parametrize(
     ("entry", "says"),
     [
-        ({"prefix": "51", "languages": ["en"]}, "route 51.prefix"),
-        ({"prefix": "+51"}, "route +51.languages"),
-        ({"prefix": "+51", "languages": ["fr"]}, "route +51.languages"),
-        ({"prefix": "+51", "languages": ["en"], "fallback": "es-PE"}, "route +51.fallback"),
-        ({"prefix": "+51", "languages": ["en"], "per_day": 0}, "route +51.per_day"),
-        ({"prefix": "+51", "languages": ["en"], "per_day": True}, "route +51.per_day"),
-        ({"prefix": "+51", "languages": ["en"], "colour": 1}, "route +51.colour"),
+        ({"prefix": "51", "languages": ["en"]}, "route.51.prefix"),
+        ({"prefix": "+51"}, "route.+51.languages"),
+        ({"prefix": "+51", "languages": ["fr"]}, "route.+51.languages"),
+        ({"prefix": "+51", "languages": ["en"], "fallback": "es-PE"}, "route.+51.fallback"),
+        ({"prefix": "+51", "languages": ["en"], "per_day": 0}, "route.+51.per_day"),
+        ({"prefix": "+51", "languages": ["en"], "per_day": True}, "route.+51.per_day"),
+        ({"prefix": "+51", "languages": ["en"], "colour": 1}, "route.+51.colour"),
         (
             {"prefix": "+51", "languages": ["en"], "templates": {"e": {"en": {"id": 3}}}},
-            "route +51.templates.e.en",
+            "route.+51.templates.e.en.id",
         ),
         (
             {
@@ -93,20 +95,22 @@ def test_a_registered_text_is_read_with_its_parameters() -> None:
                 "languages": ["en"],
                 "templates": {"e": {"en": {"id": "H", "parameters": ["price"]}}},
             },
-            "route +51.templates.e.en.parameters",
+            "route.+51.templates.e.en.parameters",
         ),
     ],
 )
 def test_every_mistake_is_told_with_its_key(entry: dict[str, Any], says: str) -> None:
-    _, errors = parse_routes({"route": [entry]})
-    assert [error for error in errors if error.startswith(says)]
+    assert [error for error in errors({"route": [entry]}) if error.startswith(f"{says}: ")]
 
 
 def test_all_mistakes_are_told_at_once() -> None:
-    _, errors = parse_routes({"rout": 1, "route": [{"prefix": "x"}, {"languages": []}]})
-    assert len(errors) >= 4
+    found = errors({"rout": 1, "route": [{"prefix": "x"}, {"languages": []}]})
+    assert {error.partition(": ")[0] for error in found} == {
+        *("rout", "route.x.prefix", "route.x.languages", "route.2.prefix", "route.2.languages"),
+    }
     twice = {"prefix": "+1", "languages": ["en"]}
-    assert parse_routes({"route": [twice, twice]})[1] == ["route +1: there 2 times"]
+    assert errors({"route": [twice, twice]}) == ["route.+1: there 2 times"]
+    assert errors({"route": 1}) == ["route: write [[route]] with prefix and languages"]
 
 
 def test_answers_arrive_unless_a_route_says_otherwise() -> None:
@@ -132,5 +136,4 @@ def test_nobody_can_answer_a_name(sender: str, hears: bool) -> None:
 
 def test_a_route_says_plainly_whether_answers_arrive() -> None:
     entry = {"prefix": "+56", "languages": ["en"], "replies": "no"}
-    error = "route +56.replies: write true or false"
-    assert parse_routes({"route": [entry]})[1] == [error]
+    assert errors({"route": [entry]}) == ["route.+56.replies: write true or false"]

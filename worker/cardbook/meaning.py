@@ -9,13 +9,16 @@ import re
 import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 from worker.cardbook.folding import fold
 
-PARTS = (
-    *("person", "phone", "email", "name", "last", "topup", "end", "day", "card", "number"),
-    *("plan", "filler"),
-)
+# fmt: off
+Part = Literal[
+    "person", "phone", "email", "name", "last", "topup", "end", "day", "card", "number", "plan",
+    "filler",
+]
+# fmt: on
 # What a header means whose words are all of these sorts; a phone that is no person's is the card's.
 _MEANINGS: tuple[tuple[frozenset[str], str], ...] = tuple(
     (frozenset(sorts.split()), meaning)

@@ -1,6 +1,6 @@
 """The card books that come with the program are invented, and their numbers may be somebody's."""
 
-from worker.cardbook.columns import load_columns
+from worker.cardbook.column_file import load_columns
 from worker.cardbook.options import ReadOptions
 from worker.cardbook.parse import read_cardbook
 from worker.cardbook.rows import CardBook

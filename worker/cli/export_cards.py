@@ -9,7 +9,7 @@ from shlex import quote
 
 import click
 
-from worker.cardbook.columns import load_columns
+from worker.cardbook.column_file import load_columns
 from worker.cli.output import LANGUAGES, as_json_option, print_json
 from worker.core.cards import Language
 from worker.paths import config_dir, shipped

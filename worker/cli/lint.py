@@ -16,15 +16,17 @@ from worker.content.lint_windows import twins
 from worker.content.render import Content
 from worker.content.sources import template_name
 from worker.core.cards import Channel, Language
-from worker.core.operators import OperatorPack, parse_pack
-from worker.core.policy import parse_policies
+from worker.core.operators import OperatorPack
 from worker.core.wording import GUARDIAN_EVENT, usual_event
 from worker.errors import ConfigError
 from worker.paths import config_dir, line_of, read_toml, templates_dir
 from worker.setup.bounded import bounded
 from worker.setup.load_rules import load_rules, load_vocabulary
+from worker.setup.operator_file import OperatorFile
+from worker.setup.policy_file import PolicyFile
 from worker.setup.sections import BookDefaults
 from worker.setup.settings import load
+from worker.tables import read_file
 
 _PLACE = re.compile(r"(?P<file>[^:,]+\.toml)(?:, line \d+)?: (?P<key>[^:]+): (?P<what>.+)")
 _PARTS = {Channel.SMS: "sms.txt", Channel.EMAIL: "email.txt", Channel.GUARDIAN: "email.txt"}
@@ -83,11 +85,11 @@ def _packs(directory: Path) -> list[OperatorPack]:
     packs = []
     for file in sorted((directory / "operators").glob("*.toml")):
         try:
-            pack, _ = parse_pack(file.stem, read_toml(file))
+            found, _ = read_file(OperatorFile, file)
         except ConfigError:
             continue
-        if pack:
-            packs.append(pack)
+        if found:
+            packs.append(found.pack(file.stem))
     return packs
 
 
@@ -129,12 +131,13 @@ def _told(error: ConfigError, default: Path) -> Iterator[Finding]:
 
 
 def _windows(directory: Path, content: Content) -> Iterator[Finding]:
-    """Windows of a policy that no text tells of."""
+    """Windows of a policy that no text tells of; what is wrong with the policy is told beside."""
     path = directory / "policies.toml"
     try:
-        policies, _ = parse_policies(read_toml(path))
+        found, _ = read_file(PolicyFile, path)
     except ConfigError:
-        return  # told already
+        return
+    policies = found.policies() if found else {}
     for key, what in twins(content, policies):
         yield Finding(str(path), line_of(path, key), "error", "same-text", key, what)
     for policy in policies.values():

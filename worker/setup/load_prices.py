@@ -1,19 +1,59 @@
 """Reads what messages cost from ``config/prices.toml``."""
 
-import re
-from datetime import date, datetime
-from decimal import Decimal, InvalidOperation
+from datetime import date
+from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Self
+
+from pydantic import Field, model_validator
 
 from worker.core.caps import Tariff
 from worker.core.prices import EMAIL, Price, Prices
 from worker.errors import ConfigError
-from worker.paths import read_toml
+from worker.tables import Table, Text, located, read_file, wrong
 
-_PREFIX = re.compile(r"\+[1-9]\d{0,6}")
-_CURRENCY = re.compile(r"[A-Z]{3}")
-_KEYS = frozenset({"price", "currency", "source", "checked_on"})
+
+class _Price(Table):
+    """Blank and zero both mean that it is not set."""
+
+    price: Decimal = Field(
+        default=Decimal(0),
+        strict=False,
+        ge=0,
+        description='{value} is not a price like 0.0425, or "" while it is not set',
+    )
+    currency: str | None = Field(
+        default=None, pattern="^[A-Z]{3}$", description="write a currency like USD"
+    )
+    source: Text | None = Field(default=None, description="say where the price comes from")
+    checked_on: date | None = Field(default=None, description="write a date like 2026-01-31")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _blanks_are_not_set(cls, data: Any) -> Any:
+        return {k: v for k, v in data.items() if v != ""} if isinstance(data, dict) else data
+
+    @model_validator(mode="after")
+    def _says_all_or_nothing(self) -> Self:
+        if self.price and (unset := [name for name, value in self if value is None]):
+            fields = type(self).model_fields
+            raise located(((name,), str(fields[name].description)) for name in unset)
+        return self
+
+    def of(self) -> Price | None:
+        """The price, if it is set."""
+        return Price(self.price, self.currency) if self.price and self.currency else None
+
+
+_Prefix = Annotated[str, Field(pattern=r"^\+[1-9]\d{0,6}$")]
+
+
+class _PriceFile(Table):
+    email: _Price = _Price()
+    sms: dict[_Prefix, _Price] = Field(
+        {},
+        description='write each route as [sms."+51"] with price, currency, source and checked_on',
+    )
 
 
 def load_prices(directory: Path) -> Prices:
@@ -24,23 +64,10 @@ def load_prices(directory: Path) -> Prices:
     path = directory / "prices.toml"
     if not path.exists():
         return Prices({})
-    data = read_toml(path)
-    errors = [
-        f"{key}: not known here; known are email, sms" for key in data.keys() - {EMAIL, "sms"}
-    ]
-    prices = {EMAIL: _price(EMAIL, data.get(EMAIL, {}), errors)}
-    routes = data.get("sms", {})
-    if not isinstance(routes, dict):
-        errors.append('sms: write it as [sms."+51"] with price, currency, source and checked_on')
-        routes = {}
-    for prefix, entry in routes.items():
-        if not _PREFIX.fullmatch(prefix):
-            errors.append(f'sms.{prefix}: not a prefix; write one like [sms."+51"]')
-        prices[prefix] = _price(f"sms.{prefix}", entry, errors)
-    if errors:
-        told = "\n  ".join(["The prices are wrong:", *(f"{path}: {error}" for error in errors)])
-        raise ConfigError(told, "Correct these keys and try again.")
-    return Prices(prices)
+    found, errors = read_file(_PriceFile, path)
+    if found is None:
+        raise wrong("The prices are wrong:", errors)
+    return Prices({EMAIL: found.email.of(), **{to: price.of() for to, price in found.sms.items()}})
 
 
 def load_tariff(directory: Path, *, needed: bool) -> Tariff:
@@ -60,37 +87,3 @@ def load_tariff(directory: Path, *, needed: bool) -> Tariff:
             f"caps.spend_per_day is in one currency, {path} in {', '.join(sorted(found))}", hint
         )
     return Tariff(prices)
-
-
-def _price(key: str, entry: Any, errors: list[str]) -> Price | None:
-    """One price, ``None`` if it is blank or zero: both mean that it is not set."""
-    if not isinstance(entry, dict):
-        errors.append(f"{key}: write it as a table with price, currency, source and checked_on")
-        return None
-    errors += [f"{key}.{name}: not known here" for name in entry.keys() - _KEYS]
-    amount = _amount(f"{key}.price", entry.get("price", ""), errors)
-    if not amount:
-        return None
-    currency, source, checked = (entry.get(k) for k in ("currency", "source", "checked_on"))
-    wrong = []
-    if not isinstance(currency, str) or not _CURRENCY.fullmatch(currency):
-        wrong.append(f"{key}.currency: {currency!r} is not a currency like USD")
-    if not isinstance(source, str) or not source.strip():
-        wrong.append(f"{key}.source: say where the price comes from")
-    if not isinstance(checked, date) or isinstance(checked, datetime):
-        wrong.append(f"{key}.checked_on: a date like 2026-01-31 is missing")
-    errors += wrong
-    return None if wrong else Price(amount, str(currency))
-
-
-def _amount(key: str, value: Any, errors: list[str]) -> Decimal:
-    try:
-        if isinstance(value, bool) or not isinstance(value, int | float | str):
-            raise InvalidOperation
-        amount = Decimal(str(value).strip() or 0)
-        if not amount.is_finite() or amount < 0:
-            raise InvalidOperation
-    except InvalidOperation:
-        errors.append(f'{key}: {value!r} is not a price like 0.0425, or "" while it is not set')
-        return Decimal(0)
-    return amount

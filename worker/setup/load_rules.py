@@ -2,14 +2,15 @@
 
 from pathlib import Path
 
-from worker.cardbook.columns import Columns, load_columns
-from worker.core.operators import OperatorPack, parse_pack
-from worker.core.policy import parse_events, parse_policies
-from worker.core.routes import parse_routes
+from worker.cardbook.column_file import load_columns
+from worker.cardbook.columns import Columns
+from worker.core.operators import OperatorPack
 from worker.core.rules import Rules
-from worker.core.tolerance import parse_tolerance
 from worker.errors import ConfigError
-from worker.paths import place, read_toml
+from worker.setup.operator_file import OperatorFile
+from worker.setup.policy_file import PolicyFile
+from worker.setup.route_file import RouteFile
+from worker.tables import read_file, wrong
 
 
 def load_rules(directory: Path) -> Rules:
@@ -17,29 +18,20 @@ def load_rules(directory: Path) -> Rules:
 
     Raises ``ConfigError`` that lists everything that is wrong.
     """
-    path = directory / "policies.toml"
-    data = read_toml(path)
-    policies, found = parse_policies(data)
-    events, more = parse_events(data)
-    tolerance, wrong = parse_tolerance(data)
-    found += more + wrong
-    errors = [place(path, problem) for problem in found]
+    policies, errors = read_file(PolicyFile, directory / "policies.toml")
     packs: dict[str, OperatorPack] = {}
     for file in sorted((directory / "operators").glob("*.toml")):
-        pack, found = parse_pack(file.stem, read_toml(file))
-        errors += [place(file, problem) for problem in found]
+        pack, found = read_file(OperatorFile, file)
+        errors += found
         if pack:
-            packs[pack.code] = pack
+            packs[file.stem] = pack.pack(file.stem)
     if not packs and not errors:
         errors.append(f"{directory / 'operators'}: there is no operator pack")
-    routes_path = directory / "routes.toml"
-    routes, found = parse_routes(read_toml(routes_path))
-    errors += [place(routes_path, problem) for problem in found]
-    if errors:
-        raise ConfigError(
-            "\n  ".join(["The rules are wrong:", *errors]), "Correct these keys and try again."
-        )
-    return Rules(packs, policies, events, routes, tolerance)
+    routes, found = read_file(RouteFile, directory / "routes.toml")
+    errors += found
+    if errors or not policies or not routes:
+        raise wrong("The rules are wrong:", errors)
+    return policies.into(Rules(packs, {}, routes=routes.routes()))
 
 
 def load_vocabulary(directory: Path, rules: Rules) -> Columns:

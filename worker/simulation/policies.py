@@ -1,13 +1,11 @@
 """Another policy for the same packs: what if ``policies.toml`` were this file?"""
 
-from dataclasses import replace
 from pathlib import Path
 
-from worker.core.policy import parse_events, parse_policies
 from worker.core.rules import Rules
-from worker.core.tolerance import parse_tolerance
 from worker.errors import ConfigError
-from worker.paths import read_toml
+from worker.setup.policy_file import PolicyFile
+from worker.tables import read_file, wrong
 
 
 def with_policies(rules: Rules, path: Path) -> Rules:
@@ -19,11 +17,7 @@ def with_policies(rules: Rules, path: Path) -> Rules:
         raise ConfigError(
             f"There is no policy file {path}", "Copy config/policies.toml and change it."
         )
-    data = read_toml(path)
-    policies, errors = parse_policies(data)
-    events, more = parse_events(data)
-    tolerance, wrong = parse_tolerance(data)
-    if errors := [*errors, *more, *wrong]:
-        lines = ["The policy is wrong:", *(f"{path}: {problem}" for problem in errors)]
-        raise ConfigError("\n  ".join(lines), "Correct these keys and try again.")
-    return replace(rules, policies=policies, events=events, tolerance=tolerance)
+    policies, errors = read_file(PolicyFile, path)
+    if policies is None:
+        raise wrong("The policy is wrong:", errors)
+    return policies.into(rules)

@@ -13,6 +13,7 @@ import redis
 from sqlalchemy import URL, Connection, Engine
 
 from tests.integration.helpers import DATABASES, World
+from tests.integration.real_path import Walk
 from tests.integration.sandbox_helpers import reset
 from tests.integration.texts import Texts, play
 from tests.integration.texts import rules as rules_of_texts
@@ -119,6 +120,13 @@ def world(
 ) -> World:
     """A database, the sandbox, and the use cases between them."""
     return World(engine, sandbox, sandbox_clock, rules, content)
+
+
+@pytest.fixture
+def walk(world: World) -> Walk:
+    """The real app; patient, since many calls are made at once."""
+    world.read_timeout = 5.0
+    return Walk(world)
 
 
 @pytest.fixture(scope="session")

@@ -30,6 +30,7 @@ from worker.pipeline.delivery.limits import Limits, senders_of
 from worker.pipeline.delivery.prepare import Preparation
 from worker.pipeline.events import Life
 from worker.pipeline.receipts import Reconciliation
+from worker.processes.once import run_once
 from worker.providers.base import EmailOut, Provider, Searchable, Sighting, SmsOut
 from worker.providers.sendgrid.client import SendGridProvider
 from worker.providers.sendgrid.settings import SendGridSettings
@@ -41,12 +42,15 @@ from worker.setup.app import App
 from worker.setup.gateways import choose
 from worker.setup.settings import Settings
 from worker.store import books as book_store
+from worker.store import breakers as breaker_store
 from worker.store import messages as message_store
+from worker.store.breakers import Breaker
 from worker.store.cards import AT_ONCE
 from worker.store.engine import reading, writing
 from worker.store.messages import Woken
 from worker.store.tables import (
     attempts,
+    books,
     card_events,
     cards,
     messages,
@@ -193,6 +197,19 @@ class World:
         with writing(self.engine) as conn:
             return book_store.add_cards(conn, rows)
 
+    def people(
+        self, count: int, *, email: bool = False, now: datetime = NOW, **changes: Any
+    ) -> list[str]:
+        """``count`` more holders with a phone of their own, and an ``email`` if wanted, each with a
+        card; returns the phones. What they are owed is looked for at ``now``."""
+        first = len(self.rows(cards))
+        phones = [f"+5191000{n:04}" for n in range(first, first + count)]
+        for n, phone in enumerate(phones, first):
+            address = f"h{n}@example.com" if email else None
+            self.card(self.holder(contact_phone=phone, email=address), **changes)
+        self.check(now)
+        return phones
+
     def check(self, now: datetime = NOW, ids: Sequence[int] | None = None) -> Checked:
         wanted = [row.id for row in self.rows(cards)] if ids is None else ids
         return Checks(self.engine, self.rules, HINT).run(wanted, now)
@@ -298,6 +315,20 @@ class World:
     def told(self) -> list[tuple[str, str, str | None]]:
         """Channel, state and reason of each reminder, in order."""
         return [(row.channel, row.state, row.reason) for row in self.rows(reminders)]
+
+    def guard(self, keeper: str = "keeper@example.com") -> None:
+        """The book has somebody who is told of its holders."""
+        self.change(books, self.book(), guardian_email=keeper)
+
+    def open_breakers(self) -> list[Breaker]:
+        with reading(self.engine) as conn:
+            return breaker_store.open_ones(conn)
+
+    def work(self, now: datetime) -> None:
+        """`vigencia once`: the scheduler and the workers, until nothing is due."""
+        assert self.clock is not None
+        set_file_clock(self.clock, now)
+        asyncio.run(run_once(self.app(lambda: now), now))
 
     def events(self) -> list[tuple[int, str]]:
         return [(row.card_id, row.event) for row in self.rows(card_events)]

@@ -34,7 +34,6 @@ from worker.providers.sendgrid.outcomes import SENDGRID_STATUSES
 from worker.providers.twilio.outcomes import TWILIO_CODES
 from worker.store import breakers as breaker_store
 from worker.store import usage as usage_store
-from worker.store.breakers import Breaker
 from worker.store.engine import reading, writing
 from worker.store.tables import attempts, breakers, cards, messages, usage
 from worker.store.usage import Use
@@ -56,22 +55,9 @@ FAULTS: dict[str, tuple[Channel, dict[str, Any]]] = {
 }
 
 
-def open_ones(world: World) -> list[Breaker]:
-    with reading(world.engine) as conn:
-        return breaker_store.open_ones(conn)
-
-
 def doctor(world: World) -> list[str]:
     """What the examination says of breakers."""
     return [f.message for f in health._limits(world.app(lambda: NOW))]
-
-
-def people(world: World, count: int, **changes: Any) -> None:
-    """Cards of ``count`` holders, each with a phone of their own."""
-    for n in range(count):
-        holder = world.holder(contact_phone=f"+519000000{n:02}", email=None)
-        world.card(holder, **{**ENDS_TODAY, **changes})
-    world.check()
 
 
 def refused(code: str = "twilio:20003") -> Carrier:
@@ -96,7 +82,7 @@ def test_each_fault_of_ours_holds_burns_no_attempt_and_is_over_with_the_next_ans
     for row in (row for row in world.rows(messages) if row.channel == channel):
         assert (row.state, row.attempts, row.reason) == (HELD, 0, f"breaker:{code}")
         assert row.wake_at == row.next_attempt_at >= NOW + PROBE
-    [found] = open_ones(world)
+    [found] = world.open_breakers()
     assert (found.code, found.channel, found.held, found.failures) == (code, channel, 2, 1)
     [told] = doctor(world)
     assert code in told
@@ -120,10 +106,10 @@ def test_a_country_without_permission_leaves_the_others_flowing(world: World) ->
     world.card(world.holder(contact_phone=NO_PERMISSION, email=None), **ENDS_TODAY)
     world.check()
     assert world.send(channel=SMS) == {HELD: 1}
-    [found] = open_ones(world)
+    [found] = world.open_breakers()
     assert found.key == f"sms/twilio/{country_of(NO_PERMISSION)}/*"
     world.card(world.holder(contact_phone="+15005550199", email=None), **ENDS_TODAY)
-    people(world, 3)
+    world.people(3, **ENDS_TODAY)
     soon = NOW + timedelta(minutes=1)
     assert world.send(soon, SMS) == {SENT: 3}
     states = [row.state for row in world.rows(messages)]
@@ -144,7 +130,7 @@ def test_what_is_open_on_one_channel_does_not_hold_the_other(world: World) -> No
 
 
 def test_a_batch_is_not_thrown_against_a_closed_door(world: World) -> None:
-    people(world, 40)
+    world.people(40, **ENDS_TODAY)
     carrier = refused()
     with capture_logs() as logs:
         assert world.send(providers={SMS: carrier}, in_flight=4) == {HELD: 40}
@@ -159,7 +145,7 @@ def used(world: World) -> int:
 
 
 def test_what_was_refused_counts_for_no_cap(world: World) -> None:
-    people(world, 3)
+    world.people(3, **ENDS_TODAY)
     world.send(providers={SMS: refused()})
     assert used(world) == 0
     working = always(accepted("id"))
@@ -170,12 +156,12 @@ def test_what_was_refused_counts_for_no_cap(world: World) -> None:
 def test_each_failed_probe_lengthens_the_pause_and_only_one_message_is_tried(
     world: World,
 ) -> None:
-    people(world, 5)
+    world.people(5, **ENDS_TODAY)
     carrier = refused()
     world.send(providers={SMS: carrier}, in_flight=1)
     now, tried = NOW, len(carrier.calls)
     for failures in (1, 2, 3):
-        [found] = open_ones(world)
+        [found] = world.open_breakers()
         assert found.failures == failures
         assert found.probe_at >= now + BreakerPolicy().pause(failures)
         now = found.probe_at
@@ -187,7 +173,7 @@ def test_each_failed_probe_lengthens_the_pause_and_only_one_message_is_tried(
 
 
 def test_only_one_of_those_who_wait_is_woken_for_the_probe(world: World) -> None:
-    people(world, 20)
+    world.people(20, **ENDS_TODAY)
     world.send(providers={SMS: refused()}, in_flight=1)
     woken = world.wake(AFTER)
     assert len(woken.send[SMS]) == 1
@@ -197,12 +183,12 @@ def test_an_answer_makes_all_that_waited_due_at_once_the_most_urgent_first(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("worker.pipeline.delivery.breaking._RELEASED", 3)
-    people(world, 10)
+    world.people(10, **ENDS_TODAY)
     world.send(providers={SMS: refused()}, in_flight=1)
     after = AFTER
     working = always(accepted("id"))
     assert world.send(after, SMS, providers={SMS: working}) == {SENT: 1}
-    assert open_ones(world) == []
+    assert world.open_breakers() == []
     soon = after + timedelta(seconds=5)
     assert len(world.wake(soon).send[SMS]) == 9
     assert world.send(soon, SMS, providers={SMS: working}) == {SENT: 9}
@@ -212,33 +198,33 @@ def test_what_waits_for_another_fault_stays_where_it_is(world: World) -> None:
     world.card(world.holder(contact_phone=NO_PERMISSION, email=None), **ENDS_TODAY)
     world.check()
     world.send(channel=SMS)
-    people(world, 2)
+    world.people(2, **ENDS_TODAY)
     world.send(NOW + timedelta(seconds=1), SMS, providers={SMS: replace(refused(), name="twilio")})
-    assert len(open_ones(world)) == 2
+    assert len(world.open_breakers()) == 2
     after = AFTER
     waits = next(row for row in world.rows(messages) if row.reason == "breaker:twilio:21408")
     others = [row.id for row in world.rows(messages) if row.id != waits.id]
     working = replace(always(accepted("id")), name="twilio")
     assert world.send(after, SMS, ids=others, providers={SMS: working}) == {SENT: 1}
-    assert [found.code for found in open_ones(world)] == ["twilio:21408"]
+    assert [found.code for found in world.open_breakers()] == ["twilio:21408"]
 
 
 @pytest.mark.parametrize("kind", [OutcomeKind.AMBIGUOUS, OutcomeKind.NOT_SENT])
 def test_a_probe_that_nobody_answered_proves_nothing(world: World, kind: OutcomeKind) -> None:
-    people(world, 3)
+    world.people(3, **ENDS_TODAY)
     world.send(providers={SMS: refused()}, in_flight=1)
     after = AFTER
     silent = always(Outcome(kind, "timeout"))
     world.send(after, SMS, providers={SMS: silent})
     assert len(silent.calls) == 1
-    [found] = open_ones(world)
+    [found] = world.open_breakers()
     assert (found.failures, found.probe_at >= after + PROBE) == (1, True)
     assert world.send(after + timedelta(minutes=1), SMS, providers={SMS: silent}) == {}
     assert len(silent.calls) == 1
 
 
 def test_two_workers_race_for_the_probe_and_one_calls(world: World) -> None:
-    people(world, 8)
+    world.people(8, **ENDS_TODAY)
     world.send(providers={SMS: refused()}, in_flight=1)
     world.change(messages, next_attempt_at=NOW, wake_at=NOW)
     ids = [row.id for row in world.rows(messages)]
@@ -262,7 +248,7 @@ def test_two_workers_race_for_the_probe_and_one_calls(world: World) -> None:
 
 
 def test_a_probe_whose_process_died_does_not_hold_the_others_for_ever(world: World) -> None:
-    people(world, 3)
+    world.people(3, **ENDS_TODAY)
     world.send(providers={SMS: refused()}, in_flight=1)
     world.change(messages, next_attempt_at=NOW, wake_at=NOW)
     after = AFTER
@@ -275,13 +261,13 @@ def test_a_probe_whose_process_died_does_not_hold_the_others_for_ever(world: Wor
     working = always(accepted("id"))
     assert world.send(after + timedelta(seconds=1), SMS, providers={SMS: working}) == {}
     assert world.send(after + LEASE, SMS, providers={SMS: working}) == {SENT: 1}
-    assert open_ones(world) == []
+    assert world.open_breakers() == []
 
 
 def test_a_late_answer_of_a_lost_probe_changes_nothing(world: World) -> None:
-    people(world, 1)
+    world.people(1, **ENDS_TODAY)
     world.send(providers={SMS: refused()})
-    [found] = open_ones(world)
+    [found] = world.open_breakers()
     with writing(world.engine) as conn:
         assert breaker_store.take_probe(conn, found, 1, NOW + LEASE)
     with writing(world.engine) as conn:
@@ -296,7 +282,7 @@ def test_a_late_answer_of_a_lost_probe_changes_nothing(world: World) -> None:
 
 
 def test_a_probe_that_may_not_go_after_all_leaves_its_place_to_another(world: World) -> None:
-    people(world, 2)
+    world.people(2, **ENDS_TODAY)
     world.send(providers={SMS: refused()}, in_flight=1)
     world.change(messages, next_attempt_at=NOW, wake_at=NOW)
     world.limits = Limits(caps=replace(world.limits.caps, per_book=1))
@@ -305,7 +291,7 @@ def test_a_probe_that_may_not_go_after_all_leaves_its_place_to_another(world: Wo
     after = AFTER
     working = always(accepted("id"))
     assert world.send(after, SMS, providers={SMS: working}) == {}
-    [found] = open_ones(world)
+    [found] = world.open_breakers()
     assert found.probe_at <= after
     world.limits = Limits()
     tomorrow = [row.id for row in world.rows(messages)]
@@ -334,7 +320,7 @@ def test_a_notice_that_cannot_wait_for_the_probe_goes_over_the_other_channel(
 def test_a_notice_with_no_other_way_waits_to_the_end_and_is_missed_by_its_cause(
     world: World,
 ) -> None:
-    people(world, 1)
+    world.people(1, **ENDS_TODAY)
     carrier = refused()
     now: datetime = NOW + timedelta(hours=9, minutes=50)
     with capture_logs() as logs:
@@ -377,14 +363,14 @@ def test_a_bug_in_the_answer_of_a_probe_does_not_close_the_breaker(world: World)
     async def broken(out: Out) -> Outcome:
         raise KeyError("a bug")
 
-    people(world, 2)
+    world.people(2, **ENDS_TODAY)
     world.send(providers={SMS: refused()}, in_flight=1)
     world.send(AFTER, SMS, providers={SMS: Carrier(broken)})
-    assert len(open_ones(world)) == 1
+    assert len(world.open_breakers()) == 1
 
 
 def test_nothing_personal_is_in_a_key(world: World) -> None:
-    people(world, 2)
+    world.people(2, **ENDS_TODAY)
     world.send(providers={SMS: refused("twilio:21408"), MAIL: refused()})
     with reading(world.engine) as conn:
         keys = [row.key for row in conn.execute(breakers.select())]
@@ -392,7 +378,7 @@ def test_nothing_personal_is_in_a_key(world: World) -> None:
 
 
 def test_what_nobody_waits_for_is_no_warning(world: World) -> None:
-    people(world, 1)
+    world.people(1, **ENDS_TODAY)
     world.send(providers={SMS: refused()})
     world.change(cards, plan_end=TODAY + timedelta(days=35))
     world.send(AFTER, SMS, providers={SMS: refused()})

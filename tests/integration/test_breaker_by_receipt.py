@@ -3,10 +3,9 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-import pytest
 from structlog.testing import capture_logs
 
-from tests.integration.helpers import NOW, World, causes, explained
+from tests.integration.helpers import NOW, causes, explained
 from tests.integration.real_path import LATER, SMS, Told, Walk, all_told, reported
 from tests.integration.sandbox_helpers import set_faults
 from worker.core.breaker import BreakerPolicy
@@ -24,12 +23,6 @@ PROBE = BreakerPolicy().probe
 UNREGISTERED = 30034
 # With their reports: a text that fails is told of twice (queued, failed), any other thrice.
 FAILS, ARRIVES = 2, 3
-
-
-@pytest.fixture
-def walk(world: World) -> Walk:
-    world.read_timeout = 5.0
-    return Walk(world)
 
 
 def fail(walk: Walk, told: Sequence[Told], code: int = UNREGISTERED) -> None:

@@ -11,7 +11,6 @@ from sqlalchemy import event
 from structlog.testing import capture_logs
 
 from tests.integration.helpers import (
-    EMAIL,
     NOW,
     PHONE,
     TODAY,
@@ -41,14 +40,6 @@ PRICES = Prices({"+51": Price(Decimal("0.04"), "USD"), "email": None})
 OK = Outcome(OutcomeKind.ACCEPTED, "accepted")
 
 
-def people(world: World, count: int, email: str | None = None, **changes: Any) -> None:
-    """Cards of ``count`` holders, each with a phone of their own."""
-    for n in range(count):
-        holder = world.holder(contact_phone=f"+519000000{n:02}", email=email)
-        world.card(holder, **changes)
-    world.check()
-
-
 def used(world: World) -> dict[str, tuple[int, int, Decimal]]:
     with reading(world.engine) as conn:
         rows = conn.execute(usage.select()).all()
@@ -65,7 +56,7 @@ def test_what_goes_out_is_counted_by_book_day_and_channel(world: World) -> None:
     world.check()
     world.send()
     assert used(world) == {"sms": (1, 1, Decimal("0.04")), "email": (1, 0, Decimal(0))}
-    people(world, 2)
+    world.people(2)
     world.send(channel=SMS)
     assert used(world)["sms"] == (3, 3, Decimal("0.12"))
 
@@ -120,7 +111,7 @@ def test_what_can_neither_wait_nor_go_the_other_way_is_missed_with_an_alarm(
 
 def test_a_book_has_so_much_a_day_on_all_channels_together(world: World) -> None:
     world.limits = Limits(caps=Caps(per_book=3))
-    people(world, 3, EMAIL)
+    world.people(3, email=True)
     with capture_logs() as logs:
         assert world.send() == {SENT: 3}
         assert world.send(NOW + timedelta(hours=1)) == {}
@@ -131,7 +122,7 @@ def test_a_book_has_so_much_a_day_on_all_channels_together(world: World) -> None
 
 def test_a_cap_of_one_book_is_no_other_books_cap(world: World) -> None:
     world.limits = Limits(caps=Caps(per_book=1))
-    people(world, 2)
+    world.people(2)
     with writing(world.engine) as conn:
         other = book_store.ensure(conn, "other", WANTED, NOW).id
     holder = world.holder(book_id=other, contact_phone="+51911111111", email=None)
@@ -143,7 +134,7 @@ def test_a_cap_of_one_book_is_no_other_books_cap(world: World) -> None:
 
 def test_money_has_a_bound_and_what_costs_nothing_goes_on(world: World) -> None:
     world.limits = Limits(caps=Caps(spend=Decimal("0.10")), tariff=Tariff(PRICES))
-    people(world, 4, EMAIL)
+    world.people(4, email=True)
     assert world.send() == {SENT: 2 + 4}
     assert used(world)["sms"] == (2, 2, Decimal("0.08"))
     assert waiting(world, "cap:spend") == [MIDNIGHT] * 2
@@ -151,7 +142,7 @@ def test_money_has_a_bound_and_what_costs_nothing_goes_on(world: World) -> None:
 
 def test_money_that_is_gone_sends_the_urgent_by_email(world: World) -> None:
     world.limits = Limits(caps=Caps(spend=Decimal("0.04")), tariff=Tariff(PRICES))
-    people(world, 2, EMAIL, **ENDS_TODAY)
+    world.people(2, email=True, **ENDS_TODAY)
     evening = MIDNIGHT + timedelta(minutes=30)  # in Lima; the next UTC day is too late
     assert world.send(evening, SMS) == {SENT: 1}
     assert ("sms", ReminderState.SUPPRESSED, "cap:spend") in world.told()
@@ -159,7 +150,7 @@ def test_money_that_is_gone_sends_the_urgent_by_email(world: World) -> None:
 
 
 def test_caps_survive_a_restart(world: World) -> None:
-    people(world, 4)
+    world.people(4)
     ids = [row.id for row in world.rows(messages)]
     for n in range(4):  # a process of its own each
         app = world.app(lambda: NOW, caps={"per_book_per_day": 2})
@@ -174,7 +165,7 @@ def test_caps_survive_a_restart(world: World) -> None:
 
 
 def test_workers_at_once_never_pass_a_cap(world: World) -> None:
-    people(world, 24)
+    world.people(24)
     world.limits = Limits(caps=Caps(per_book=5))
     ids = [row.id for row in world.rows(messages)]
     carriers = [always(OK) for _ in range(4)]
@@ -199,7 +190,7 @@ def test_only_what_may_have_been_taken_is_counted(world: World, kind: OutcomeKin
     async def answer(out: Out) -> Outcome:
         return accepted("id-1") if kind is OutcomeKind.ACCEPTED else Outcome(kind, "code")
 
-    people(world, 1)
+    world.people(1)
     world.send(channel=SMS, providers={SMS: Carrier(answer)})
     counted = kind in (OutcomeKind.ACCEPTED, OutcomeKind.AMBIGUOUS)
     assert used(world)["sms"][0] == (1 if counted else 0)
@@ -207,7 +198,7 @@ def test_only_what_may_have_been_taken_is_counted(world: World, kind: OutcomeKin
 
 def test_the_most_urgent_get_what_is_left_of_a_cap(world: World) -> None:
     world.limits = Limits(caps=Caps(per_book=1))
-    people(world, 3)
+    world.people(3)
     holder = world.holder(contact_phone="+51911111111", email=None)
     world.card(holder, **ENDS_TODAY)
     world.check()
@@ -230,7 +221,7 @@ def test_a_batch_asks_the_database_no_more_for_more_messages(world: World) -> No
         event.remove(world.engine, "before_cursor_execute", note)
         return len(statements)
 
-    people(world, 41)
+    world.people(41)
     ids = [row.id for row in world.rows(messages) if row.channel == SMS]
     assert count(ids[:1]) == count(ids[1:])
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine, update
 
 from tests.integration.helpers import NOW, WANTED
-from worker.cardbook.column_file import load_columns
+from tests.vocabulary import VOCABULARY
 from worker.cardbook.columns import FIELDS
 from worker.cardbook.exporter import export_book
 from worker.cardbook.importer import Result, import_book
@@ -26,12 +26,10 @@ from worker.cardbook.rows import CardBook
 from worker.core.cards import CardState, Language
 from worker.core.rules import Rules
 from worker.errors import CardBookError
-from worker.paths import shipped
 from worker.store import views
 from worker.store.engine import open_engine, reading, writing
 from worker.store.tables import cards, holders
 
-VOCABULARY = load_columns(shipped("config") / "columns.toml")
 LISTED = (
     *("msisdn", "iccid", "imsi", "operator", "kind", "plan", "plan_days", "plan_end", "last_topup"),
     *("balance", "holder", "email", "contact_phone", "language", "holder_time_zone", "note"),

@@ -74,15 +74,6 @@ def emails(world: World) -> list[int]:
     return [row.id for row in world.rows(messages) if row.channel == MAIL]
 
 
-def people(world: World, count: int) -> list[int]:
-    """Holders with one email each to be sent; returns the messages."""
-    for n in range(count):
-        holder = world.holder(email=f"h{n}@example.com", contact_phone=f"+5190000{n:04}")
-        world.card(holder)
-    world.check()
-    return emails(world)
-
-
 def calls(world: World) -> list[tuple[str, str | None]]:
     """Provider and outcome of each attempt by email, in order."""
     mails = set(emails(world))
@@ -101,7 +92,7 @@ def open_keys(world: World) -> list[str]:
 
 
 def test_the_spare_is_not_called_while_all_is_well(world: World, server: MailServer) -> None:
-    people(world, 5)
+    world.people(5, email=True)
     assert deliver(world, server) == {SENT: 5}
     assert {provider for provider, _ in calls(world)} == {"sendgrid"}
     assert server.connections == 0
@@ -110,7 +101,7 @@ def test_the_spare_is_not_called_while_all_is_well(world: World, server: MailSer
 def test_by_its_weight_the_mail_server_may_carry_everything(
     world: World, server: MailServer
 ) -> None:
-    people(world, 3)
+    world.people(3, email=True)
     assert deliver(world, server, **BY_SMTP) == {SENT: 3}
     rows = world.rows(attempts)
     assert {(row.provider, row.sender) for row in rows} == {("smtp", "reminders@example.com")}
@@ -123,7 +114,7 @@ def test_by_its_weight_the_mail_server_may_carry_everything(
 def test_after_a_refusal_the_next_attempt_goes_the_other_way(
     world: World, server: MailServer, status: int, first: str
 ) -> None:
-    people(world, 1)
+    world.people(1, email=True)
     fault(world, status)
     assert deliver(world, server).keys() <= {RETRYABLE, HELD}
     later = max(row.next_attempt_at for row in world.rows(messages) if row.channel == MAIL)
@@ -139,7 +130,7 @@ def test_a_provider_that_is_out_of_reach_is_left_for_the_other(
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         nowhere = f"http://127.0.0.1:{free.getsockname()[1]}"
-    people(world, 1)
+    world.people(1, email=True)
     assert deliver(world, server, sendgrid_base_url=nowhere) == {RETRYABLE: 1}
     later = NOW + timedelta(minutes=1)
     assert deliver(world, server, later, sendgrid_base_url=nowhere) == {SENT: 1}
@@ -148,7 +139,7 @@ def test_a_provider_that_is_out_of_reach_is_left_for_the_other(
 
 def test_the_mail_server_fails_over_to_sendgrid_as_well(world: World, server: MailServer) -> None:
     server.replies["rcpt"] = "451 4.3.0 later"
-    people(world, 1)
+    world.people(1, email=True)
     assert deliver(world, server, **BY_SMTP) == {RETRYABLE: 1}
     assert deliver(world, server, NOW + timedelta(minutes=5), **BY_SMTP) == {SENT: 1}
     assert calls(world) == [("smtp", "transient"), ("sendgrid", "accepted")]
@@ -157,7 +148,8 @@ def test_the_mail_server_fails_over_to_sendgrid_as_well(world: World, server: Ma
 def test_behind_an_open_breaker_everything_goes_the_other_way_until_a_trial_succeeds(
     world: World, server: MailServer
 ) -> None:
-    first, *others = people(world, 4)
+    world.people(4, email=True)
+    first, *others = emails(world)
     fault(world, 401)
     assert deliver(world, server, ids=[first]) == {HELD: 1}
     assert open_keys(world) == ["email/sendgrid/*/*"]
@@ -173,7 +165,8 @@ def test_behind_an_open_breaker_everything_goes_the_other_way_until_a_trial_succ
 
 
 def test_a_trial_that_fails_costs_its_message_a_second(world: World, server: MailServer) -> None:
-    first, second = people(world, 2)
+    world.people(2, email=True)
+    first, second = emails(world)
     fault(world, 401, times=2)
     deliver(world, server, ids=[first])
     tried = NOW + timedelta(minutes=6)
@@ -184,7 +177,7 @@ def test_a_trial_that_fails_costs_its_message_a_second(world: World, server: Mai
 
 def test_what_both_refuse_is_held_for_the_first_trial(world: World, server: MailServer) -> None:
     server.replies["mail"] = "550 5.7.1 not your address"
-    people(world, 1)
+    world.people(1, email=True)
     fault(world, 401)
     assert deliver(world, server) == {HELD: 1}
     assert deliver(world, server, NOW + SOON) == {HELD: 1}
@@ -198,7 +191,7 @@ def test_what_both_refuse_is_held_for_the_first_trial(world: World, server: Mail
 @pytest.mark.parametrize("way", ["sendgrid", "smtp"])
 def test_an_unknown_is_never_failed_over(world: World, server: MailServer, way: str) -> None:
     server.replies["body"] = SILENCE
-    people(world, 1)
+    world.people(1, email=True)
     fault(world, 500)
     changes = BY_SMTP if way == "smtp" else {}
     assert deliver(world, server, **changes) == {UNKNOWN: 1}
@@ -211,7 +204,7 @@ def test_an_unknown_of_the_mail_server_is_settled_by_the_policy(
     world: World, server: MailServer, policy: str, state: MessageState
 ) -> None:
     server.replies["body"] = SILENCE
-    people(world, 1)
+    world.people(1, email=True)
     deliver(world, server, **BY_SMTP)
     del server.replies["body"]
     later = NOW + timedelta(minutes=5)
@@ -222,7 +215,8 @@ def test_an_unknown_of_the_mail_server_is_settled_by_the_policy(
 
 
 def test_who_errs_all_the_time_rests_for_a_minute(world: World, server: MailServer) -> None:
-    ids = people(world, 15)
+    world.people(15, email=True)
+    ids = emails(world)
     fault(world, 500, times=11)
     app = app_of(world, server)
 

@@ -38,11 +38,6 @@ ENDS_TODAY: dict[str, Any] = {"plan_end": TODAY}  # one SMS, and no other notice
 DEAD = Outcome(OutcomeKind.RECIPIENT_DEAD, "twilio:21614")
 
 
-def guarded(world: World) -> None:
-    world.book()
-    world.change(books, guardian_email=KEEPER)
-
-
 def bounce(world: World, channel: Channel, now: Any = NOW) -> None:
     """The provider reports that the only message on ``channel`` went to a dead address."""
     wanted = world.message(channel).id
@@ -69,7 +64,7 @@ def test_a_dead_number_gives_way_to_email_at_once(world: World) -> None:
 
 
 def test_only_when_both_ways_are_dead_the_guardian_is_told_and_once(world: World) -> None:
-    guarded(world)
+    world.guard()
     world.card()
     world.check()
     world.send(providers={SMS: ACCEPTED, MAIL: ACCEPTED})
@@ -83,7 +78,7 @@ def test_only_when_both_ways_are_dead_the_guardian_is_told_and_once(world: World
 
 
 def test_a_guardian_who_is_unreachable_too_raises_the_alarm(world: World) -> None:
-    guarded(world)
+    world.guard()
     world.card(world.holder(email=None, contact_phone=None), msisdn=None)
     world.check()
     world.send(providers={GUARDIAN: ACCEPTED})
@@ -117,7 +112,7 @@ def test_a_text_that_fails_for_good_is_missed_with_an_alarm_and_email_still_tell
 
 
 def test_nothing_falls_back_on_an_unknown(world: World) -> None:
-    guarded(world)
+    world.guard()
     world.card(**ENDS_TODAY)
     world.check()
     world.send(channel=SMS, providers={SMS: always(Outcome(OutcomeKind.AMBIGUOUS, "timeout"))})
@@ -147,7 +142,7 @@ DAY_BEFORE = NOW + timedelta(days=4)
 
 def warned(world: World, *confirmed: Channel, provider: str | None = None) -> None:
     """The first notices were sent; ``confirmed`` channels reported them delivered."""
-    guarded(world)
+    world.guard()
     world.card()
     world.check()
     world.send(providers={SMS: ACCEPTED, MAIL: ACCEPTED})
@@ -223,7 +218,7 @@ def test_silence_can_be_left_to_itself(world: World) -> None:
 
 
 def test_a_handset_that_never_confirmed_anything_is_not_silent(world: World) -> None:
-    guarded(world)
+    world.guard()
     world.card(world.holder(email=None))
     world.check()
     world.send(channel=SMS, providers={SMS: ACCEPTED})
@@ -232,7 +227,7 @@ def test_a_handset_that_never_confirmed_anything_is_not_silent(world: World) -> 
 
 
 def test_a_first_notice_is_given_the_time_to_arrive(world: World) -> None:
-    guarded(world)
+    world.guard()
     elsewhere(world)
     card = world.card(plan_end=TODAY + timedelta(days=1))
     silent = Checks(world.engine, world.rules, HINT, silent=True)

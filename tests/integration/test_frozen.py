@@ -24,7 +24,7 @@ from worker.core.reminders import MessageState
 from worker.pipeline.delivery.concurrency import Slots
 from worker.providers.fence import TooLateError, only_while
 from worker.providers.transport import Transport
-from worker.store.tables import attempts, messages
+from worker.store.tables import attempts, cards, messages
 
 SMS, MAIL = Channel.SMS, Channel.EMAIL
 _PEOPLE = 8
@@ -101,16 +101,6 @@ def go_on(child: subprocess.Popen[str]) -> str:
     return told
 
 
-def people(world: World, count: int = _PEOPLE, **holder: Any) -> list[int]:
-    """Holders who are each owed one SMS and one email."""
-    return [
-        world.card(
-            world.holder(contact_phone=f"+519876500{n:02}", email=f"rosa{n}@example.com", **holder)
-        )
-        for n in range(count)
-    ]
-
-
 @pytest.mark.parametrize("where", ["committed", "connected"])
 @pytest.mark.parametrize("channel", [SMS, MAIL])
 def test_a_worker_that_wakes_after_its_lease_sends_nothing_that_others_have_sent(
@@ -118,8 +108,7 @@ def test_a_worker_that_wakes_after_its_lease_sends_nothing_that_others_have_sent
 ) -> None:
     assert world.clock is not None
     set_file_clock(world.clock, NOW)
-    people(world)
-    world.check()
+    world.people(_PEOPLE, email=True)
     with frozen(world, where, channel, 3.0, NOW) as child:
         time.sleep(3.2)  # past the lease, by everybody's clock
         after = NOW + timedelta(minutes=10)
@@ -135,8 +124,7 @@ def test_a_worker_that_wakes_after_its_lease_sends_nothing_that_others_have_sent
 
 
 def test_a_worker_that_wakes_within_its_lease_sends_what_is_still_true(world: World) -> None:
-    people(world)
-    world.check()
+    world.people(_PEOPLE, email=True)
     with frozen(world, "committed", SMS, 120.0, NOW) as child:
         time.sleep(5.2)  # what was looked at is no longer fresh
         go_on(child)
@@ -144,32 +132,29 @@ def test_a_worker_that_wakes_within_its_lease_sends_what_is_still_true(world: Wo
 
 
 def test_a_worker_that_wakes_after_a_renewal_does_not_tell_of_the_old_date(world: World) -> None:
-    renewed, *_ = people(world)
-    world.check()
+    _, *others = world.people(_PEOPLE, email=True)
+    renewed = world.rows(cards)[0].id
     with frozen(world, "committed", SMS, 120.0, NOW) as child:
         world.live(renewed, LifeEvent.RENEWED, NOW, plan_end=TODAY + timedelta(days=35))
         time.sleep(5.2)
         go_on(child)
-    told = {sms["to"] for sms in world.accepted(SMS)}
-    assert told == {f"+519876500{n:02}" for n in range(1, _PEOPLE)}
+    assert {sms["to"] for sms in world.accepted(SMS)} == set(others)
 
 
 def test_a_worker_that_wakes_after_an_opt_out_does_not_write_to_that_number(world: World) -> None:
-    people(world)
-    world.check()
+    refusing, *_ = world.people(_PEOPLE, email=True)
     with frozen(world, "committed", SMS, 120.0, NOW) as child:
-        world.suppress(SMS, "+51987650003", "opted_out")
+        world.suppress(SMS, refusing, "opted_out")
         time.sleep(5.2)
         go_on(child)
-    assert "+51987650003" not in {sms["to"] for sms in world.accepted(SMS)}
+    assert refusing not in {sms["to"] for sms in world.accepted(SMS)}
     assert len(world.accepted(SMS)) == _PEOPLE - 1
 
 
 def test_a_worker_that_wakes_after_the_hours_sends_nothing_at_night(world: World) -> None:
     closing = datetime.fromisoformat("2026-06-12T20:00:00-05:00")
     just_before = closing - timedelta(seconds=1)
-    people(world)
-    world.check()
+    world.people(_PEOPLE, email=True)
     with frozen(world, "committed", SMS, 120.0, just_before) as child:
         time.sleep(1.2)  # fresh enough, and yet it has become night
         go_on(child)
@@ -181,8 +166,7 @@ def test_a_worker_that_wakes_after_the_hours_sends_nothing_at_night(world: World
 
 
 def test_what_came_too_late_to_be_sent_costs_no_attempt(world: World) -> None:
-    people(world, 2)
-    world.check()
+    world.people(2, email=True)
     with frozen(world, "committed", SMS, 2.0, NOW) as child:
         time.sleep(2.2)
         assert MessageState.RETRYABLE in go_on(child)
@@ -230,8 +214,7 @@ def test_a_watch_goes_on_while_its_process_stands_still() -> None:
 def test_a_lease_is_over_when_it_is_by_the_clock_of_a_play_however_little_time_passed(
     world: World,
 ) -> None:
-    people(world, 2)
-    world.check()
+    world.people(2, email=True)
     played = [NOW]
 
     @event.listens_for(world.engine, "before_cursor_execute")

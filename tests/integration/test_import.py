@@ -13,8 +13,8 @@ from sqlalchemy import Engine, Row
 from sqlalchemy.exc import DBAPIError
 
 from tests.integration.helpers import NIGHT, NOW, TODAY, WANTED, World
+from tests.vocabulary import VOCABULARY
 from worker.cardbook.changes import Action
-from worker.cardbook.column_file import load_columns
 from worker.cardbook.importer import KeepRefused, Result, import_book
 from worker.cardbook.options import ReadOptions
 from worker.cardbook.parse import read_cardbook
@@ -98,9 +98,7 @@ def only(world: World) -> Row[Any]:
 def test_the_samples_are_imported_exactly_as_they_were_meant(
     engine: Engine, rules: Rules, name: str
 ) -> None:
-    parsed = read_cardbook(
-        shipped("examples") / name, ReadOptions(), load_columns(shipped("config") / "columns.toml")
-    )
+    parsed = read_cardbook(shipped("examples") / name, ReadOptions(), VOCABULARY)
     result = import_book(engine, parsed, "demo", WANTED, NOW, rules=rules, apply=True)
     assert (result.refused, result.applied) == (0, True)
     expected = json.loads((DATA / f"{Path(name).stem}.expected.json").read_text("utf-8"))
@@ -617,7 +615,7 @@ def test_a_newer_file_without_a_column_leaves_its_values_as_they_are(
     put(world, replace(ROW, note="VIP", imsi="716060000000001"))
     file = tmp_path / "numbers.csv"
     file.write_text(f"msisdn,operator,kind,expires\n{ROW.msisdn},claro,data,{ROW.plan_end}\n")
-    parsed = read_cardbook(file, ReadOptions(), load_columns(shipped("config") / "columns.toml"))
+    parsed = read_cardbook(file, ReadOptions(), VOCABULARY)
     result = import_book(world.engine, parsed, "demo", WANTED, LATER, rules=world.rules, apply=True)
     assert counts(result) == (0, 0, 1)
     card, [holder] = only(world), world.rows(holders)
@@ -632,7 +630,7 @@ def test_a_blank_cell_in_a_column_that_is_there_takes_the_value_away(
     file = tmp_path / "blank.csv"
     rows = f"{ROW.msisdn},claro,data,{ROW.plan_end},\n"
     file.write_text(f"msisdn,operator,kind,expires,email\n{rows}")
-    parsed = read_cardbook(file, ReadOptions(), load_columns(shipped("config") / "columns.toml"))
+    parsed = read_cardbook(file, ReadOptions(), VOCABULARY)
     import_book(world.engine, parsed, "demo", WANTED, LATER, rules=world.rules, apply=True)
     [holder] = world.rows(holders)
     assert (holder.email, holder.contact_phone) == (None, ROW.contact_phone)

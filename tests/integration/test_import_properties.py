@@ -16,18 +16,16 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine, Row, select
 
 from tests.integration.helpers import NOW, TODAY, WANTED
+from tests.vocabulary import VOCABULARY
 from worker.cardbook.changes import FIELDS
-from worker.cardbook.column_file import load_columns
 from worker.cardbook.importer import Result, import_book
 from worker.cardbook.options import ReadOptions
 from worker.cardbook.parse import read_cardbook
 from worker.cardbook.rows import CardBook, CardRow
 from worker.core.rules import Rules
-from worker.paths import shipped
 from worker.store.engine import open_engine, reading
 from worker.store.tables import books, card_events, cards, holders, reminders
 
-VOCABULARY = load_columns(shipped("config") / "columns.toml")
 HEADER = "celular,iccid,operador,tipo,vence,última recarga,titular,correo,notas"
 _NAMES = itertools.count()
 

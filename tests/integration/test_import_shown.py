@@ -15,7 +15,7 @@ from sqlalchemy import Engine, Row, select
 
 from tests.integration.helpers import NOW, WANTED
 from tests.unit import cardbook_files as files
-from worker.cardbook.column_file import load_columns
+from tests.vocabulary import VOCABULARY
 from worker.cardbook.columns import FIELDS
 from worker.cardbook.importer import import_book
 from worker.cardbook.options import ReadOptions
@@ -23,11 +23,9 @@ from worker.cardbook.parse import read_cardbook
 from worker.cardbook.rows import ColumnReading
 from worker.core.rules import Rules
 from worker.errors import CardBookError
-from worker.paths import shipped
 from worker.store.engine import open_engine, reading
 from worker.store.tables import books, cards, holders
 
-VOCABULARY = load_columns(shipped("config") / "columns.toml")
 _NAMES = itertools.count()
 # Headers of each kind, known and unknown, and cells that fit and that do not.
 _HEADERS: dict[str, list[Any]] = {

@@ -14,7 +14,7 @@ from worker.errors import VigenciaError
 from worker.pipeline.events import Life
 from worker.store import rechecks
 from worker.store.engine import writing
-from worker.store.tables import books, cards, holders, messages, reminders, suppressions
+from worker.store.tables import cards, holders, messages, reminders, suppressions
 
 DAY = timedelta(days=1)
 NEW_END = TODAY + timedelta(days=35)
@@ -264,13 +264,8 @@ def test_an_attempt_that_never_arrived_does_not_count_for_the_cap(world: World) 
     assert len(world.accepted(Channel.SMS)) == 1
 
 
-def _with_guardian(world: World) -> None:
-    world.book()
-    world.change(books, guardian_email=KEEPER)
-
-
 def test_the_guardian_is_told_of_holders_out_of_reach_in_one_digest(world: World) -> None:
-    _with_guardian(world)
+    world.guard()
     for name in ("Rosa Quispe", "Luis Soto"):
         holder = world.holder(name=name, contact_phone=None, email=None)
         world.card(holder, msisdn=None)
@@ -287,7 +282,7 @@ def test_the_guardian_is_told_of_holders_out_of_reach_in_one_digest(world: World
 def test_the_day_before_a_number_is_lost_the_guardian_is_told_beside_the_holder(
     world: World,
 ) -> None:
-    _with_guardian(world)
+    world.guard()
     lost_on = TODAY + DAY
     world.card(
         kind=Kind.RETENTION,
@@ -303,7 +298,7 @@ def test_the_day_before_a_number_is_lost_the_guardian_is_told_beside_the_holder(
 
 
 def test_when_both_addresses_turn_out_dead_the_guardian_is_told(world: World) -> None:
-    _with_guardian(world)
+    world.guard()
     world.card()
     world.check()
     dead = always(Outcome(OutcomeKind.RECIPIENT_DEAD, "dead"))

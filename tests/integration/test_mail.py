@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.calendars import Event, events
-from tests.integration.helpers import EMAIL, NOW, SENDER_ADDRESS, TODAY, World
+from tests.integration.helpers import EMAIL, NOW, SENDER_ADDRESS, TODAY
 from tests.integration.mail_server import MailServer
 from tests.integration.real_path import Walk
 from tests.integration.sandbox_helpers import mailbox
@@ -20,13 +20,6 @@ from worker.store.tables import books, cards, holders
 
 KEEPER = "guardian@example.com"
 MAIL = Channel.EMAIL
-
-
-@pytest.fixture
-def walk(world: World) -> Walk:
-    """The real app; patient."""
-    world.read_timeout = 5.0
-    return Walk(world)
 
 
 def received(walk: Walk, to: str = EMAIL) -> list[Any]:

@@ -22,13 +22,6 @@ SENT = MessageState.SENT
 SOON = NOW + timedelta(minutes=5)
 
 
-def people(world: World, count: int, **changes: Any) -> None:
-    for n in range(count):
-        values = {"contact_phone": f"+5191000{n:04}", "email": f"h{n}@example.com", **changes}
-        world.card(world.holder(**values))
-    world.check()
-
-
 @pytest.mark.parametrize("name", ["SM" + "0" * 32, "x" * 300, "nul\u0000nul", "señas 短"])
 @pytest.mark.parametrize("channel", [SMS, MAIL])
 def test_an_id_that_comes_twice_or_is_none_is_recorded_all_the_same(
@@ -36,7 +29,7 @@ def test_an_id_that_comes_twice_or_is_none_is_recorded_all_the_same(
 ) -> None:
     if channel is MAIL and not (name.isascii() and name.isprintable()):
         pytest.skip("no header can say that")
-    people(world, 5)
+    world.people(5, email=True)
     rule = {"channel": str(channel), "kind": "renamed_after", "id": name}
     set_faults(world.sandbox, {**rule, "times": 3})
     assert world.send(channel=channel) == {SENT: 5}
@@ -52,7 +45,7 @@ def test_an_answer_that_cannot_be_written_leaves_its_neighbours_alone(world: Wor
             return Outcome(OutcomeKind.NOT_SENT, "\ud800" * 200)
         return accepted(f"id-{out.attempt}")
 
-    people(world, 5)
+    world.people(5, email=True)
     carrier = Carrier(odd)
     with capture_logs() as logs:
         assert world.send(channel=SMS, providers={SMS: carrier})[SENT] == 4
@@ -65,7 +58,7 @@ def test_an_answer_that_cannot_be_written_leaves_its_neighbours_alone(world: Wor
 def test_a_text_that_cannot_be_made_holds_its_own_message_only(
     world: World, odd: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    people(world, 4)
+    world.people(4, email=True)
 
     def spoiled(*args: Any) -> Rendered:
         found = render(*args)
@@ -87,7 +80,7 @@ def test_a_text_that_cannot_be_made_holds_its_own_message_only(
 
 
 def test_an_answer_that_trickles_in_without_an_end_is_given_up(world: World) -> None:
-    people(world, 3)
+    world.people(3, email=True)
     set_faults(world.sandbox, {"channel": "sms", "kind": "trickle_after", "times": 1, "hold_s": 30})
     world.read_timeout = 0.4
     assert world.send(channel=SMS) == {SENT: 2, MessageState.UNKNOWN: 1}
@@ -127,7 +120,7 @@ def test_when_to_come_back_may_be_told_as_a_date(
 
 def test_a_late_word_about_an_earlier_attempt_changes_nothing(world: World) -> None:
     """What was not sent is not counted, so two attempts of a message may have the same number."""
-    people(world, 1)
+    world.people(1, email=True)
 
     async def slow(out: Out) -> Outcome:
         # Meanwhile its lease ran out, and another worker has taken the message up.

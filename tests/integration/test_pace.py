@@ -32,10 +32,9 @@ PENDING, SENT = MessageState.PENDING, MessageState.SENT
 OK = Outcome(OutcomeKind.ACCEPTED, "accepted")
 
 
-def people(world: World, count: int, **changes: Any) -> list[int]:
-    for n in range(count):
-        world.card(world.holder(contact_phone=f"+519000000{n:02}", email=None), **changes)
-    world.check()
+def texts_for(world: World, count: int, **changes: Any) -> list[int]:
+    """The messages to ``count`` people who are owed one by SMS."""
+    world.people(count, **changes)
     return [row.id for row in world.rows(messages) if row.channel == SMS]
 
 
@@ -122,7 +121,7 @@ def test_a_flushed_server_only_forgets_who_was_in_line(queue: str) -> None:
 
 
 def test_what_does_not_fit_comes_back_in_turn_and_burns_no_attempt(world: World) -> None:
-    people(world, 6)
+    texts_for(world, 6)
     clock = Clock()
     world.limits = paced(clock, 2)
     assert world.send(channel=SMS) == {SENT: 2}
@@ -140,7 +139,7 @@ def test_what_does_not_fit_comes_back_in_turn_and_burns_no_attempt(world: World)
 
 
 def test_the_most_urgent_go_first(world: World) -> None:
-    people(world, 3)
+    texts_for(world, 3)
     urgent = world.holder(contact_phone="+51911111111", email=None)
     world.card(urgent, plan_end=TODAY)
     world.check()
@@ -150,7 +149,7 @@ def test_the_most_urgent_go_first(world: World) -> None:
 
 
 def test_who_waited_in_line_is_not_sent_to_its_end_again(world: World) -> None:
-    ids = people(world, 30)
+    ids = texts_for(world, 30)
     clock = Clock()
     world.limits = paced(clock, 1)
     world.send(channel=SMS, ids=ids[:20])
@@ -166,7 +165,7 @@ def test_who_waited_in_line_is_not_sent_to_its_end_again(world: World) -> None:
 
 
 def test_a_notice_that_the_line_would_make_useless_does_not_stand_in_it(world: World) -> None:
-    ids = people(world, 4, plan_end=TODAY)  # useful until midnight, told until 20:00
+    ids = texts_for(world, 4, plan_end=TODAY)  # useful until midnight, told until 20:00
     clock = Clock()
     world.limits = paced(clock, 0.0002)  # one in 83 minutes: the line ends tomorrow
     world.send(channel=SMS, ids=ids)
@@ -176,7 +175,7 @@ def test_a_notice_that_the_line_would_make_useless_does_not_stand_in_it(world: W
 
 
 def test_what_never_got_its_turn_is_missed_by_that_cause(world: World) -> None:
-    ids = people(world, 2, plan_end=TODAY)
+    ids = texts_for(world, 2, plan_end=TODAY)
     world.limits = paced(Clock(), 0.0001)
     world.send(channel=SMS, ids=ids)
     world.send(NOW + timedelta(hours=11), SMS)
@@ -187,7 +186,7 @@ def test_what_never_got_its_turn_is_missed_by_that_cause(world: World) -> None:
 
 
 def test_a_batch_that_fails_gives_its_tokens_back(world: World) -> None:
-    ids = people(world, 2)
+    ids = texts_for(world, 2)
     limits = paced(Clock(), 5)
     world.limits = limits
     app = world.app(lambda: NOW)
@@ -202,7 +201,7 @@ def test_a_batch_that_fails_gives_its_tokens_back(world: World) -> None:
 
 
 def test_what_was_claimed_by_others_costs_no_tokens(world: World) -> None:
-    ids = people(world, 2)
+    ids = texts_for(world, 2)
     limits = paced(Clock(), 5)
     world.limits = limits
     carrier = always(OK)
@@ -251,7 +250,7 @@ class Counting:
 def test_the_scheduler_wakes_who_has_a_turn_between_two_ticks(
     world: World, rate: float, count: int
 ) -> None:
-    people(world, 3)
+    texts_for(world, 3)
     began = time.time()
 
     def clock() -> datetime:

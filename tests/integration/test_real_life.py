@@ -2,7 +2,6 @@
 holder finds in the sandbox's mailbox, in the holder's language: what the policies say, or nothing.
 """
 
-import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
@@ -14,11 +13,9 @@ import pytest
 from tests.integration.helpers import MORNING, NIGHT, NOW, TODAY, World
 from tests.integration.sandbox_helpers import mailbox
 from worker.cli import cli
-from worker.clock import set_file_clock
 from worker.core.cards import CardState, Channel, Kind
 from worker.core.life import LifeEvent, LifeNotice
 from worker.core.reminders import ReminderState
-from worker.processes.once import run_once
 from worker.store.tables import cards, messages, reminders
 
 SMS, MAIL = Channel.SMS, Channel.EMAIL
@@ -187,13 +184,6 @@ def command(words: tuple[str, ...], card: Any, now: datetime) -> None:
     cli.main(line, prog_name="vigencia", standalone_mode=False)
 
 
-def work(world: World, now: datetime) -> None:
-    """The scheduler and the workers, until nothing is due."""
-    assert world.clock is not None
-    set_file_clock(world.clock, now)
-    asyncio.run(run_once(world.app(lambda: now), now))
-
-
 @pytest.mark.parametrize("event", LifeEvent)
 @pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 def test_each_event_of_a_cards_life_is_told_as_the_policies_say(
@@ -218,7 +208,7 @@ def play(world: World, event: LifeEvent) -> None:
         for card in world.rows(cards) if words else ():
             command(words, card, now)
         if not words:
-            work(world, now)
+            world.work(now)
     for card in world.rows(cards):
         assert {name: getattr(card, name) for name in story.leaves} == dict(story.leaves)
         assert (card.id, event) in world.events()

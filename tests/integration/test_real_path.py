@@ -20,7 +20,7 @@ from twilio.rest.api.v2010.account.message import (  # type: ignore[import-untyp
     MessageInstance,
 )
 
-from tests.integration.helpers import NOW, World, causes
+from tests.integration.helpers import NOW, causes
 from tests.integration.mail_server import CLOSE, SILENCE, MailServer, self_signed
 from tests.integration.real_path import (
     LATER,
@@ -98,13 +98,6 @@ IN_SENDGRID_CALLS = [
     for status, row in SENDGRID_STATUSES.items()
 ]
 IN_CALLS = {SMS: IN_TWILIO_CALLS, MAIL: IN_SENDGRID_CALLS}
-
-
-@pytest.fixture
-def walk(world: World) -> Walk:
-    """The real app on both databases; patient, since many calls are made at once."""
-    world.read_timeout = 5.0
-    return Walk(world)
 
 
 def strike(walk: Walk, told: Sequence[Told], cases: Sequence[Case], **more: Any) -> None:

@@ -38,18 +38,6 @@ BY_RECIPIENT = (21608, 21612, 572005, 99_999)
 BY_ROUTE = (21606, 21703, 21657, 21659)
 
 
-def people(
-    world: World, count: int, start: int = 0, email: str | None = None, now: datetime = NOW
-) -> list[str]:
-    """Holders with a phone each, and one card whose line is lost in three days."""
-    phones = [f"+5191000{n:04}" for n in range(start, start + count)]
-    for phone in phones:
-        holder = world.holder(contact_phone=phone, email=email)
-        world.card(holder, **LOSS)
-    world.check(now)
-    return phones
-
-
 def told_at(world: World) -> dict[str, datetime]:
     """When each number's text was taken."""
     by_holder = {row.id: row.contact_phone for row in world.rows(holders)}
@@ -66,7 +54,7 @@ def refuse(world: World, code: int, to: str = REFUSED, **more: Any) -> None:
 
 @pytest.mark.parametrize("code", [*BY_RECIPIENT, *BY_ROUTE, 21212, 20003])
 def test_one_refused_number_keeps_nobody_back(world: World, code: int) -> None:
-    refused, *innocent = people(world, 4)
+    refused, *innocent = world.people(4, **LOSS)
     refuse(world, code, refused)
     pass_time(world, NOW, NOW + 3 * HOUR)
     found = told_at(world)
@@ -74,7 +62,7 @@ def test_one_refused_number_keeps_nobody_back(world: World, code: int) -> None:
     assert max(found.values()) <= NOW + timedelta(minutes=15)
 
     # Others who come later are not kept back either, however often it was refused by then.
-    late = people(world, 2, start=50, now=NOW + 3 * HOUR)
+    late = world.people(2, **LOSS, now=NOW + 3 * HOUR)
     pass_time(world, NOW + 3 * HOUR, NOW + 9 * HOUR)
     found = told_at(world)
     assert found.keys() == {*innocent, *late}
@@ -86,7 +74,7 @@ def test_one_refused_number_keeps_nobody_back(world: World, code: int) -> None:
 
 @pytest.mark.parametrize("code", [*BY_RECIPIENT, 21606, 20003])
 def test_who_is_refused_is_told_once_that_is_mended(world: World, code: int) -> None:
-    refused, *_ = people(world, 3)
+    refused, *_ = world.people(3, **LOSS)
     mended = NOW + timedelta(minutes=30)
     refuse(world, code, refused, until=mended.isoformat())
     pass_time(world, NOW, NOW + 6 * HOUR)
@@ -95,7 +83,7 @@ def test_who_is_refused_is_told_once_that_is_mended(world: World, code: int) -> 
 
 
 def test_a_refused_number_is_called_ever_more_rarely(world: World) -> None:
-    people(world, 1)
+    world.people(1, **LOSS)
     refuse(world, 21608)
     with capture_logs() as logs:
         looks = pass_time(world, NOW, NOW + 9 * HOUR)
@@ -106,7 +94,7 @@ def test_a_refused_number_is_called_ever_more_rarely(world: World) -> None:
 def test_a_refused_country_leaves_the_others_flowing_and_comes_back_by_itself(
     world: World,
 ) -> None:
-    peru = people(world, 3)
+    peru = world.people(3, **LOSS)
     spain = world.holder(contact_phone="+34612345678", email=None, time_zone="Europe/Madrid")
     world.card(spain, **LOSS)
     world.check()
@@ -119,7 +107,7 @@ def test_a_refused_country_leaves_the_others_flowing_and_comes_back_by_itself(
 
 
 def test_who_has_failed_as_a_probe_is_not_the_next_one_while_others_wait(world: World) -> None:
-    people(world, 3)
+    world.people(3, **LOSS)
     set_faults(world.sandbox, {"channel": "sms", "kind": "code", "code": 20003, "rate": 1})
     world.send(in_flight=1)
     with reading(world.engine) as conn:
@@ -143,7 +131,7 @@ def _last_tried(world: World) -> int:
 
 
 def test_who_is_refused_goes_the_other_way_where_there_is_one(world: World) -> None:
-    people(world, 1, email="rosa@example.com")
+    world.people(1, **LOSS, email=True)
     refuse(world, 21608)
     pass_time(world, NOW, NOW + 4 * HOUR)
     assert ("email", ReminderState.SENT, None) in world.told()
@@ -224,7 +212,7 @@ def test_what_exchange_does_not_know_is_a_dead_address(world: World, server: Mai
 
 
 def test_the_fault_of_one_is_told_of_in_its_own_words(world: World) -> None:
-    people(world, 1)
+    world.people(1, **LOSS)
     refuse(world, 21612)
     with capture_logs() as logs:
         assert world.send(channel=SMS) == {HELD: 1}
@@ -236,7 +224,7 @@ def test_the_fault_of_one_is_told_of_in_its_own_words(world: World) -> None:
 
 def test_a_fault_that_meets_many_one_by_one_is_told_once_a_day(world: World) -> None:
     """An account on trial refuses each number that was not verified, with 21608."""
-    people(world, 24)
+    world.people(24, **LOSS)
     set_faults(world.sandbox, {"channel": "sms", "kind": "code", "code": 21608, "rate": 1})
     waiting = [row.id for row in world.rows(messages) if row.channel == SMS]
     with capture_logs() as logs:
@@ -249,11 +237,11 @@ def test_a_fault_that_meets_many_one_by_one_is_told_once_a_day(world: World) -> 
 
     # Another fault has a word of its own, and so has the next day.
     set_faults(world.sandbox, {"channel": "sms", "kind": "code", "code": 21612, "rate": 1})
-    people(world, 8, start=50, now=NOW + 6 * HOUR)
+    world.people(8, **LOSS, now=NOW + 6 * HOUR)
     with capture_logs() as logs:
         pass_time(world, NOW + 6 * HOUR, NOW + 9 * HOUR)
     assert [e["code"] for e in logs if e.get("cause") == "config_fault"] == ["twilio:21612"]
-    people(world, 8, start=70, now=NOW + 24 * HOUR)
+    world.people(8, **LOSS, now=NOW + 24 * HOUR)
     with capture_logs() as logs:
         pass_time(world, NOW + 24 * HOUR, NOW + 26 * HOUR)
     assert [e["code"] for e in logs if e.get("cause") == "config_fault"] == ["twilio:21612"]

@@ -1,7 +1,6 @@
 """A reported renewal as a question: its links, its pages, what the message carries, and a diary of
 what a holder receives when nobody ever answers. From rows and commands to pages and mailboxes."""
 
-import asyncio
 import json
 import re
 from collections.abc import Iterator
@@ -20,14 +19,12 @@ from tests.integration.helpers import EMAIL, MORNING, NIGHT, NOW, PHONE, TODAY, 
 from tests.integration.sandbox_helpers import mailbox
 from tests.integration.test_links import app_at, everything, send, text, web
 from worker.cli import cli
-from worker.clock import set_file_clock
 from worker.content.letter import Letter, Notice
 from worker.content.render import Content
 from worker.core.cards import Channel, Kind, Language
 from worker.core.life import LifeEvent
 from worker.core.segments import measure
 from worker.core.tokens import LIFETIMES, Purpose
-from worker.processes.once import run_once
 from worker.store.engine import reading
 from worker.store.tables import books, card_events, cards, messages, reminders
 from worker.store.views import next_look
@@ -300,22 +297,15 @@ def typed(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     return run
 
 
-def work(world: World, now: datetime) -> None:
-    """`vigencia once`: the scheduler and the workers, until nothing is due."""
-    assert world.clock is not None
-    set_file_clock(world.clock, now)
-    asyncio.run(run_once(world.app(lambda: now), now))
-
-
 @pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 def test_the_receipt_that_was_entered_reaches_the_mailbox(world: World, typed: Any) -> None:
     card = str(world.card(plan_end=TODAY + 60 * DAY))
     line = ("cards", "renew", card, "--plan-end", "2026-09-30")
     typed(*line, "--receipt", "R-777", "--now", NOW.isoformat())
-    work(world, NOW)
-    work(world, NOW + DAY)
+    world.work(NOW)
+    world.work(NOW + DAY)
     typed("cards", "fail", card, "--now", (NOW + 2 * DAY).isoformat())
-    work(world, NOW + 2 * DAY)
+    world.work(NOW + 2 * DAY)
     letters = mailbox(world.sandbox)["email"][EMAIL]
     assert len(letters) == 3  # recorded, asked, failed
     for letter in letters:
@@ -323,7 +313,7 @@ def test_the_receipt_that_was_entered_reaches_the_mailbox(world: World, typed: A
         assert "R-777" in letter["html"]
     # The receipt of one payment does not name the next.
     typed(*line, "--now", (NOW + 3 * DAY).isoformat())
-    work(world, NOW + 3 * DAY)
+    world.work(NOW + 3 * DAY)
     assert "R-777" not in mailbox(world.sandbox)["email"][EMAIL][-1]["text"]
 
 
@@ -357,12 +347,12 @@ def test_a_mistyped_end_date_is_corrected_without_a_word(world: World, typed: An
     card = str(world.card())
     typed("cards", "renew", card, "--plan-end", "2026-07-11",
           "--now", NIGHT.isoformat())  # fmt: skip
-    work(world, NIGHT)
+    world.work(NIGHT)
     again = typed("cards", "renew", card, "--plan-end", "2026-07-17",
                   "--now", (NIGHT + HOUR).isoformat())  # fmt: skip
     assert (again["event"], again["notice"]) == ("corrected", None)
-    work(world, NIGHT + HOUR)
-    work(world, MORNING)
+    world.work(NIGHT + HOUR)
+    world.work(MORNING)
     [sms] = mailbox(world.sandbox)["sms"][PHONE]
     assert "17 Jul" in sms["body"]
     later = MORNING + 2 * DAY
@@ -371,7 +361,7 @@ def test_a_mistyped_end_date_is_corrected_without_a_word(world: World, typed: An
     assert (done["event"], done["notice"]) == ("corrected", None)
     row = card_of(world)
     assert (row.plan_end, row.renewed_at) == (date(2026, 7, 18), NIGHT)
-    work(world, later)
+    world.work(later)
     told_of = [m.subject for m in world.rows(messages) if m.channel == MAIL and m.sent_at]
     assert len(told_of) == 2  # recorded, and the question of the second day
 
@@ -469,7 +459,7 @@ def test_the_diary_of_a_holder_whose_renewal_nobody_ever_confirms(
 def play(world: World, now: datetime | None, end: datetime) -> None:
     """`vigencia once` at every instant at which something is due, before ``end``."""
     while now is not None and now < end:
-        work(world, now)
+        world.work(now)
         with reading(world.engine) as conn:
             now = next_look(conn)
 

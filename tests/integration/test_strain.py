@@ -40,8 +40,6 @@ from worker.processes.scheduler import tick
 from worker.providers.twilio.outcomes import from_twilio
 from worker.setup.app import App
 from worker.setup.broker import open_broker
-from worker.store import breakers as breaker_store
-from worker.store.breakers import Breaker
 from worker.store.engine import open_engine, reading
 from worker.store.tables import messages, reminders
 
@@ -52,17 +50,10 @@ BY_SMS, BY_EMAIL = {"email": None}, {"contact_phone": None}
 ROW = 20  # calls without an answer
 
 
-def people(world: World, count: int, **changes: Any) -> None:
-    """Holders with a card each, told by SMS; the plans of the later ones end sooner."""
-    for n in range(count):
-        holder = world.holder(contact_phone=f"+5190000{n:04}", **BY_SMS)
-        world.card(holder, plan_end=TODAY + timedelta(days=7 if n < count // 2 else 1), **changes)
-    world.check()
-
-
-def open_ones(world: World) -> list[Breaker]:
-    with reading(world.engine) as conn:
-        return breaker_store.open_ones(conn)
+def late_and_urgent(world: World, count: int) -> None:
+    """People who are told by SMS; the plans of the later half end sooner."""
+    for days in (7, 1):
+        world.people(count // 2, plan_end=TODAY + timedelta(days=days))
 
 
 REFUSED, OVERLOADED = from_fault(Fault.CONNECT), from_twilio(503, None)
@@ -72,7 +63,7 @@ REFUSED, OVERLOADED = from_fault(Fault.CONNECT), from_twilio(503, None)
 def test_a_provider_that_is_down_is_left_alone_until_it_answers_and_the_urgent_go_first(
     world: World, end: Outcome
 ) -> None:
-    people(world, 60)
+    late_and_urgent(world, 60)
     dead, mail = always(end), always(accepted(""))
     with capture_logs() as logs:
         world.send(providers={SMS: dead, MAIL: mail}, in_flight=4)
@@ -84,15 +75,15 @@ def test_a_provider_that_is_down_is_left_alone_until_it_answers_and_the_urgent_g
     assert {row.reason for row in held} == {"breaker:twilio:down"}
     assert sum(row.attempts for row in world.rows(messages)) <= len(dead.calls)
 
-    trial = open_ones(world)[0].probe_at
+    trial = world.open_breakers()[0].probe_at
     assert world.send(trial, providers={SMS: always(end)}, in_flight=4)  # it fails too
-    [one] = open_ones(world)
+    [one] = world.open_breakers()
     assert (one.key, one.failures) == ("sms/twilio/down", 2)
     assert one.probe_at >= trial + timedelta(minutes=1)
 
     back, later = always(accepted("")), one.probe_at + timedelta(seconds=1)
     assert world.send(later, providers={SMS: back})[SENT] == 1
-    assert not open_ones(world)
+    assert not world.open_breakers()
     later += timedelta(seconds=2)
     woken = world.wake(later).send[SMS]
     until = {row.id: row.useful_until for row in world.rows(messages)}
@@ -107,14 +98,14 @@ def test_a_provider_that_is_down_is_left_alone_until_it_answers_and_the_urgent_g
 
 
 def test_a_provider_that_answers_now_and_then_is_not_down(world: World) -> None:
-    people(world, 60)
+    late_and_urgent(world, 60)
     turn = iter(range(1000))
 
     async def half(out: Out) -> Outcome:
         return REFUSED if next(turn) % ROW else accepted(f"id-{out.attempt}")
 
     world.send(providers={SMS: Carrier(half)}, in_flight=4)
-    assert not open_ones(world)
+    assert not world.open_breakers()
 
 
 def test_a_provider_that_is_down_is_tried_ever_more_rarely_and_never_forgotten() -> None:
@@ -156,7 +147,7 @@ def test_email_goes_on_while_every_place_for_sms_waits_for_a_slow_provider(world
 
 
 def test_what_a_slow_provider_leaves_no_time_for_goes_back_as_it_came(world: World) -> None:
-    people(world, 12)
+    late_and_urgent(world, 12)
 
     async def slow(out: Out) -> Outcome:
         await asyncio.sleep(0.25)

@@ -8,12 +8,11 @@ from typing import Any
 import pytest
 
 from tests.unit import cardbook_files as files
-from worker.cardbook.column_file import load_columns
+from tests.vocabulary import VOCABULARY
 from worker.cardbook.parse import ReadOptions, read_cardbook
 from worker.cardbook.rows import CardBook, Problem
 
 ROOT = Path(__file__).parents[2]
-VOCABULARY = load_columns(ROOT / "config" / "columns.toml")
 ICCID = "8951177763170669077"
 GOOD: dict[str, files.Value] = {
     "celular": "987654321",

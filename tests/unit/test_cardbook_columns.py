@@ -5,16 +5,14 @@ from pathlib import Path
 
 import pytest
 
+from tests.vocabulary import COLUMNS, VOCABULARY, columns_with
 from worker.cardbook.cells import Cell
 from worker.cardbook.column_file import load_columns
-from worker.cardbook.columns import Columns
 from worker.cardbook.mapping import ColumnMap, map_columns
 from worker.cardbook.options import ReadOptions
 from worker.cardbook.reader import Sheet
 from worker.errors import CardBookError, ConfigError
 
-CONFIG = Path(__file__).parents[2] / "config" / "columns.toml"
-VOCABULARY = load_columns(CONFIG)
 ICCID = "8951177763170669077"
 REST = ("运营商", "卡类型", "到期日")
 
@@ -163,18 +161,10 @@ def test_an_unknown_column_without_content_is_not_worth_a_warning() -> None:
 # config/columns.toml
 
 
-def load(tmp_path: Path, old: str, new: str) -> Columns:
-    text = CONFIG.read_text(encoding="utf-8")
-    assert old in text
-    path = tmp_path / "columns.toml"
-    path.write_text(text.replace(old, new, 1), encoding="utf-8")
-    return load_columns(path)
-
-
 def test_a_user_adds_a_name_by_writing_it_down(tmp_path: Path) -> None:
-    columns = load(tmp_path, 'imsi = ["IMSI",', 'imsi = ["Subscriber ID", "IMSI",')
+    columns = columns_with(tmp_path, 'imsi = ["IMSI",', 'imsi = ["Subscriber ID", "IMSI",')
     assert columns.field_of("SUBSCRIBER ID") == "imsi"
-    columns = load(tmp_path, "[operators]", '[operators]\ncuy = ["Cuy Móvil"]')
+    columns = columns_with(tmp_path, "[operators]", '[operators]\ncuy = ["Cuy Móvil"]')
     assert columns.operators["cuymovil"] == "cuy"
 
 
@@ -199,12 +189,12 @@ def test_a_mistake_is_named_with_its_file_and_key(
     tmp_path: Path, old: str, new: str, key: str
 ) -> None:
     with pytest.raises(ConfigError) as error:
-        load(tmp_path, old, new)
+        columns_with(tmp_path, old, new)
     assert re.search(rf"columns\.toml(, line \d+)?: {re.escape(key)}: ", error.value.message)
 
 
 def test_a_table_may_not_be_missing(tmp_path: Path) -> None:
-    text = CONFIG.read_text(encoding="utf-8")
+    text = COLUMNS.read_text(encoding="utf-8")
     path = tmp_path / "columns.toml"
     path.write_text(text[: text.index("[time_zones]")], encoding="utf-8")
     with pytest.raises(ConfigError, match="time_zones: the table is missing"):

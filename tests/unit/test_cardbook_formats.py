@@ -9,12 +9,11 @@ import pytest
 
 from tests.unit import cardbook_files as files
 from tests.unit.cardbook_files import Error, Rows
-from worker.cardbook.column_file import load_columns
+from tests.vocabulary import VOCABULARY
 from worker.cardbook.parse import ReadOptions, read_cardbook
 from worker.cardbook.rows import CardBook
 from worker.errors import CardBookError
 
-VOCABULARY = load_columns(Path(__file__).parents[2] / "config" / "columns.toml")
 ICCIDS = ("8951177763170669077", "8951681241586834493")
 WORKBOOKS = sorted(files.WORKBOOKS)
 

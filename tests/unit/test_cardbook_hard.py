@@ -14,15 +14,14 @@ import pytest
 import xlwt  # type: ignore[import-untyped]
 
 from tests.unit import cardbook_files as files
+from tests.vocabulary import VOCABULARY
 from worker.cardbook import unpack
-from worker.cardbook.column_file import load_columns
 from worker.cardbook.parse import ReadOptions, read_cardbook
 from worker.cardbook.rows import CardBook, Problem
 from worker.errors import CardBookError
 
 ROOT = Path(__file__).parents[2]
 HARD = ROOT / "tests" / "data" / "hard"
-VOCABULARY = load_columns(ROOT / "config" / "columns.toml")
 
 
 def hard(name: str, **options: Any) -> CardBook:

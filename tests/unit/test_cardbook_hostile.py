@@ -11,16 +11,15 @@ import pytest
 
 from tests.unit import cardbook_files as files
 from tests.unit.cardbook_files import Error
+from tests.vocabulary import VOCABULARY
 from worker.cardbook import calamine_gaps, source_file
 from worker.cardbook import reader as reader_module
 from worker.cardbook import text as text_module
-from worker.cardbook.column_file import load_columns
 from worker.cardbook.parse import ReadOptions, read_cardbook
 from worker.cardbook.rows import CardBook
 from worker.cardbook.workbook import guard
 from worker.errors import CardBookError
 
-VOCABULARY = load_columns(Path(__file__).parents[2] / "config" / "columns.toml")
 HEADER = ["celular", "operador", "tipo", "vence"]
 ROWS: files.Rows = [HEADER, ["987654321", "claro", "datos", "2026-05-13"]]
 TEXT = files.delimited(ROWS) + b"\r\n"

@@ -9,14 +9,13 @@ from typing import Any
 import openpyxl
 import pytest
 
-from worker.cardbook.column_file import load_columns
+from tests.vocabulary import VOCABULARY
 from worker.cardbook.parse import ReadOptions, read_cardbook
 from worker.cardbook.rows import CardBook, Problem
 from worker.core.cards import Kind, Language
 from worker.errors import CardBookError
 
 ROOT = Path(__file__).parents[2]
-VOCABULARY = load_columns(ROOT / "config" / "columns.toml")
 ICCIDS = ("8951177763170669077", "8951681241586834493", "8951999622830388369")
 HEADER = "celular;iccid;operador;tipo;vence;última recarga"
 

@@ -13,9 +13,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.unit import cardbook_files as files
+from tests.vocabulary import VOCABULARY
 from worker.cardbook import values
 from worker.cardbook.cells import Cell, trim
-from worker.cardbook.column_file import load_columns
 from worker.cardbook.date_columns import examine
 from worker.cardbook.examine import RowCells, RowParser
 from worker.cardbook.identifiers import identifier_of
@@ -27,7 +27,6 @@ from worker.cardbook.record import read_row
 from worker.cardbook.rows import CardBook
 from worker.errors import CardBookError
 
-VOCABULARY = load_columns(Path(__file__).parents[2] / "config" / "columns.toml")
 HEADER = "celular,iccid,imsi,operador,tipo,plan,vence,última recarga,correo,saldo,color"
 
 PARSERS: list[Callable[[Cell], object]] = [

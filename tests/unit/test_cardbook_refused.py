@@ -14,8 +14,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.vocabulary import VOCABULARY
 from worker.cardbook.cells import Cell
-from worker.cardbook.column_file import load_columns
 from worker.cardbook.grid import Grid
 from worker.cardbook.parse import ReadOptions, read_cardbook
 from worker.cardbook.refused import write_refused
@@ -23,7 +23,6 @@ from worker.cardbook.rows import CardBook, Problem
 from worker.core.cards import Language
 from worker.errors import CardBookError
 
-VOCABULARY = load_columns(Path(__file__).parents[2] / "config" / "columns.toml")
 HEADER = ("celular", "operador", "tipo", "vence", "color")
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import openpyxl
 import pytest
 
-from worker.cardbook.column_file import load_columns
+from tests.vocabulary import VOCABULARY
 from worker.cardbook.columns import FIELDS
 from worker.cardbook.parse import ReadOptions, read_cardbook
 from worker.cardbook.template import load_help, write_template
@@ -13,7 +13,6 @@ from worker.core.cards import Language
 from worker.errors import CardBookError, ConfigError
 
 CONFIG = Path(__file__).parents[2] / "config"
-VOCABULARY = load_columns(CONFIG / "columns.toml")
 TEXTS = load_help(CONFIG / "template.toml")
 
 

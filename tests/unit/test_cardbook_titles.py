@@ -5,23 +5,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.vocabulary import COLUMNS, VOCABULARY, columns_with
 from worker.cardbook.column_file import load_columns
-from worker.cardbook.columns import FIELDS, IGNORED, Columns
+from worker.cardbook.columns import FIELDS, IGNORED
 from worker.cardbook.folding import fold
 from worker.cardbook.parse import ReadOptions, read_cardbook
 from worker.core.cards import CardState, Kind, Language
 from worker.errors import ConfigError
-
-CONFIG = Path(__file__).parents[2] / "config" / "columns.toml"
-VOCABULARY = load_columns(CONFIG)
-
-
-def load(tmp_path: Path, old: str, new: str) -> Columns:
-    text = CONFIG.read_text(encoding="utf-8")
-    assert old in text
-    path = tmp_path / "columns.toml"
-    path.write_text(text.replace(old, new, 1), encoding="utf-8")
-    return load_columns(path)
 
 
 @pytest.mark.parametrize("language", list(Language))
@@ -44,7 +34,7 @@ def test_every_value_has_one_word_that_is_read_as_this_value(language: Language)
 
 
 def test_an_operator_that_a_user_adds_is_written_by_its_first_word(tmp_path: Path) -> None:
-    columns = load(tmp_path, "[operators]", '[operators]\ncuy = ["Cuy Móvil", "Cuy"]')
+    columns = columns_with(tmp_path, "[operators]", '[operators]\ncuy = ["Cuy Móvil", "Cuy"]')
     assert columns.wordings[Language.EN].operators["cuy"] == "Cuy Móvil"
 
 
@@ -72,13 +62,13 @@ def test_a_mistake_is_named_with_its_file_and_key(
     tmp_path: Path, old: str, new: str, key: str
 ) -> None:
     with pytest.raises(ConfigError) as error:
-        load(tmp_path, old, new)
+        columns_with(tmp_path, old, new)
     assert re.search(rf"columns\.toml(, line \d+)?: {re.escape(key)}: ", error.value.message)
 
 
 @pytest.mark.parametrize("table", ["titles", "words", "ignored"])
 def test_a_table_may_not_be_missing(tmp_path: Path, table: str) -> None:
-    parts = CONFIG.read_text(encoding="utf-8").split("\n[")
+    parts = COLUMNS.read_text(encoding="utf-8").split("\n[")
     path = tmp_path / "columns.toml"
     kept = [part for part in parts if not part.startswith(table)]
     path.write_text("\n[".join(kept), encoding="utf-8")

@@ -2,12 +2,11 @@
 
 from datetime import date, datetime
 from decimal import Decimal
-from pathlib import Path
 
 import pytest
 
+from tests.vocabulary import VOCABULARY
 from worker.cardbook.cells import Cell, masked, text_of
-from worker.cardbook.column_file import load_columns
 from worker.cardbook.values import (
     ValueProblem,
     iccid_doubt,
@@ -27,7 +26,6 @@ from worker.cardbook.values import (
 )
 from worker.core.cards import Kind, Language
 
-VOCABULARY = load_columns(Path(__file__).parents[2] / "config" / "columns.toml")
 ICCID = "8951177763170669077"
 
 

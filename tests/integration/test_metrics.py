@@ -32,13 +32,13 @@ from worker import metrics
 from worker.core.cards import Channel
 from worker.core.outcomes import Outcome, OutcomeKind, accepted
 from worker.core.reminders import MessageState
-from worker.log import configure
 from worker.monitoring.gauges import Ledger
 from worker.monitoring.metrics_page import Page, serve
 from worker.processes import workers as worker_processes
 from worker.providers.registry import STATUSES
 from worker.setup.app import App
 from worker.setup.broker import QUEUES, open_broker
+from worker.setup.log import configure
 from worker.setup.sections import MetricsSettings
 from worker.setup.settings import Settings
 from worker.store import gauges as gauge_store
@@ -164,7 +164,7 @@ def test_before_it_is_wanted_nothing_is_counted_or_imported() -> None:
     code = """
 import sys
 from worker import metrics
-import worker.log, worker.pipeline.delivery, worker.cli
+import worker.setup.log, worker.pipeline.delivery, worker.cli
 metrics.attempt("twilio", "accepted", 1.0, 2)
 metrics.alarm("x")
 assert not [name for name in sys.modules if name.startswith("prometheus_client")]

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 _WORKER = Path(__file__).parents[2] / "worker"
-# What every room may use: how time passes, child processes, errors for people, lines of a log, what
-# a terminal shows, counts, which files belong to the program, and what the keys of a TOML file are.
-_SHARED = ("children", "clock", "errors", "log", "metrics", "paths", "tables", "terminal")
+# What every room may use: how time passes, child processes, errors for people, counts, which files
+# belong to the program, and what the keys of a TOML file are.
+_SHARED = ("children", "clock", "errors", "metrics", "paths", "tables")
 # From the ground up: a room may use those in its row, and all of them stand above it in the table.
 _ROOMS: dict[str, tuple[str, ...]] = {
     # What is owed, when, and what an outcome means: pure functions.

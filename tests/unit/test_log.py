@@ -13,9 +13,9 @@ import structlog
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.log import configure, mask
 from worker.providers.transport import Transport
 from worker.setup.gateways import choose
+from worker.setup.log import configure, mask
 from worker.setup.settings import Settings
 
 NUMBER, EMAIL = "+51987654321", "li.wei+sim@example.com"

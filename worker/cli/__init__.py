@@ -10,7 +10,7 @@ import click
 
 from worker import __version__
 from worker.errors import VigenciaError
-from worker.terminal import in_colour, shows_all_letters, write_anything
+from worker.setup.terminal import in_colour, shows_all_letters, write_anything
 
 # name: (module, attribute, one line of help). The help stands here so that `vigencia --help`
 # imports no command.

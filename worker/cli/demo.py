@@ -44,8 +44,8 @@ def demo(
     """
     started = time.monotonic()
     click.echo(f"Starting a sandbox, a queue and workers, for {days} days from today ...", err=True)
-    from worker.log import configure
     from worker.processes.queue_faults import QueueFaults
+    from worker.setup.log import configure
 
     configure("CRITICAL", "auto", filters=[QueueFaults()])
     with tempfile.TemporaryDirectory(prefix="vigencia-demo-") as scratch:

@@ -10,8 +10,8 @@ from worker.cli.waiting import why, with_wait
 from worker.core.reminders import MessageState
 from worker.core.tokens import Purpose
 from worker.errors import VigenciaError
-from worker.log import mask
 from worker.setup.app import build_ready
+from worker.setup.log import mask
 from worker.store import views
 from worker.store.engine import reading
 

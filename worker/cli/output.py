@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from worker.core.cards import Language
-from worker.terminal import columns, shows_all_letters
+from worker.setup.terminal import columns, shows_all_letters
 
 as_json_option = click.option(
     "--json", "as_json", is_flag=True, help="Print one JSON document on stdout."

@@ -24,11 +24,11 @@ def once(now: datetime | None, as_json: bool) -> None:
     again by a later run. Exit code 1 if a message failed for good.
     """
     from worker.errors import VigenciaError
-    from worker.log import configure
     from worker.processes.clock_guard import guard_of
     from worker.processes.once import run_once
     from worker.processes.queue_faults import QueueFaults
     from worker.setup.app import build_ready, require_sandbox
+    from worker.setup.log import configure
 
     app = build_ready(serves=True)
     configure(app.settings.log_level, app.settings.log_format, filters=[QueueFaults()])
@@ -59,13 +59,13 @@ def scheduler(ticks: int | None, as_json: bool) -> None:
 
     Any number of schedulers may run on one database. Stops on SIGTERM or Ctrl-C.
     """
-    from worker.log import configure
     from worker.monitoring.metrics_page import show_metrics
     from worker.processes.actors import Hints
     from worker.processes.queue_faults import QueueFaults
     from worker.processes.scheduler import run
     from worker.setup.app import build_ready
     from worker.setup.broker import open_broker, require_queue
+    from worker.setup.log import configure
 
     app = build_ready(serves=True)
     configure(app.settings.log_level, app.settings.log_format, filters=[QueueFaults()])

@@ -66,9 +66,9 @@ def simulate(
     """
     if len(policies) > 2:
         raise click.UsageError("--policy can be given once or twice")
-    from worker.log import configure
     from worker.paths import config_dir
     from worker.setup.app import build_ready
+    from worker.setup.log import configure
     from worker.simulation.collect import Paper, collect
     from worker.simulation.period import Period
     from worker.simulation.prepare import prepare

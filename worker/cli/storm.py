@@ -59,7 +59,7 @@ def storm(
     require_source_tree("storm")
     from benchmarks.storm.enough import Enough
     from benchmarks.storm.play import storm as play
-    from worker.log import configure
+    from worker.setup.log import configure
 
     configure("CRITICAL", "auto")
     enough = Enough(due, kills, faults, limit)

@@ -31,7 +31,6 @@ def up(directory: Path, quiet: bool, as_json: bool) -> None:
     """
     from worker.cli.run import stop_on_signals
     from worker.cli.sent_lines import SentLines
-    from worker.log import configure
     from worker.paths import templates_dir
     from worker.processes.embedded import EmbeddedServer
     from worker.processes.queue_faults import QueueFaults
@@ -39,6 +38,7 @@ def up(directory: Path, quiet: bool, as_json: bool) -> None:
     from worker.setup.app import build_ready
     from worker.setup.broker import require_queue
     from worker.setup.load_texts import try_texts
+    from worker.setup.log import configure
 
     app = build_ready(serves=True)
     try_texts(templates_dir())

@@ -21,10 +21,10 @@ def web(host: str | None, port: int | None, as_json: bool) -> None:
     Stops on SIGTERM or Ctrl-C after answering what is in hand. Put it behind a server that speaks
     https and set web.public_url to the address of that.
     """
-    from worker.log import configure
     from worker.processes.queue_faults import QueueFaults
     from worker.setup.app import build_ready
     from worker.setup.listening import address_of, listen
+    from worker.setup.log import configure
     from worker.web.serve import serve
 
     app = build_ready(serves=True)

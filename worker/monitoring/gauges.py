@@ -13,9 +13,9 @@ from prometheus_client.registry import Collector
 from worker.core.cards import Channel
 from worker.core.lifecycle import OPEN
 from worker.errors import VigenciaError
-from worker.log import mask
 from worker.setup.app import App
 from worker.setup.broker import NAMESPACE, QUEUES
+from worker.setup.log import mask
 from worker.store import gauges as gauge_store
 from worker.store.engine import reading
 

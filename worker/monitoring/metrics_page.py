@@ -98,7 +98,7 @@ def show_metrics(app: App, queue_url: str | None) -> None:
 
 def workers() -> int:
     """Serve the counts of all worker processes of this command, for as long as it lives."""
-    from worker.log import configure
+    from worker.setup.log import configure
 
     end_with_master(0)
     settings = load()

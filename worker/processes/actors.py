@@ -17,13 +17,13 @@ from redis import RedisError
 from worker import metrics
 from worker.children import end_with_master
 from worker.core.cards import Channel
-from worker.log import configure
 from worker.processes.clock_guard import ClockGuard, guard_of
 from worker.processes.gc_tuning import look_rarely
 from worker.processes.queue_faults import OUTAGE, Outage, QueueFaults
 from worker.providers.registry import STATUSES
 from worker.setup.app import App, build_ready
 from worker.setup.broker import NAMESPACE, open_broker
+from worker.setup.log import configure
 from worker.setup.settings import load
 
 # Hints in a queue with which it is full, until half of them are done. With batches of 250 that is

@@ -9,7 +9,7 @@ from typing import Any, TextIO
 import structlog
 
 from worker import metrics
-from worker.terminal import in_colour
+from worker.setup.terminal import in_colour
 
 _EMAIL = re.compile(r"([\w.+-])[\w.+-]*(@|%40)(?=\w)")
 # Letters of other scripts may stand right beside a number ("号码519…"), so \b and \w do not do. A

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import TypeVar
 
 from worker.core.cards import Card, Channel
+from worker.core.life import LifeNotice
 from worker.core.reminders import ReminderKey
 
 T = TypeVar("T")
@@ -20,7 +21,9 @@ def alike(card: Card, key: ReminderKey) -> tuple[object, ...] | None:
     where a message has a line for each card."""
     if key.channel is not Channel.SMS:
         return None
-    return key.deadline, key.on, card.operator, card.time_zone
+    # What has happened to a card is told with the end that its plan has now.
+    ends = card.plan_end if isinstance(key.deadline, LifeNotice) else None
+    return key.deadline, key.on, card.operator, card.time_zone, ends
 
 
 def parts(members: Sequence[T], channel: Channel) -> Iterator[Sequence[T]]:

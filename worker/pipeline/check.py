@@ -1,34 +1,30 @@
 """Use case: check a batch of cards, write the reminders they owe, and put them into messages."""
 
-from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
 
 import structlog
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import InterfaceError, OperationalError
 
 from worker.core.cards import Channel
-from worker.core.hours import local_day
 from worker.core.life import Happening, LifeEvent, happen
-from worker.core.naming import alike, parts
-from worker.core.reminders import RENEWED, Known, Planned, ReminderState
+from worker.core.reminders import RENEWED, Known, ReminderState
 from worker.core.rules import Rules
-from worker.core.windows import REMEMBERED, SILENT, Decision, address_of
+from worker.core.windows import REMEMBERED, SILENT, Decision
 from worker.pipeline.events import apply
+from worker.pipeline.owe import Owed, owe
 from worker.providers.registry import PROVIDERS, named
 from worker.store import books as book_store
 from worker.store import cards as card_store
-from worker.store import messages as message_store
 from worker.store import receipts as receipt_store
 from worker.store import reminders as ledger
 from worker.store.cards import Watched
 from worker.store.committed import after_commit
 from worker.store.engine import writing
-from worker.store.messages import NewMessage
 from worker.store.planner_hints import by_index
 
 log = structlog.get_logger(__name__)
@@ -186,52 +182,17 @@ class Checks:
     ) -> Checked:
         stale = [reminder for _, decision in decided for reminder in decision.stale]
         ledger.end(conn, stale, ReminderState.SUPERSEDED, RENEWED, now)
-        rows, messages = self._group(conn, decided, now)
-        written = Counter(ledger.insert_new(conn, rows))
+        owed = [Owed(w.card, w.holder, p) for w, decision in decided for p in decision.planned]
+        written = owe(conn, owed, now, self.hint)
         card_store.advance(conn, instants)
         due: dict[Channel, list[int]] = defaultdict(list)
-        for message_id, message in messages.items():
-            if message.due_at <= now and written[message_id]:
+        for message_id, message in written.messages.items():
+            if message.due_at <= now:
                 due[message.channel].append(message_id)
-        _raise_alarms(rows)
+        _raise_alarms(owed)
         # Always in one order, so that what comes to nothing on both channels does so at one moment.
         ordered = {channel: due[channel] for channel in Channel if channel in due}
-        return Checked(len(instants), written.total(), len(messages), ordered)
-
-    def _group(
-        self, conn: Connection, decided: Sequence[tuple[Watched, Decision]], now: datetime
-    ) -> tuple[list[dict[str, Any]], dict[int, NewMessage]]:
-        """One message for each holder, channel, address and day, or several where one has no room
-        for all or cannot speak truly of all; and the rows of all reminders."""
-        rows: list[dict[str, Any]] = []
-        groups: dict[tuple[Any, ...], list[tuple[Watched, Planned]]] = defaultdict(list)
-        guardians: dict[int, int] = {}
-        for watched, decision in decided:
-            for planned in decision.planned:
-                if planned.state is not ReminderState.PENDING:
-                    rows.append(ledger.as_row(watched.card.id, planned, None, now))
-                    continue
-                channel, holder = planned.key.channel, watched.holder
-                address = address_of(watched.card, holder, channel)
-                day = local_day(planned.due_at, holder.time_zone)
-                reader = holder.id
-                if channel is Channel.GUARDIAN:  # one digest for all holders of the book
-                    book = watched.card.book_id
-                    if book not in guardians:
-                        guardians[book] = book_store.guardian_of(conn, book, now)
-                    reader = guardians[book]
-                same = alike(watched.card, planned.key)
-                groups[reader, channel, address, day, same].append((watched, planned))
-        letters = [
-            (reader, part)
-            for (reader, channel, *_), members in groups.items()
-            for part in parts(_urgent_first(members), channel)
-        ]
-        new = [_message(reader, members) for reader, members in letters]
-        ids = message_store.create(conn, new, now, self.hint)
-        for message_id, (_, members) in zip(ids, letters, strict=True):
-            rows += [ledger.as_row(w.card.id, planned, message_id, now) for w, planned in members]
-        return rows, dict(zip(ids, new, strict=True))
+        return Checked(len(instants), written.reminders, len(written.messages), ordered)
 
 
 @contextmanager
@@ -250,32 +211,15 @@ def _alarm(one: Watched) -> None:
     log.exception("alarm", cause="card_check_failed", card=one.card.id)
 
 
-def _urgent_first(
-    members: Sequence[tuple[Watched, Planned]],
-) -> Sequence[tuple[Watched, Planned]]:
-    return sorted(members, key=lambda one: one[1].useful_until)
-
-
-def _message(reader: int, members: Sequence[tuple[Watched, Planned]]) -> NewMessage:
-    """A message to ``reader``: due with its first reminder, useful as long as its last."""
-    watched, planned = members[0]
-    return NewMessage(
-        book_id=watched.card.book_id,
-        holder_id=reader,
-        channel=planned.key.channel,
-        due_at=min(p.due_at for _, p in members),
-        useful_until=max(p.useful_until for _, p in members),
-    )
-
-
-def _raise_alarms(rows: Sequence[dict[str, Any]]) -> None:
-    for row in rows:
-        if row["state"] is ReminderState.MISSED:
+def _raise_alarms(owed: Iterable[Owed]) -> None:
+    for one in owed:
+        planned = one.planned
+        if planned.state is ReminderState.MISSED:
             after_commit(log.error)(
                 "alarm",
                 cause="reminder_missed",
-                reason=row["reason"],
-                card=row["card_id"],
-                window=row["window"],
-                channel=row["channel"],
+                reason=planned.reason,
+                card=one.card.id,
+                window=planned.key.window,
+                channel=planned.key.channel,
             )

@@ -1,8 +1,7 @@
 """Use case: something happened to a card. Write it, end what is no longer true, tell the holder."""
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -10,26 +9,21 @@ from sqlalchemy import Connection, Engine
 
 from worker.core.cards import CardState, Channel
 from worker.core.life import Effect, Happening, ImpossibleError, LifeEvent, LifeNotice, happen
-from worker.core.naming import parts
 from worker.core.reminders import Planned, ReminderKey, ReminderState
 from worker.core.rules import Rules
-from worker.core.windows import address_of, ways
+from worker.core.windows import ways
 from worker.errors import VigenciaError
+from worker.pipeline.owe import Owed, owe
 from worker.store import books, suppressions
 from worker.store import cards as card_store
-from worker.store import messages as message_store
 from worker.store import reminders as ledger
 from worker.store.cards import Watched
 from worker.store.engine import writing
-from worker.store.messages import NewMessage
 
 # What happened comes before what will: an event's notice is the most urgent of its card.
 _URGENCY = (-1, 0)
-# No hint: the scheduler finds the message at its next tick.
-_AT_ONCE = timedelta()
-
 # A card with its holder, what is to be told of it, and the day or cycle it is told for.
-Owed = tuple[Watched, LifeNotice, date]
+News = tuple[Watched, LifeNotice, date]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,52 +86,28 @@ def apply(
 
 
 def tell(
-    conn: Connection, rules: Rules, owed: Iterable[Owed], now: datetime, *, guardian: bool = True
+    conn: Connection, rules: Rules, news: Iterable[News], now: datetime, *, guardian: bool = True
 ) -> list[int]:
     """Owe each notice for its day or cycle, once, over its channels; returns message ids.
 
     Cards of one holder that share an address travel in one message. ``guardian``: whether the
     keeper of the book is told of holders out of reach.
     """
-    rows: list[dict[str, Any]] = []
-    groups: dict[tuple[Any, ...], list[tuple[Watched, Planned]]] = defaultdict(list)
-    for told, notice, on in owed:
+    notices: list[Owed] = []
+    for told, notice, on in news:
         card, holder = told.card, told.holder
         due_at = rules.hours.next_open(now, holder.time_zone)
         until = due_at + timedelta(days=rules.policies[card.kind].useful_days)
         for channel, unreachable in ways(card, holder, rules.events[notice], rules.routes):
             key = ReminderKey(notice, on, "event", channel)
+            planned = Planned(key, due_at, until, _URGENCY)
             if unreachable:
-                state, reason = ReminderState.SUPPRESSED, "no_address"
-                planned = Planned(key, now, until, _URGENCY, state, reason)
-                rows.append(ledger.as_row(card.id, planned, None, now))
-            elif guardian or channel is not Channel.GUARDIAN:
-                address = address_of(card, holder, channel)
-                planned = Planned(key, due_at, until, _URGENCY)
-                keeper = channel is Channel.GUARDIAN
-                reader = books.guardian_of(conn, card.book_id, now) if keeper else holder.id
-                # One sentence of an SMS must be true of all cards that it names.
-                alike = (notice, on, card.operator, card.plan_end)
-                same = alike if channel is Channel.SMS else None
-                groups[reader, channel, address, same].append((told, planned))
-    letters = [
-        (reader, part)
-        for (reader, channel, *_), members in groups.items()
-        for part in parts(members, channel)
-    ]
-    new = [_message(reader, part) for reader, part in letters]
-    ids = message_store.create(conn, new, now, _AT_ONCE)
-    for message_id, (_, group) in zip(ids, letters, strict=True):
-        rows += [ledger.as_row(w.card.id, planned, message_id, now) for w, planned in group]
-    carried = set(ledger.insert_new(conn, rows))
-    message_store.drop_all(conn, [message_id for message_id in ids if message_id not in carried])
-    return [message_id for message_id in ids if message_id in carried]
-
-
-def _message(reader: int, group: Sequence[tuple[Watched, Planned]]) -> NewMessage:
-    watched, first = group[0]
-    until = max(planned.useful_until for _, planned in group)
-    return NewMessage(watched.card.book_id, reader, first.key.channel, first.due_at, until)
+                state = ReminderState.SUPPRESSED
+                planned = replace(planned, due_at=now, state=state, reason="no_address")
+            elif channel is Channel.GUARDIAN and not guardian:
+                continue
+            notices.append(Owed(card, holder, planned))
+    return list(owe(conn, notices, now).messages)
 
 
 def _lock(conn: Connection, card_id: int) -> Watched:

@@ -137,12 +137,7 @@ def paced_before(conn: Connection, at: datetime) -> bool:
     return found.first() is not None
 
 
-def drop(conn: Connection, message_id: int) -> None:
-    """Remove a message that was made a moment ago in this transaction and carries nothing."""
-    drop_all(conn, [message_id])
-
-
-def drop_all(conn: Connection, ids: Sequence[int]) -> None:
-    """The same for several."""
+def drop(conn: Connection, ids: Sequence[int]) -> None:
+    """Remove messages that were made a moment ago in this transaction and carry nothing."""
     if ids:
         conn.execute(delete(messages).where(messages.c.id.in_(ids)))

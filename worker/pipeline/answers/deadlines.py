@@ -15,16 +15,13 @@ from worker.core.rules import Rules
 from worker.pipeline.answers.found import Found, find
 from worker.pipeline.answers.view import State, View, names
 from worker.pipeline.events import apply
+from worker.pipeline.owe import Owed, owe
 from worker.store import cards as card_store
-from worker.store import messages as message_store
 from worker.store import recipients
 from worker.store import reminders as ledger
 from worker.store.cards import Watched
 from worker.store.engine import reading, writing
-from worker.store.messages import NewMessage
 
-# No hint: the scheduler finds the message when it is due.
-_NO_HINT = timedelta()
 # The furthest plan end that can be meant; beyond it somebody has mistyped the year.
 _FURTHEST = timedelta(days=800)
 _DEADLINES = frozenset(DeadlineKind)
@@ -79,7 +76,7 @@ class Answers:
             if view.state is not State.ASK:
                 return view
             row, watched = found
-            if not _owe(conn, watched, again, now):
+            if not owe(conn, [Owed(watched.card, watched.holder, again.planned)], now).reminders:
                 return replace(view, state=State.ALREADY)
             _trail(conn, row, "tomorrow", now)
             return replace(view, state=State.DONE)
@@ -137,23 +134,6 @@ def _question_of(conn: Connection, watched: Watched) -> int | None:
 
 def _can_be(plan_end: date | None, today: date) -> bool:
     return plan_end is not None and today <= plan_end <= today + _FURTHEST
-
-
-def _owe(conn: Connection, watched: Watched, again: Again, now: datetime) -> bool:
-    """Write the reminder and its message; false if it is there already."""
-    card, planned = watched.card, again.planned
-    new = NewMessage(
-        card.book_id,
-        watched.holder.id,
-        planned.key.channel,
-        planned.due_at,
-        planned.useful_until,
-    )
-    [message_id] = message_store.create(conn, [new], now, _NO_HINT)
-    if ledger.insert_new(conn, [ledger.as_row(card.id, planned, message_id, now)]):
-        return True
-    message_store.drop(conn, message_id)
-    return False
 
 
 def _trail(conn: Connection, row: Row[Any], answer: str, now: datetime) -> None:

@@ -12,8 +12,8 @@ from worker.core.cards import Channel
 from worker.core.recheck import Item
 from worker.core.reminders import Planned
 from worker.core.windows import address_of
+from worker.pipeline.owe import Owed, owe
 from worker.providers.registry import is_providers_word
-from worker.store import books
 from worker.store import messages as message_store
 from worker.store import reminders as ledger
 from worker.store.committed import after_commit
@@ -40,7 +40,7 @@ def fall_back(
     other = outgoing.channel.other
     useful = [item for item in items if item.useful_until > now]
     there = [item for item in useful if address_of(item.card, outgoing.holder, other)]
-    _owe(conn, outgoing, outgoing.holder.id, other, there, now)
+    owe(conn, [_over(outgoing, item, other, now) for item in there], now)
     dead = ledger.without_hope(conn, [(item.card.id, item.key) for item in items])
     lost = [
         item
@@ -50,9 +50,7 @@ def fall_back(
     if alarm:
         _tell_unreached(outgoing, dead.values())
     told = [item for item in lost if item in useful and item.card.guardian_email]
-    if told:
-        guardian = books.guardian_of(conn, outgoing.book_id, now)
-        _owe(conn, outgoing, guardian, Channel.GUARDIAN, told, now)
+    owe(conn, [_over(outgoing, item, Channel.GUARDIAN, now) for item in told], now)
     return [item for item in lost if item not in told]
 
 
@@ -63,27 +61,6 @@ def _tell_unreached(outgoing: OutgoingMessage, reasons: Iterable[Collection[str]
         after_commit(log.error)(
             "alarm", cause="holder_unreached", reason=words[0], message=outgoing.id
         )
-
-
-def _owe(
-    conn: Connection,
-    outgoing: OutgoingMessage,
-    reader: int,
-    channel: Channel,
-    items: Sequence[Item],
-    now: datetime,
-) -> None:
-    """One message to ``reader`` over ``channel``, with those of ``items`` not owed there yet."""
-    if not items:
-        return
-    until = max(item.useful_until for item in items)
-    new = NewMessage(outgoing.book_id, reader, channel, now, until)
-    [message_id] = message_store.create(conn, [new], now, _AT_ONCE)
-    rows = [
-        ledger.as_row(item.card.id, _over(item, channel, now), message_id, now) for item in items
-    ]
-    if not ledger.insert_new(conn, rows):
-        message_store.drop(conn, message_id)
 
 
 def reroute(
@@ -118,6 +95,7 @@ def _move(
     ledger.move(conn, [item.id for item in items], message_id)
 
 
-def _over(item: Item, channel: Channel, now: datetime) -> Planned:
+def _over(outgoing: OutgoingMessage, item: Item, channel: Channel, now: datetime) -> Owed:
     key = replace(item.key, channel=channel)
-    return Planned(key, now, item.useful_until, urgency=(0, 0))
+    planned = Planned(key, now, item.useful_until, urgency=(0, 0))
+    return Owed(item.card, outgoing.holder, planned)

@@ -32,12 +32,12 @@ from worker.store.migrate import upgrade
 _STAGES = {
     "check: load cards": ("store/cards.py", "lock"),
     "check: all": ("worker/pipeline/check.py", "run"),
-    "prepare: claim and load": ("store/parcels.py", "claim"),
+    "prepare: claim and load": ("store/outbox.py", "claim"),
     "prepare: render": ("delivery/rendering.py", "render"),
     "prepare: all": ("delivery/dispatch.py", "_prepare"),
     "call: over the wire": ("providers/transport.py", "request"),
     "call: all, with the SDK": ("delivery/dispatch.py", "_measured"),
-    "record: all": ("delivery/dispatch.py", "_write"),
+    "record: all": ("delivery/outcomes.py", "write"),
 }
 
 

@@ -19,7 +19,7 @@ from worker.core.recheck import Item
 from worker.core.reminders import ReminderKey
 from worker.core.tokens import SHORTEST_KEY, Links, Signer
 from worker.paths import config_dir, templates_dir
-from worker.pipeline.delivery.rendering import contents, digest_of, render
+from worker.pipeline.delivery.rendering import Renderer, contents, digest_of
 from worker.setup.load_rules import load_rules
 from worker.store.outbox import OutgoingMessage
 
@@ -53,12 +53,12 @@ def _item(number: int, channel: Channel) -> Item:
 
 def main(number: int) -> None:
     """Print the least of some rounds, since a busy machine only adds."""
-    content, rules = Content.load(templates_dir()), load_rules(config_dir())
+    renderer = Renderer(Content.load(templates_dir()), load_rules(config_dir()), LINKS)
 
     def once(all_outgoing: Sequence[OutgoingMessage], to: str) -> float:
         begun = time.process_time()
         for each in all_outgoing:
-            out = render(content, rules, each, each.items, to, NOW, LINKS).out
+            out = renderer.render(each, each.items, to, NOW).out
             contents(each, out)
             digest_of(out)
         return (time.process_time() - begun) / len(all_outgoing) * 1e6

@@ -13,8 +13,8 @@ from benchmarks.scale.commands import BIG
 from benchmarks.scale.shapes import MORNING
 from worker.core.cards import Channel
 from worker.core.outcomes import accepted
-from worker.pipeline.delivery.following import Ended
 from worker.pipeline.delivery.record import record
+from worker.pipeline.delivery.stages import Ended
 from worker.setup.app import App
 from worker.store import cards as card_store
 from worker.store import messages as message_store

@@ -18,7 +18,7 @@ import pytest
 from tests.acceptance.program import ROOT, Program
 from worker.core.cards import Channel
 from worker.core.outcomes import Outcome, accepted
-from worker.pipeline.delivery import Delivery
+from worker.pipeline.delivery import open_delivery
 from worker.processes.once import run_once
 from worker.providers.base import EmailOut, Provider, SmsOut
 from worker.setup.app import build_ready
@@ -320,9 +320,12 @@ def _really_send(program: Program, monkeypatch: pytest.MonkeyPatch, end: datetim
     while now is not None and now < end:
         # What the simulation tells is when a notice falls due, not when a guardian's digest goes.
         limits = replace(app.limits, gather=None)
-        preparation = replace(app.delivery.preparation, limits=limits)
-        delivery = Delivery(app.engine, preparation, carriers, app.retry, app.delivery.in_flight)
-        app.__dict__["delivery"] = delivery
+        app.__dict__["delivery"] = open_delivery(
+            *(app.engine, app.rules, app.content, carriers, app.retry, limits),
+            lease=timedelta(seconds=app.settings.delivery.lease_seconds),
+            in_flight=app.settings.delivery.in_flight,
+            links=app.links,
+        )
         asyncio.run(run_once(app, now))
         with reading(app.engine) as conn:
             following = next_look(conn)

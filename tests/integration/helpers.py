@@ -25,9 +25,8 @@ from worker.core.outcomes import Outcome, OutcomeKind, accepted
 from worker.core.retry import RetryPolicy
 from worker.core.rules import Rules
 from worker.pipeline.check import Checked, Checks
-from worker.pipeline.delivery import Delivery
-from worker.pipeline.delivery.limits import Limits, senders_of
-from worker.pipeline.delivery.prepare import Preparation
+from worker.pipeline.delivery import open_delivery
+from worker.pipeline.delivery.limits import Limits
 from worker.pipeline.events import Life
 from worker.pipeline.receipts import Reconciliation
 from worker.processes.once import run_once
@@ -232,16 +231,17 @@ class World:
         async def run() -> Counter[str]:
             transport = self._transport()
             carriers = self._providers(transport, now, url) if providers is None else providers
-            preparation = Preparation(
-                engine=self.engine,
-                rules=self.rules,
-                content=content or self.content,
+            delivery = open_delivery(
+                self.engine,
+                self.rules,
+                content or self.content,
+                carriers,
+                self.retry,
+                self.limits,
                 lease=lease,
-                hold=self.retry.hold,
-                senders=senders_of(carriers),
-                limits=self.limits,
+                in_flight=in_flight,
+                played=played,
             )
-            delivery = Delivery(self.engine, preparation, carriers, self.retry, in_flight, played)
             states: Counter[str] = Counter()
             try:
                 for one in [channel] if channel else list(Channel):

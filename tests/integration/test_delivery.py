@@ -36,7 +36,7 @@ from worker.core.outcomes import Outcome, OutcomeKind, accepted
 from worker.core.reminders import MessageState, ReminderState
 from worker.core.retry import RetryPolicy
 from worker.errors import UnreachableError
-from worker.pipeline.delivery import dispatch
+from worker.pipeline.delivery import assembly, outcomes
 from worker.store.engine import writing
 from worker.store.tables import attempts, cards, holders, messages, reminders, suppressions
 
@@ -466,7 +466,7 @@ def test_outcomes_wait_for_a_database_that_is_away(
             raise UnreachableError("away")
         return writing(engine)
 
-    monkeypatch.setattr(dispatch, "writing", sometimes)
+    monkeypatch.setattr(outcomes, "writing", sometimes)
     world.card()
     world.check()
     with capture_logs() as logs:
@@ -482,8 +482,8 @@ def test_a_database_that_stays_away_leaves_the_message_to_its_lease(
     def never(engine: Any) -> Any:
         raise UnreachableError("away")
 
-    monkeypatch.setattr(dispatch, "writing", never)
-    monkeypatch.setattr(dispatch, "_PATIENCE", timedelta(0))  # else it waits for an hour
+    monkeypatch.setattr(outcomes, "writing", never)
+    monkeypatch.setattr(assembly, "_PATIENCE", timedelta(0))  # else it waits for an hour
     world.card()
     world.check()
     with pytest.raises(UnreachableError):

@@ -37,10 +37,8 @@ from worker.core.reports import Report
 from worker.core.rules import Rules
 from worker.errors import VigenciaError
 from worker.pipeline.consent import Consent
-from worker.pipeline.delivery import Delivery
-from worker.pipeline.delivery.following import Ended
-from worker.pipeline.delivery.limits import senders_of
-from worker.pipeline.delivery.prepare import Preparation, Ready
+from worker.pipeline.delivery import open_delivery
+from worker.pipeline.delivery.stages import Ended, Ready
 from worker.pipeline.receipts import Fetching, Reconciliation
 from worker.processes import scheduler
 from worker.providers.base import EmailOut, Sighting, SmsOut
@@ -177,16 +175,16 @@ class Play(RuleBasedStateMachine):
         world = World(self.engine, "http://127.0.0.1:8825", None, self.rules_of_ours, self.content)
         self.app: App = world.app(lambda: self.now)
         carriers = {Channel.SMS: self.sms, Channel.EMAIL: self.mail, Channel.GUARDIAN: self.mail}
-        preparation = Preparation(
+        self.delivery = open_delivery(
             self.engine,
             self.rules_of_ours,
             self.content,
-            timedelta(seconds=120),
-            self.app.retry.hold,
-            senders_of(carriers),
-            limits=self.app.limits,
+            carriers,
+            self.app.retry,
+            self.app.limits,
+            lease=timedelta(seconds=120),
+            in_flight=8,
         )
-        self.delivery = Delivery(self.engine, preparation, carriers, self.app.retry, 8)
         lists = {self.sms.name: self.sms}
         self.reconciliation = Reconciliation(self.engine, lists, self.app.retry)
         self.fetching = Fetching(self.engine, lists, self.app.receipts)
@@ -293,7 +291,7 @@ class Play(RuleBasedStateMachine):
         self.lost.remove(one)
         far = self.sms if one.outgoing.channel is Channel.SMS else self.mail
         far.answers.insert(0, answer)
-        self.delivery._write([Ended(one, asyncio.run(far.send(one.out)), self.now)])
+        self.delivery.recorder.write([Ended(one, asyncio.run(far.send(one.out)), self.now)])
 
     @rule(card=st.integers(1, 3), event=st.sampled_from(_EVENTS), days=st.sampled_from([30, 3, 0]))
     def something_happens_to_a_card(self, card: int, event: LifeEvent, days: int) -> None:

@@ -13,7 +13,7 @@ from tests.integration.sandbox_helpers import set_faults
 from worker.core.cards import Channel
 from worker.core.outcomes import Outcome, OutcomeKind, accepted
 from worker.core.reminders import MessageState
-from worker.pipeline.delivery.rendering import Rendered, render
+from worker.pipeline.delivery.rendering import Rendered, Renderer
 from worker.providers.transport import Reply
 from worker.store.tables import attempts, messages
 
@@ -60,6 +60,8 @@ def test_a_text_that_cannot_be_made_holds_its_own_message_only(
 ) -> None:
     world.people(4, email=True)
 
+    render = Renderer.render
+
     def spoiled(*args: Any) -> Rendered:
         found = render(*args)
         if not found.out.to.endswith("1"):
@@ -69,7 +71,7 @@ def test_a_text_that_cannot_be_made_holds_its_own_message_only(
         wrong = "\0" if odd == "nul" else "\ud83d"
         return replace(found, out=replace(found.out, text=found.out.text + wrong))
 
-    monkeypatch.setattr("worker.pipeline.delivery.prepare.render", spoiled)
+    monkeypatch.setattr(Renderer, "render", spoiled)
     with capture_logs() as logs:
         assert world.send(channel=SMS) == {SENT: 3}
     assert causes(logs) == ["template_failed"]

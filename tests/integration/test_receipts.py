@@ -42,6 +42,7 @@ from worker.providers.twilio.outcomes import TWILIO_CODES
 from worker.providers.twilio.settings import TwilioSettings
 from worker.sandbox.credentials import ACCOUNT_SID, AUTH_TOKEN, SENDER
 from worker.store import attempts as attempt_store
+from worker.store.attempts import NewAttempt
 from worker.store.engine import writing
 from worker.store.tables import attempts, messages, receipts, reminders, suppressions
 
@@ -457,8 +458,16 @@ def test_a_report_of_an_unknown_attempt_waits_for_it(world: World) -> None:
     assert desk.apply_parked(LATER) == 0
     attempt = sent(world)
     with writing(world.engine) as conn:
-        row = {"message_id": attempt.message_id, "address": PHONE, "digest": "x"}
-        attempt_store.add(conn, [{**row, "id": stranger, "started_at": NOW}])
+        row: NewAttempt = {
+            "id": stranger,
+            "message_id": attempt.message_id,
+            "address": PHONE,
+            "digest": "x",
+            "started_at": NOW,
+            "provider": None,
+            "sender": None,
+        }
+        attempt_store.add(conn, [row])
     assert desk.apply_parked(LATER) == 1
     assert world.message(SMS).state == MessageState.DELIVERED
     assert [row.applied_at for row in world.rows(receipts)] == [LATER]

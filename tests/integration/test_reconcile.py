@@ -38,6 +38,7 @@ from worker.pipeline.delivery.rendering import digest
 from worker.providers.base import Sighting
 from worker.store import attempts as attempt_store
 from worker.store import unknowns as unknown_store
+from worker.store.attempts import NewAttempt
 from worker.store.engine import writing
 from worker.store.tables import attempts, messages, suppressions
 
@@ -644,13 +645,17 @@ def test_a_provider_id_belongs_to_one_attempt(world: World) -> None:
     unknown(world, kind="error_after")
     message = world.message(SMS)
     with writing(world.engine) as conn:
-        row = {"id": uuid.uuid4(), "message_id": message.id, "address": PHONE, "started_at": NOW}
-        attempt_store.add(conn, [{**row, "digest": digest("x")}])
-        attempt_store.end(conn, [_ended(row["id"], "SM1", NOW)])
+        attempt = uuid.uuid4()
+        row: NewAttempt = {
+            "id": attempt,
+            "message_id": message.id,
+            "address": PHONE,
+            "digest": digest("x"),
+            "started_at": NOW,
+            "provider": None,
+            "sender": None,
+        }
+        attempt_store.add(conn, [row])
+        attempt_store.end(conn, [attempt_store.ended(attempt, accepted("SM1"), NOW)])
     with writing(world.engine) as conn:
         assert unknown_store.adopted(conn, ["SM1", "SM2"]) == {"SM1"}
-
-
-def _ended(attempt: Any, provider: str, at: datetime) -> dict[str, object]:
-    outcome = {"outcome": OutcomeKind.ACCEPTED, "code": "accepted", "provider_id": provider}
-    return {"attempt": attempt, **outcome, "ended_at": at}

@@ -7,19 +7,21 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 
 import pytest
-from sqlalchemy import Engine, func, select
+from sqlalchemy import Connection, Engine, func, select
 
 from tests.integration.helpers import LEASE, NOW, World, flat, run_together
 from tests.patience import patient
 from worker.core.cards import Channel
 from worker.core.reminders import MessageState
+from worker.pipeline.delivery.record import Taken, sent
 from worker.store import cards as card_store
 from worker.store import message_states, outbox
 from worker.store import messages as message_store
 from worker.store import reminders as ledger
 from worker.store.engine import open_engine, reading, writing
+from worker.store.message_states import MessageChange
 from worker.store.messages import NewMessage
-from worker.store.outbox import OutgoingMessage
+from worker.store.outbox import MessageContent, OutgoingMessage
 from worker.store.tables import books, cards, messages
 
 THREADS = 4
@@ -63,8 +65,12 @@ def claim(engine: Engine, ids: Sequence[int], now: datetime = NOW) -> list[Outgo
     """Claim them, and begin to send what was claimed."""
     with writing(engine) as conn:
         all_outgoing = outbox.claim(conn, SMS, ids, now)
-        texts = {"subject": None, "body": "text", "segments": 1}
-        rows = [{"row_id": one.id, "attempts": one.attempts + 1, **texts} for one in all_outgoing]
+        rows = [
+            MessageContent(
+                row_id=one.id, attempts=one.attempts + 1, subject=None, body="text", segments=1
+            )
+            for one in all_outgoing
+        ]
         outbox.begin(conn, rows, now + LEASE)
     return all_outgoing
 
@@ -212,14 +218,23 @@ def test_a_rolled_back_claim_leaves_everything_as_it_was(world: World) -> None:
 def test_who_changes_a_message_with_an_old_count_changes_nothing(world: World) -> None:
     [message] = make(world, 1)
     claim(world.engine, [message])
-    row = {"message": message, "reason": "x", "state": MessageState.FAILED}
+
+    def fail(conn: Connection, count: int, again: datetime | None) -> None:
+        change: MessageChange = {
+            "message": message,
+            "count": count,
+            "state": MessageState.FAILED,
+            "reason": "x",
+            "next_attempt_at": again,
+        }
+        message_states.set_states(conn, [change])
+
     with writing(world.engine) as conn:
-        for count, at in ((0, None), (7, NOW)):
-            rows = [{**row, "count": count, "next_attempt_at": at}]
-            message_states.set_states(conn, rows)
+        fail(conn, 0, None)
+        fail(conn, 7, NOW)
     assert world.message(SMS).state == MessageState.SENDING
     with writing(world.engine) as conn:
-        message_states.set_states(conn, [{**row, "count": 1, "next_attempt_at": None}])
+        fail(conn, 1, None)
     changed = world.message(SMS)
     assert (changed.state, changed.reason, changed.wake_at) == (MessageState.FAILED, "x", None)
 
@@ -227,15 +242,21 @@ def test_who_changes_a_message_with_an_old_count_changes_nothing(world: World) -
 def test_a_message_makes_no_change_that_is_not_in_the_table_of_states(world: World) -> None:
     [message] = make(world, 1)
     claim(world.engine, [message])
-    row = {"message": message, "reason": None, "count": 1, "next_attempt_at": None}
+    change: MessageChange = {
+        "message": message,
+        "count": 1,
+        "state": MessageState.CANCELLED,
+        "reason": None,
+        "next_attempt_at": None,
+    }
     with writing(world.engine) as conn, pytest.raises(ValueError, match="sending cannot become"):
-        message_states.set_states(conn, [{**row, "state": MessageState.CANCELLED}])
+        message_states.set_states(conn, [change])
     with writing(world.engine) as conn:
         message_states.set_undelivered(conn, message, MessageState.UNDELIVERED, "x", None)
     assert world.message(SMS).state == MessageState.SENDING
     with writing(world.engine) as conn:
         message_states.set_delivered(conn, message, "SM1", NOW)
-        assert not message_states.set_sent(conn, message, "SM2", NOW, None)
+        sent(conn, [Taken(message, SMS, "SM2", NOW)], world.retry)
     assert world.message(SMS).state == MessageState.DELIVERED
 
 

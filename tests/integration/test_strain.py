@@ -32,9 +32,7 @@ from worker.core.cards import Channel
 from worker.core.outcomes import Fault, Outcome, accepted, from_fault
 from worker.core.reminders import MessageState
 from worker.errors import UnreachableError
-from worker.pipeline.delivery import Delivery
-from worker.pipeline.delivery.limits import senders_of
-from worker.pipeline.delivery.prepare import Preparation
+from worker.pipeline.delivery import Delivery, open_delivery
 from worker.processes.actors import Hints
 from worker.processes.scheduler import tick
 from worker.providers.twilio.outcomes import from_twilio
@@ -115,10 +113,11 @@ def test_a_provider_that_is_down_is_tried_ever_more_rarely_and_never_forgotten()
 
 
 def delivery(world: World, carriers: dict[Channel, Any], lease: timedelta, most: int) -> Delivery:
-    preparation = Preparation(
-        world.engine, world.rules, world.content, lease, world.retry.hold, senders_of(carriers)
+    return open_delivery(
+        *(world.engine, world.rules, world.content, carriers, world.retry, world.limits),
+        lease=lease,
+        in_flight=most,
     )
-    return Delivery(world.engine, preparation, carriers, world.retry, most)
 
 
 def test_email_goes_on_while_every_place_for_sms_waits_for_a_slow_provider(world: World) -> None:

@@ -1,6 +1,6 @@
 """From checked rows into the store: one transaction, all or nothing."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -22,7 +22,7 @@ from worker.core.rules import Rules
 from worker.store import books as book_store
 from worker.store.books import Own
 from worker.store.bulk import batched
-from worker.store.cards import add_events
+from worker.store.cards import CardEvent, add_events
 from worker.store.engine import reading, writing
 
 # Writes the refused rows somewhere, with words in the given language, and returns where.
@@ -148,7 +148,7 @@ def _write_memory(
     )
 
 
-def _event(card_id: int, event: str, fields: Any, now: datetime) -> dict[str, Any]:
+def _event(card_id: int, event: str, fields: Sequence[str], now: datetime) -> CardEvent:
     """The trail names the fields that changed, never their values."""
     return {"card_id": card_id, "at": now, "event": event, "detail": {"fields": list(fields)}}
 

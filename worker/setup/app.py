@@ -27,9 +27,9 @@ from worker.pipeline.answers.renewals import RenewalAnswers
 from worker.pipeline.answers.stopping import Stopping
 from worker.pipeline.check import Checks
 from worker.pipeline.consent import Consent
-from worker.pipeline.delivery import Delivery
-from worker.pipeline.delivery.limits import Limits, load_countries, senders_of
-from worker.pipeline.delivery.prepare import Preparation
+from worker.pipeline.delivery import Delivery, open_delivery
+from worker.pipeline.delivery.limits import Limits, load_countries
+from worker.pipeline.delivery.rendering import Renderer
 from worker.pipeline.events import Life
 from worker.pipeline.receipts import Fetching, Listening, Receipts, Reconciliation
 from worker.pipeline.receipts.restored import Release, Texts
@@ -176,22 +176,20 @@ class App:
     def delivery(self) -> Delivery:
         """The use case behind ``send_sms`` and ``send_email``."""
         own = self.settings.delivery
-        lease = timedelta(seconds=own.lease_seconds)
-        providers = self.gateways.open(self.transport, self.now)
-        preparation = Preparation(
+        return open_delivery(
             self.engine,
             self.rules,
             self.content,
-            lease,
-            self.retry.hold,
-            senders_of(providers),
-            self.links,
+            self.gateways.open(self.transport, self.now),
+            self.retry,
             self.limits,
+            lease=timedelta(seconds=own.lease_seconds),
+            in_flight=own.in_flight,
+            links=self.links,
             reply_to=self.settings.email.reply_to,
             live=self.gateways.live,
+            played=self.now if self.settings.clock_file else None,
         )
-        played = self.now if self.settings.clock_file else None
-        return Delivery(self.engine, preparation, providers, self.retry, own.in_flight, played)
 
     @cached_property
     def reconciliation(self) -> Reconciliation:
@@ -222,8 +220,8 @@ class App:
     @property
     def release(self) -> Release:
         """The use case behind `vigencia db release`."""
-        sender = self.gateways.sender(Channel.SMS) or ""
-        texts = Texts(self.content, self.rules, self.links, sender)
+        renderer = Renderer(self.content, self.rules, self.links)
+        texts = Texts(renderer, self.gateways.sender(Channel.SMS) or "")
         return Release(self.engine, texts, self.lists, self.heard, self.consent, self.retry)
 
     @cached_property

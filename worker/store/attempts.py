@@ -1,16 +1,16 @@
 """Attempts: one call to a provider each, committed before it is made, and what became of it."""
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import TypedDict
 from uuid import UUID
 
 from sqlalchemy import Connection, func, or_, select, update
 
 from worker.core.cards import Channel
-from worker.core.outcomes import OutcomeKind
+from worker.core.outcomes import Outcome, OutcomeKind
 from worker.core.reminders import MessageState
 from worker.core.reports import CONFIRMED, Phase, phase
 from worker.core.senders import ELSEWHERE
@@ -47,16 +47,47 @@ class Unconfirmed:
     sent_at: datetime
 
 
-def add(conn: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Commit attempts before their calls: ``id message_id address digest started_at provider
-    sender``."""
+class NewAttempt(TypedDict):
+    """An attempt that is about to be made."""
+
+    id: UUID
+    message_id: int
+    address: str
+    digest: str
+    started_at: datetime
+    provider: str | None
+    sender: str | None
+
+
+class AttemptEnd(TypedDict):
+    """How the attempt ``row_id`` ended."""
+
+    row_id: UUID
+    outcome: OutcomeKind
+    code: str
+    provider_id: str | None
+    ended_at: datetime
+
+
+def ended(attempt: UUID, outcome: Outcome, at: datetime) -> AttemptEnd:
+    """The end of ``attempt`` in ``outcome``."""
+    return {
+        "row_id": attempt,
+        "outcome": outcome.kind,
+        "code": outcome.code,
+        "provider_id": outcome.provider_id,
+        "ended_at": at,
+    }
+
+
+def add(conn: Connection, rows: Sequence[NewAttempt]) -> None:
+    """Commit attempts before their calls."""
     add_many(conn, attempts, rows)
 
 
-def end(conn: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Record how attempts ended: ``attempt outcome code provider_id ended_at``."""
-    named = ({("row_id" if k == "attempt" else k): v for k, v in row.items()} for row in rows)
-    update_many(conn, attempts, named)
+def end(conn: Connection, rows: Sequence[AttemptEnd]) -> None:
+    """Record how attempts ended."""
+    update_many(conn, attempts, rows)
 
 
 def settled(conn: Connection, ids: Sequence[UUID]) -> tuple[set[UUID], set[UUID]]:
@@ -84,12 +115,6 @@ def find(
     ).all()
     named = {row.provider_id: (row.id, row.message_id) for row in by_name}
     return {row.id: row.message_id for row in by_id}, named
-
-
-def lock_messages(conn: Connection, ids: Collection[int]) -> None:
-    """Lock these messages, in the one order that everybody keeps to."""
-    order = select(messages.c.id).where(messages.c.id.in_(ids)).order_by(messages.c.id)
-    conn.execute(order.with_for_update()).all()
 
 
 def tried(conn: Connection, attempt: UUID) -> Tried | None:

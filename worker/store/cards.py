@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypedDict
 
 from sqlalchemy import (
     ColumnElement,
@@ -210,7 +210,16 @@ _ADVANCE = (
 _ADVANCE_EACH = "UPDATE cards SET next_check_at = ?, check_since = NULL WHERE id = ?"
 
 
-def add_events(conn: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Write the audit trail: rows of ``card_id``, ``at``, ``event``, ``detail`` (no addresses)."""
-    if rows:
-        add_many(conn, card_events, rows)
+class CardEvent(TypedDict):
+    """What happened to a card, for its audit trail; ``detail`` holds no address."""
+
+    card_id: int
+    at: datetime
+    event: str
+    detail: Mapping[str, object]
+
+
+def add_events(conn: Connection, events: Sequence[CardEvent]) -> None:
+    """Write the audit trail."""
+    if events:
+        add_many(conn, card_events, events)

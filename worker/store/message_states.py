@@ -1,8 +1,9 @@
 """The states of messages after a look or a call, each changed only from where it is expected."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import NotRequired, TypedDict
 
 from sqlalchemy import Connection, bindparam, func, or_, select, update
 
@@ -12,80 +13,80 @@ from worker.store.bulk import among, update_many
 from worker.store.tables import messages
 
 
-def still_sending(conn: Connection, counts: Mapping[int, int]) -> dict[int, str | None]:
-    """Those of the messages that are ``sending`` with this count of attempts, and the provider's
-    id of any attempt that is known to have been taken. All are locked."""
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A locked message: where it is, and under which provider's id it is known to be taken."""
+
+    state: MessageState
+    attempts: int
+    provider_id: str | None
+
+
+class MessageChange(TypedDict):
+    """What becomes of the ``message`` that has ``count`` attempts; ``next_attempt_at`` is ``None``
+    where it has ended."""
+
+    message: int
+    count: int
+    state: MessageState
+    reason: str | None
+    next_attempt_at: datetime | None
+    tries: NotRequired[int]
+
+
+class SentMessage(TypedDict):
+    """The message ``row_id``, which the provider took; what became of it is asked at ``wake_at``,
+    if ever."""
+
+    row_id: int
+    provider_id: str
+    sent_at: datetime
+    wake_at: datetime | None
+
+
+def hold(conn: Connection, ids: Collection[int]) -> dict[int, Held]:
+    """Lock the messages ``ids``, in the one order that everybody keeps to."""
     rows = conn.execute(
-        select(messages.c.id, messages.c.attempts, messages.c.state, messages.c.provider_id)
-        .where(among(conn, messages.c.id, list(counts)))
+        select(messages.c.id, messages.c.state, messages.c.attempts, messages.c.provider_id)
+        .where(among(conn, messages.c.id, ids))
         .order_by(messages.c.id)
         .with_for_update()
-    ).all()
-    sending = [row for row in rows if row.state == MessageState.SENDING]
-    return {row.id: row.provider_id for row in sending if row.attempts == counts[row.id]}
+    )
+    return {row.id: Held(MessageState(row.state), row.attempts, row.provider_id) for row in rows}
 
 
 def set_states(
     conn: Connection,
-    rows: Sequence[Mapping[str, Any]],
+    changes: Sequence[MessageChange],
     expected: Collection[MessageState] = (MessageState.SENDING,),
 ) -> None:
-    """Update messages by ``message`` and ``count``: their ``state``, ``reason``, and
-    ``next_attempt_at`` (``None`` where they have ended).
+    """Change the states of messages.
 
-    A compare-and-set: only a message still in one of ``expected`` with ``count`` attempts changes,
+    A compare-and-set: only a message still in one of ``expected`` with as many attempts changes,
     so a process that comes back late cannot undo what another has settled. Raises ``ValueError``
     for a change that a message cannot make.
     """
-    for new in {row["state"] for row in rows}:
+    for new in {one["state"] for one in changes}:
         check(expected, new)
     statement = update(messages).where(
         messages.c.id == bindparam("message"),
         messages.c.attempts == bindparam("count"),
         or_(*(messages.c.state == state for state in expected)),
     )
-    again = [{**row, "wake_at": row["next_attempt_at"]} for row in rows if row["next_attempt_at"]]
+    again = [{**one, "wake_at": at} for one in changes if (at := one["next_attempt_at"])]
     ended = [
-        {key: row[key] for key in row if key != "next_attempt_at"} | {"wake_at": None}
-        for row in rows
-        if row["next_attempt_at"] is None
+        {key: value for key, value in one.items() if key != "next_attempt_at"} | {"wake_at": None}
+        for one in changes
+        if one["next_attempt_at"] is None
     ]
-    for changes in (again, ended):
-        if changes:
-            conn.execute(statement, changes)
+    for rows in (again, ended):
+        if rows:
+            conn.execute(statement, rows)
 
 
-def set_all_sent(conn: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Record that the provider took messages that this transaction holds: ``row_id provider_id
-    sent_at wake_at``."""
+def set_sent(conn: Connection, rows: Sequence[SentMessage]) -> None:
+    """Record that the provider took messages that this transaction holds."""
     update_many(conn, messages, rows, state=MessageState.SENT, reason=None)
-
-
-def set_sent(
-    conn: Connection, message_id: int, provider_id: str, at: datetime, wake_at: datetime | None
-) -> bool:
-    """Record that the provider took a message under ``provider_id``, and look again at
-    ``wake_at``. False if it is known to have been taken under another id: the first one stays.
-    """
-    taken = conn.execute(
-        update(messages)
-        .where(
-            messages.c.id == message_id,
-            messages.c.provider_id.is_(None),
-            messages.c.state.in_(before(MessageState.SENT)),
-        )
-        .values(
-            state=MessageState.SENT,
-            reason=None,
-            wake_at=wake_at,
-            sent_at=at,
-            provider_id=provider_id,
-        )
-    )
-    if taken.rowcount:
-        return True
-    known = select(messages.c.provider_id).where(messages.c.id == message_id)
-    return conn.execute(known).scalar() == provider_id
 
 
 def set_delivered(conn: Connection, message_id: int, provider_id: str, at: datetime) -> None:
@@ -112,19 +113,12 @@ def set_undelivered(
 ) -> None:
     """Record that a message that was taken did not arrive: it ends in ``state``, or is tried again
     at ``again_at``, as if the provider did not have it."""
-    values: dict[str, Any] = {
-        "state": state,
-        "reason": reason,
-        "wake_at": again_at,
-        "delivered_at": None,
-    }
+    may = messages.c.state.in_(before(state))
+    changed = update(messages).where(messages.c.id == message_id, may)
+    changed = changed.values(state=state, reason=reason, wake_at=again_at, delivered_at=None)
     if again_at is not None:
-        values |= {"next_attempt_at": again_at, "provider_id": None}
-    conn.execute(
-        update(messages)
-        .where(messages.c.id == message_id, messages.c.state.in_(before(state)))
-        .values(**values)
-    )
+        changed = changed.values(next_attempt_at=again_at, provider_id=None)
+    conn.execute(changed)
 
 
 def look_again(

@@ -1,10 +1,10 @@
 """The outbox: messages with all that a send needs. One process has each at a time, with a lease."""
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, TypedDict
 
 from sqlalchemy import Connection, Row, select
 
@@ -38,6 +38,17 @@ class OutgoingMessage:
     sample: bool = False
 
 
+class MessageContent(TypedDict):
+    """What is kept of the message ``row_id`` for people to look at, and its count of ``attempts``
+    with the one that is about to be made."""
+
+    row_id: int
+    attempts: int
+    subject: str | None
+    body: str
+    segments: int | None
+
+
 def claim(
     conn: Connection, channel: Channel, ids: Sequence[int], now: datetime
 ) -> list[OutgoingMessage]:
@@ -56,9 +67,8 @@ def claim(
     return _with_items(conn, conn.execute(due).all())
 
 
-def begin(conn: Connection, rows: Sequence[Mapping[str, Any]], until: datetime) -> None:
-    """Claimed messages are ours to send ``until`` then: keep what is about to be sent, ``row_id
-    subject body segments``, and the count of ``attempts`` with this one."""
+def begin(conn: Connection, rows: Sequence[MessageContent], until: datetime) -> None:
+    """Claimed messages are ours to send ``until`` then: keep what is about to be sent."""
     update_many(conn, messages, rows, state=MessageState.SENDING, wake_at=until)
 
 

@@ -24,25 +24,25 @@ def keep(conn: Connection, reports: Sequence[Report], now: datetime) -> dict[int
     unique = {(report.provider, report.event_id): report for report in reports}
     if not unique:
         return {}
-    rows = [_row(unique[key], now) for key in sorted(unique)]
+    rows = [
+        {
+            "provider": provider,
+            "event_id": event,
+            "attempt_id": report.attempt,
+            "provider_id": report.provider_id,
+            "status": report.status,
+            "code": report.code,
+            "received_at": now,
+            "occurred_at": report.occurred_at,
+        }
+        for provider, event in sorted(unique)
+        for report in [unique[provider, event]]
+    ]
     dialect: Any = postgresql if conn.dialect.name == "postgresql" else sqlite
     statement = dialect.insert(receipts).on_conflict_do_nothing()
     columns = (receipts.c.id, receipts.c.provider, receipts.c.event_id)
     kept = conn.execute(statement.returning(*columns), rows).all()
     return {row.id: unique[row.provider, row.event_id] for row in kept}
-
-
-def _row(report: Report, now: datetime) -> dict[str, Any]:
-    return {
-        "provider": report.provider,
-        "event_id": report.event_id,
-        "attempt_id": report.attempt,
-        "provider_id": report.provider_id,
-        "status": report.status,
-        "code": report.code,
-        "received_at": now,
-        "occurred_at": report.occurred_at,
-    }
 
 
 def reported_since(

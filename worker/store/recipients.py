@@ -1,6 +1,6 @@
 """Which cards an address serves, and what a signed link is about."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -8,6 +8,7 @@ from sqlalchemy import CompoundSelect, Connection, Row, Select, String, func, se
 
 from worker.core.cards import CardState, Channel
 from worker.store.bulk import among
+from worker.store.cards import CardEvent
 from worker.store.tables import (
     attempts,
     books,
@@ -134,7 +135,9 @@ def served_by(
     return found
 
 
-def trail(card_ids: Sequence[int], event: str, detail: Mapping[str, Any], now: datetime) -> Any:
+def trail(
+    card_ids: Iterable[int], event: str, detail: Mapping[str, object], now: datetime
+) -> list[CardEvent]:
     """One row of the audit trail for each card."""
     return [
         {"card_id": card, "at": now, "event": event, "detail": dict(detail)} for card in card_ids

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 from functools import cache
-from typing import Any
+from typing import Any, TypedDict
 
 from sqlalchemy import Connection, Row, and_, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
@@ -14,7 +14,15 @@ from worker import metrics
 from worker.core.cards import Channel
 from worker.core.deadlines import DeadlineKind
 from worker.core.life import LifeNotice
-from worker.core.reminders import REVIVABLE, UNCHECKED, Known, Planned, ReminderKey, ReminderState
+from worker.core.reminders import (
+    REVIVABLE,
+    UNCHECKED,
+    Known,
+    Planned,
+    ReminderKey,
+    ReminderState,
+    Subject,
+)
 from worker.store.bulk import among, as_source, listed, source_values
 from worker.store.committed import after_commit
 from worker.store.tables import attempts, card_events, messages, reminders
@@ -114,7 +122,25 @@ def key_of(row: Row[Any]) -> ReminderKey:
     return ReminderKey(subject, row.deadline_on, row.window, Channel(row.channel))
 
 
-def as_row(card_id: int, planned: Planned, message_id: int | None, now: datetime) -> dict[str, Any]:
+class NewReminder(TypedDict):
+    """A reminder to insert."""
+
+    card_id: int
+    deadline: Subject
+    deadline_on: date
+    window: str
+    channel: Channel
+    due_at: datetime
+    owed_at: datetime | None
+    useful_until: datetime
+    state: ReminderState
+    reason: str | None
+    message_id: int | None
+    created_at: datetime
+    ended_at: datetime | None
+
+
+def as_row(card_id: int, planned: Planned, message_id: int | None, now: datetime) -> NewReminder:
     """A planned reminder as a row to insert."""
     ended = planned.state is not ReminderState.PENDING
     return {
@@ -134,7 +160,7 @@ def as_row(card_id: int, planned: Planned, message_id: int | None, now: datetime
     }
 
 
-def insert_new(conn: Connection, rows: Sequence[Mapping[str, Any]]) -> list[int | None]:
+def insert_new(conn: Connection, rows: Sequence[NewReminder]) -> list[int | None]:
     """Insert the rows that are not there yet; returns the message ids of those inserted.
 
     The unique key decides: whoever comes second writes nothing. Only a reminder that had ended
@@ -186,29 +212,21 @@ def end(
             after_commit(metrics.reminder)(state, channel, reason)
 
 
-def told(conn: Connection, message_id: int, at: datetime, begun: datetime | None = None) -> None:
-    """The provider has the message: what it carries was told ``at``.
+def told(
+    conn: Connection, message_ids: Collection[int], at: datetime, begun: datetime | None = None
+) -> None:
+    """The provider has the messages: what they carry was told ``at``.
 
     That holds too for a notice that an event ended after the attempt that carried it had
-    ``begun`` (default: the last one): it was on its way, and must not be owed again should the
-    event be taken back. So it does for one that was given up meanwhile.
+    ``begun`` (default: the last one of its message): it was on its way, and must not be owed again
+    should the event be taken back. So it does for one that was given up meanwhile.
     """
-    if begun is None:
-        all_told(conn, [message_id], at)
-        return
-    was_missed = reminders.c.state == ReminderState.MISSED
-    _carried(conn, [message_id], ReminderState.SENT, at, begun, was_missed)
-
-
-def all_told(conn: Connection, message_ids: Collection[int], at: datetime) -> None:
-    """``told`` of many messages at once, each by its last attempt."""
-    last = (
-        select(func.max(attempts.c.started_at))
-        .where(attempts.c.message_id == reminders.c.message_id)
-        .scalar_subquery()
+    last = select(func.max(attempts.c.started_at)).where(
+        attempts.c.message_id == reminders.c.message_id
     )
     was_missed = reminders.c.state == ReminderState.MISSED
-    _carried(conn, message_ids, ReminderState.SENT, at, last, was_missed)
+    since = last.scalar_subquery() if begun is None else begun
+    _carried(conn, message_ids, ReminderState.SENT, at, since, was_missed)
 
 
 def delivered(conn: Connection, message_id: int, at: datetime, begun: datetime) -> None:

@@ -23,9 +23,11 @@ from sqlalchemy import (
 
 from worker.core.cards import CardState
 from worker.core.reminders import MessageState, ReminderState
+from worker.store import cards as card_store
 from worker.store import reminders as ledger
 from worker.store.books import erase_done
-from worker.store.bulk import add_many, batched
+from worker.store.bulk import batched
+from worker.store.cards import CardEvent
 from worker.store.tables import (
     attempts,
     books,
@@ -141,7 +143,7 @@ def _close(conn: Connection, mine: Select[Any], now: datetime) -> None:
         ledger.end(conn, some, ReminderState.SUPERSEDED, REMOVED, now)
     there = cards.c.id.in_(mine), cards.c.removed_at.is_(None)
     rows = conn.execute(select(cards.c.id, cards.c.msisdn, cards.c.iccid).where(*there)).all()
-    add_many(conn, card_events, [_event(row, now) for row in rows])
+    card_store.add_events(conn, [_event(row, now) for row in rows])
     person = ("read_holder", "read_holder_id")
     numbers = dict.fromkeys(("msisdn", "iccid", "imsi", "note", "receipt_ref", *person))
     ended = {"state": CardState.CLOSED, "next_check_at": None, "check_since": None}
@@ -149,7 +151,7 @@ def _close(conn: Connection, mine: Select[Any], now: datetime) -> None:
     conn.execute(closed)
 
 
-def _event(row: Any, now: datetime) -> dict[str, Any]:
+def _event(row: Any, now: datetime) -> CardEvent:
     """The end of its number is what the proof still calls it by."""
     tail = (row.msisdn or row.iccid or "")[-4:]
     return {"card_id": row.id, "at": now, "event": REMOVED, "detail": {"number": f"…{tail}"}}

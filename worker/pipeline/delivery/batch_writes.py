@@ -4,7 +4,6 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 
 import structlog
 from sqlalchemy import Connection
@@ -15,6 +14,7 @@ from worker.pipeline.delivery.fallback import fall_back, reroute, split
 from worker.store import message_states
 from worker.store import reminders as ledger
 from worker.store.committed import after_commit
+from worker.store.message_states import MessageChange
 from worker.store.outbox import OutgoingMessage
 
 log = structlog.get_logger(__name__)
@@ -30,7 +30,7 @@ class Writes:
     _over: list[tuple[OutgoingMessage, Sequence[Item]]] = field(default_factory=list)
     _rerouted: list[tuple[OutgoingMessage, Sequence[Item]]] = field(default_factory=list)
     _split: list[tuple[OutgoingMessage, Sequence[Item]]] = field(default_factory=list)
-    _states: list[dict[str, Any]] = field(default_factory=list)
+    _states: list[MessageChange] = field(default_factory=list)
 
     def end(self, item: Item, state: ReminderState, reason: str) -> None:
         """End a reminder; one that is missed raises the alarm."""

@@ -13,13 +13,12 @@ from worker.core.breaker import PREFIX, BreakerPolicy, is_down, rest, rests_alon
 from worker.core.hours import Hours
 from worker.core.outcomes import Outcome, OutcomeKind, Scope
 from worker.errors import UnreachableError
-from worker.pipeline.delivery.following import Ended
 from worker.pipeline.delivery.limits import country_of
-from worker.pipeline.delivery.prepare import Ready
+from worker.pipeline.delivery.stages import Ended, Faults, Ready
 from worker.providers.registry import row_of
 from worker.store import attempts as attempt_store
 from worker.store import breakers as breaker_store
-from worker.store import recent_attempts, usage
+from worker.store import message_states, recent_attempts, usage
 from worker.store.breakers import Breaker
 from worker.store.committed import after_commit
 from worker.store.engine import writing
@@ -46,7 +45,7 @@ class Tripped:
     def note(self, one: Ready, outcome: Outcome, *, down: bool = False) -> None:
         """Remember a fault, or that the provider is down. What concerns one recipient stands in
         nobody's way, and who has met the fault before may be the only one that meets it."""
-        if one.sender is None or not (down or outcome.kind is OutcomeKind.CONFIG_FAULT):
+        if not (down or outcome.kind is OutcomeKind.CONFIG_FAULT):
             return
         code = one.sender.down if down else outcome.code
         row = row_of(code)
@@ -60,7 +59,7 @@ class Tripped:
 
     def answer(self, one: Ready) -> Outcome | None:
         """The end of an attempt that the same fault would meet, without a call."""
-        if not self._codes or one.sender is None:
+        if not self._codes:
             return None
         for key in one.sender.keys(country_of(one.out.to)):
             if code := self._codes.get(key):
@@ -69,48 +68,33 @@ class Tripped:
         return None
 
 
-@dataclass(frozen=True, slots=True)
-class Settled:
-    """``until``: when each held message is looked at again; ``told``: those whose alarm another
-    has raised; ``alone``: those that a fault keeps back which keeps nobody else back; ``closed``:
-    breakers that are no more."""
-
-    until: dict[int, datetime] = field(default_factory=dict)
-    told: set[int] = field(default_factory=set)
-    alone: set[int] = field(default_factory=set)
-    closed: list[Breaker] = field(default_factory=list)
-
-
-def settle(
-    conn: Connection, ended: Sequence[Ended], policy: BreakerPolicy, hours: Hours
-) -> Settled:
+def settle(conn: Connection, ended: Sequence[Ended], policy: BreakerPolicy, hours: Hours) -> Faults:
     """Open, keep open and close breakers by how these attempts ended. Nearly always: nothing."""
-    faults = [e for e in ended if e.ready.sender and (e.down or e.outcome.kind in _FAULTS)]
+    faults = [e for e in ended if e.down or e.outcome.kind in _FAULTS]
     probes = [e for e in ended if e.ready.probe]
     if not faults and not probes:
-        return Settled()
+        return Faults()
     # Messages before breakers, as everybody does.
-    attempt_store.lock_messages(conn, {e.ready.outgoing.id for e in ended})
-    found = Settled()
+    message_states.hold(conn, {e.outgoing.id for e in ended})
+    found = Faults()
     alone = [e for e in faults if _rests_alone(e) or _is_the_only_one(conn, e)]
-    found.alone.update(e.ready.outgoing.id for e in alone)
-    found.told.update(_known(conn, alone))
-    faults = [e for e in faults if e.ready.outgoing.id not in found.alone]
+    found.alone.update(e.outgoing.id for e in alone)
+    found.known.update(_known(conn, alone))
+    faults = [e for e in faults if e.outgoing.id not in found.alone]
     groups: dict[str, list[Ended]] = defaultdict(list)
     for one in faults:
-        if one.ready.sender:
-            code, country = _code(one), country_of(one.ready.out.to) or "*"
-            groups[one.ready.sender.key(code, row_of(code), country)].append(one)
+        code, country = _code(one), country_of(one.ready.out.to) or "*"
+        groups[one.ready.sender.key(code, row_of(code), country)].append(one)
     for key in sorted(groups):
         _trip(conn, key, groups[key], policy, hours, found)
     answers = (*_ANSWERS, OutcomeKind.CONFIG_FAULT)  # another fault: then the first one is gone
-    answered = [e.ready.outgoing.id for e in probes if e.outcome.kind in answers]
+    answered = [e.outgoing.id for e in probes if e.outcome.kind in answers]
     found.closed.extend(breaker_store.close(conn, answered))
     again = ended[0].at + policy.probe
-    taken = {e.ready.outgoing.id for e in probes if e.outcome.kind is OutcomeKind.ACCEPTED}
+    taken = {e.outgoing.id for e in probes if e.outcome.kind is OutcomeKind.ACCEPTED}
     for breaker in breaker_store.wait_for_reports(conn, sorted(taken), again):
         breaker_store.release(conn, breaker, again, 1)  # somebody must look again then
-    silent = [e.ready.outgoing.id for e in probes if e.ready.outgoing.id not in taken]
+    silent = [e.outgoing.id for e in probes if e.outgoing.id not in taken]
     breaker_store.unanswered(conn, silent, again)
     for breaker in found.closed:
         after_commit(log.info)("breaker_closed", key=breaker.key, code=breaker.code)
@@ -123,10 +107,10 @@ def _trip(
     ended: Sequence[Ended],
     policy: BreakerPolicy,
     hours: Hours,
-    found: Settled,
+    found: Faults,
 ) -> None:
     at, code = ended[0].at, _code(ended[0])
-    ids = [one.ready.outgoing.id for one in ended]
+    ids = [one.outgoing.id for one in ended]
     policy = policy.of(code)
     probe_at, news = breaker_store.trip(conn, key, code, ids, at, policy)
     if news and is_down(code):
@@ -135,7 +119,7 @@ def _trip(
         )
     held = (one for one in ended if one.outcome.kind in _FAULTS)
     # Who has met the fault is not the next to try it while others wait.
-    urgent = sorted(held, key=lambda one: (_was_called(one), one.ready.outgoing.useful_until))
+    urgent = sorted(held, key=lambda one: (_was_called(one), one.outgoing.useful_until))
     if not urgent:  # these are unknown now: of those that wait one must look again
         breaker_store.release(conn, Breaker(key, code, at, probe_at, 1), probe_at, 1)
     looks = [probe_at]
@@ -145,7 +129,7 @@ def _trip(
         if breaker_store.release(conn, breaker, soon, 1, unmet=True, besides=ids):
             looks = [at + policy.longest, probe_at]
     for one in urgent:
-        outgoing = one.ready.outgoing
+        outgoing = one.outgoing
         if one.ready.spare:  # another provider is there to take it over
             found.until[outgoing.id] = one.at + _AT_ONCE
             continue
@@ -154,7 +138,7 @@ def _trip(
         # No time for that: the next look hands it over, if there is anybody to hand it to.
         found.until[outgoing.id] = again or one.at + _AT_ONCE
         looks = [at + policy.longest, probe_at] if again else looks
-    found.told.update(ids[1:] if news else ids)
+    found.known.update(ids[1:] if news else ids)
 
 
 def _was_called(one: Ended) -> bool:
@@ -175,7 +159,7 @@ def _is_the_only_one(conn: Connection, one: Ended) -> bool:
     """Does this fault meet one message alone? It has met it before, and since then others were
     taken the same way."""
     ready, code = one.ready, _code(one)
-    if is_down(code) or ready.sender is None or ready.probe or not _waited_for(ready, code):
+    if is_down(code) or ready.probe or not _waited_for(ready, code):
         return False
     since = attempt_store.met(conn, [ready.outgoing.id], code).get(ready.outgoing.id)
     if since is None:
@@ -190,21 +174,21 @@ def _is_the_only_one(conn: Connection, one: Ended) -> bool:
 def _known(conn: Connection, alone: Sequence[Ended]) -> set[int]:
     """Those whose fault was told of: it has met them before, or others today. An account on trial
     refuses one number after the other."""
-    known = {e.ready.outgoing.id for e in alone if _waited_for(e.ready, e.outcome.code)}
+    known = {e.outgoing.id for e in alone if _waited_for(e.ready, e.outcome.code)}
     news: dict[str, list[Ended]] = defaultdict(list)
     for one in alone:
-        if one.ready.outgoing.id not in known:
+        if one.outgoing.id not in known:
             news[one.outcome.code].append(one)
     for code in sorted(news):
         first, *others = news[code]
         tells = usage.first_today(conn, f"fault:{code}"[:_KIND], first.at.date())
-        known.update(e.ready.outgoing.id for e in (others if tells else news[code]))
+        known.update(e.outgoing.id for e in (others if tells else news[code]))
     return known
 
 
 def _code(one: Ended) -> str:
     """Which fault: that of a provider that is down is the same for every end it comes with."""
-    if one.ready.sender and (one.down or one.outcome.kind is OutcomeKind.DOWN):
+    if one.down or one.outcome.kind is OutcomeKind.DOWN:
         return one.ready.sender.down
     return one.outcome.code.removeprefix(PREFIX)
 

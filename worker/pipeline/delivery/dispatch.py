@@ -9,30 +9,24 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy import Engine
 
 from worker import metrics
 from worker.clock import Clock, Stopwatch
 from worker.core.breaker import PREFIX
 from worker.core.cards import Channel
 from worker.core.outcomes import Outcome, OutcomeKind
-from worker.core.retry import RetryPolicy
 from worker.core.segments import measure
 from worker.errors import UnreachableError
-from worker.pipeline.delivery.breaking import Tripped, refused, release, settle
+from worker.pipeline.delivery.breaking import Tripped
 from worker.pipeline.delivery.concurrency import Slots
-from worker.pipeline.delivery.elsewhere import Elsewhere
-from worker.pipeline.delivery.following import LATE, Ended, storable
-from worker.pipeline.delivery.prepare import Preparation, Ready
-from worker.pipeline.delivery.record import record
+from worker.pipeline.delivery.prepare import Preparation
+from worker.pipeline.delivery.provider_health import ProviderHealth
 from worker.pipeline.delivery.recorder import Recorder
+from worker.pipeline.delivery.stages import LATE, Ended, Ready
 from worker.providers.base import Provider, SmsOut
 from worker.providers.choice import named
 from worker.providers.fence import TooLateError, only_while
-from worker.store import usage
 from worker.store.bulk import batched
-from worker.store.engine import writing
-from worker.store.planner_hints import by_index
 
 log = structlog.get_logger(__name__)
 
@@ -41,10 +35,6 @@ _SILENT = (OutcomeKind.NOT_SENT, OutcomeKind.AMBIGUOUS)
 # Messages claimed and rendered at a time, at most: enough to be cheap. Those behind them stay free
 # for other workers, and unhurt if this one dies, until the calls come to them.
 _PART = 150
-
-# How long an outcome waits for a database that is away or takes no changes. While it does, nobody
-# else can settle the message; once it is back, an unknown rests before anything is sent again.
-_PATIENCE = timedelta(hours=1)
 
 # What was looked at so long ago is looked at again before its call. Most calls begin at once.
 _FRESH = timedelta(seconds=5)
@@ -75,21 +65,16 @@ class _Call:
 
 @dataclass(slots=True)
 class Delivery:
-    """Sends messages; one per process, so that ``in_flight`` bounds all its calls. ``played``: the
-    clock of a play, where time does not flow as on this machine."""
+    """Sends messages; one per process, so that ``slots`` bound all its calls. A message is ours for
+    ``lease``. ``played``: the clock of a play, where time does not flow as on this machine."""
 
-    engine: Engine
     preparation: Preparation
+    recorder: Recorder
+    health: ProviderHealth
     providers: Mapping[Channel, Provider[Any]]
-    retry: RetryPolicy
-    in_flight: int
+    slots: Slots
+    lease: timedelta
     played: Clock | None = None
-    _slots: Slots = field(init=False)
-    _recorder: Recorder = field(init=False)
-
-    def __post_init__(self) -> None:
-        self._slots = Slots(self.in_flight)
-        self._recorder = Recorder(self._write, max(self.preparation.lease, _PATIENCE))
 
     async def run(self, channel: Channel, ids: Sequence[int], now: datetime) -> Counter[str]:
         """Send the due ones of ``ids``; returns how many messages ended in which state."""
@@ -121,15 +106,15 @@ class Delivery:
     ) -> Sequence[_Call]:
         watch = Stopwatch(self.played)
         ready = await asyncio.to_thread(self.preparation.run, channel, ids, now)
-        return [_Call(one, now, self.preparation.lease, watch) for one in ready]
+        return [_Call(one, now, self.lease, watch) for one in ready]
 
     async def _send(self, call: _Call, clock: Clock, tripped: Tripped) -> str:
         one = call.ready
         channel, down = one.outgoing.channel, False
-        acquired = await self._slots.take(channel, call.left.total_seconds())
+        acquired = await self.slots.take(channel, call.left.total_seconds())
         call.begun.set()
         if not acquired:
-            return await self._recorder.record(Ended(one, LATE, clock()))
+            return await self.recorder.record(Ended(one, LATE, clock()))
         try:
             outcome = tripped.answer(one) or self._known_down(one, clock())
             if outcome is None and not await self._stands(call):
@@ -138,21 +123,21 @@ class Delivery:
                 outcome = await self._call(call, clock)
                 down = outcome != LATE and self._is_down(one, outcome, clock())
                 tripped.note(one, outcome, down=down)
-                if down and one.sender and outcome.kind is OutcomeKind.NOT_SENT:
+                if down and outcome.kind is OutcomeKind.NOT_SENT:
                     outcome = Outcome(OutcomeKind.DOWN, one.sender.down)
         finally:
-            self._slots.give(channel)
-        return await self._recorder.record(Ended(one, outcome, clock(), down))
+            self.slots.give(channel)
+        return await self.recorder.record(Ended(one, outcome, clock(), down))
 
     async def _stands(self, call: _Call) -> bool:
         """May the call begin? Time has passed since the look, in a line for a place or because the
         process stood still: what is no longer fresh is looked at once more. What may not go is
         handed back, and the next look says why."""
-        now, holder = call.looked + call.watch.longest(), call.ready.outgoing.holder
+        now = call.looked + call.watch.longest()
         if call.left <= timedelta(0):
             return False
         if call.watch.longest() <= _FRESH:
-            return self.preparation.rules.hours.next_open(now, holder.time_zone) <= now
+            return self.preparation.is_open(call.ready, now)
         try:
             stands = await asyncio.to_thread(self.preparation.stands, call.ready, now)
         except UnreachableError:
@@ -160,15 +145,13 @@ class Delivery:
         return stands and call.left > timedelta(0)
 
     def _known_down(self, one: Ready, now: datetime) -> Outcome | None:
-        if one.sender is None or one.probe:
+        if one.probe:
             return None
-        known = self.preparation.health.knows_down(one.sender.provider, now)
+        known = self.health.knows_down(one.sender.provider, now)
         return Outcome(OutcomeKind.DOWN, PREFIX + one.sender.down) if known else None
 
     def _is_down(self, one: Ready, outcome: Outcome, at: datetime) -> bool:
-        if one.sender is None:
-            return False
-        down = self.preparation.health.down(one.sender.provider, outcome, at)
+        down = self.health.down(one.sender.provider, outcome, at)
         return down or (one.tries_down and outcome.kind in _SILENT)
 
     async def _call(self, call: _Call, clock: Clock) -> Outcome:
@@ -181,15 +164,12 @@ class Delivery:
         except Exception:  # a bug: without an outcome the batch would wait for ever
             log.exception("alarm", cause="provider_failed", message=one.outgoing.id)
             return Outcome(OutcomeKind.AMBIGUOUS, "provider_failed")
-        health = self.preparation.health
-        if one.sender and health.note(one.sender.provider, outcome, clock()) and one.spare:
+        if self.health.note(one.sender.provider, outcome, clock()) and one.spare:
             log.warning("provider_rests", provider=one.sender.provider, code=outcome.code)
         return outcome
 
     async def _measured(self, one: Ready) -> Outcome:
-        provider = self.providers[one.outgoing.channel]
-        if one.sender:
-            provider = named(provider, one.sender.provider)
+        provider = named(self.providers[one.outgoing.channel], one.sender.provider)
         began = time.monotonic()
         outcome = await provider.send(one.out)
         seconds = time.monotonic() - began
@@ -197,22 +177,6 @@ class Delivery:
         segments = measure(one.out.text).segments if taken else 0
         metrics.attempt(provider.name, outcome.kind, seconds, segments)
         return outcome
-
-    def _write(self, group: Sequence[Ended]) -> list[str]:
-        own = self.preparation
-        group = [storable(one) for one in group]
-        with writing(self.engine) as conn:
-            by_index(conn)
-            found = settle(conn, group, own.limits.breaker, own.rules.hours)
-            ways = Elsewhere(own.rules.hours, own.senders.keys())
-            nexts = record(conn, group, self.retry, found.until, found.told, found.alone, ways)
-            uses = [one.ready.use for one in refused(group)]
-            usage.add(conn, [use.back() for use in uses if use])
-        for one, following in zip(group, nexts, strict=True):
-            metrics.settled(one.ready.outgoing.channel, following.state)
-        if found.closed:
-            release(self.engine, found.closed, group[-1].at)
-        return [following.state.value for following in nexts]
 
 
 def _parts(ids: Sequence[int]) -> Iterator[list[int]]:

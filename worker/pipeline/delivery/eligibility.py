@@ -1,13 +1,13 @@
 """Before the call: which messages of a batch are still true, may be told now, and are not stopped
 by a breaker."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Connection
 
-from worker.core.breaker import PREFIX, Sender
+from worker.core.breaker import PREFIX
 from worker.core.caps import Cap
 from worker.core.cards import Channel
 from worker.core.pace import PACE
@@ -19,10 +19,10 @@ from worker.core.windows import address_of
 from worker.pipeline.delivery.batch_writes import Writes
 from worker.pipeline.delivery.breaker_gate import Gate
 from worker.pipeline.delivery.digests import Digests
+from worker.pipeline.delivery.stages import Eligible
 from worker.providers.registry import is_opt_out
 from worker.store import attempts as attempt_store
 from worker.store import suppressions
-from worker.store.breakers import Breaker
 from worker.store.outbox import OutgoingMessage
 
 # Not reasons of an end, but what a message waited for when its time ran out.
@@ -34,34 +34,22 @@ Why = Callable[[str, int], str | None]
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """A message that is still true, and the sender it goes. ``tries``: the breakers whose probe it
-    is; ``spare``: another sender is open to it."""
-
-    outgoing: OutgoingMessage
-    items: tuple[Item, ...]
-    address: str
-    sender: Sender
-    tries: Sequence[Breaker] = ()
-    spare: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Look:
-    """One look at the messages of a batch over ``channel``, inside its transaction. ``live``: real
-    people are reached, so that what invented cards owe ends here."""
+class Eligibility:
+    """The last look at the messages of a batch over ``channel``, inside its transaction. ``pool``:
+    who serves the channel, if anybody; ``away``: providers that rest. ``live``: real people are
+    reached, so that what invented cards owe ends here."""
 
     conn: Connection
     rules: Rules
     channel: Channel
-    senders: Mapping[Channel, SenderPool]
+    pool: SenderPool | None
     gate: Gate
     writes: Writes
     now: datetime
     away: Collection[str] = ()
     live: bool = False
 
-    def wanted(self, all_outgoing: Sequence[OutgoingMessage]) -> list[Wanted]:
+    def eligible(self, all_outgoing: Sequence[OutgoingMessage]) -> list[Eligible]:
         """Those to send, the most urgent first: it takes the probe, and later the tokens and what
         is left of a cap. What becomes of the others is written."""
         gather = self.gate.limits.gather
@@ -69,21 +57,15 @@ class Look:
             digests = Digests(self.conn, self.rules.hours, gather, self.writes, self.now)
             all_outgoing = digests.together(all_outgoing)
         dead = self._suppressed(all_outgoing)
-        pool = self.senders.get(self.channel) or SenderPool((Sender(self.channel, "", ""),))
-        several = len(pool.senders) > 1
+        several = self.pool is not None and len(self.pool.senders) > 1
         failed = attempt_store.failed_by(self.conn, [p.id for p in all_outgoing]) if several else {}
         urgent = sorted(all_outgoing, key=lambda outgoing: outgoing.useful_until)
-        found = []
-        for outgoing in urgent:
-            order = pool.order(outgoing.id, outgoing.attempts, failed.get(outgoing.id), self.away)
-            if one := self._still_true(outgoing, dead, order):
-                found.append(one)
-        return found
+        looked = (self._still_true(one, dead, failed.get(one.id)) for one in urgent)
+        return [one for one in looked if one]
 
     def _suppressed(self, all_outgoing: Sequence[OutgoingMessage]) -> Why:
         """Why an address is not to be used for a card; none is on a channel nobody serves."""
-        pool = self.senders.get(self.channel)
-        if pool is None:
+        if self.pool is None:
             return lambda address, card: "channel_off"
         addresses = {
             address
@@ -91,11 +73,11 @@ class Look:
             for item in outgoing.items
             if (address := address_of(item.card, outgoing.holder, self.channel))
         }
-        return suppressions.why(suppressions.reasons(self.conn, pool.channel, addresses))
+        return suppressions.why(suppressions.reasons(self.conn, self.pool.channel, addresses))
 
     def _still_true(
-        self, outgoing: OutgoingMessage, dead: Why, order: Sequence[Sender]
-    ) -> Wanted | None:
+        self, outgoing: OutgoingMessage, dead: Why, failed: str | None
+    ) -> Eligible | None:
         rules, writes = self.rules, self.writes
         if outgoing.sample and self.live:
             self._refuse_sample(outgoing)
@@ -120,7 +102,7 @@ class Look:
         if verdict.postpone is not None:
             writes.settle(outgoing, MessageState.PENDING, "quiet_hours", verdict.postpone)
             return None
-        return self._on_its_way(outgoing, verdict.keep, verdict.address, order)
+        return self._on_its_way(outgoing, verdict.keep, verdict.address, failed)
 
     def _wanted_channels(self, item: Item) -> Collection[Channel]:
         return self.rules.channels(item.card, item.key)
@@ -136,15 +118,17 @@ class Look:
         outgoing: OutgoingMessage,
         keep: tuple[Item, ...],
         address: str,
-        order: Sequence[Sender],
-    ) -> Wanted | None:
-        """The first sender of ``order`` that is open, or due to be tried; else the message waits
-        for the one that is tried first."""
+        failed: str | None,
+    ) -> Eligible | None:
+        """The first sender in order that is open, or due to be tried; else the message waits for
+        the one that is tried first. ``failed``: the provider that was tried last."""
+        pool, attempts = self.pool, outgoing.attempts
+        order = pool.order(outgoing.id, attempts, failed, self.away) if pool else ()
         closed = {sender: self.gate.closed_for(sender, address) for sender in order}
         for sender, stopped in closed.items():
             if not stopped or self.gate.try_probe(outgoing, stopped):
                 spare = any(not shut for other, shut in closed.items() if other is not sender)
-                return Wanted(outgoing, keep, address, sender, stopped, spare)
+                return Eligible(outgoing, keep, address, sender, stopped, spare)
         soonest = min(closed.values(), key=lambda shut: max(one.probe_at for one in shut))
         self.gate.hold(outgoing, keep, soonest, self.writes)
         return None

@@ -3,42 +3,21 @@ whether the notice can be told another way."""
 
 import random
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import Connection
 
 from worker.core.breaker import PREFIX, rest, rests_alone
-from worker.core.outcomes import Outcome, OutcomeKind
+from worker.core.outcomes import OutcomeKind
 from worker.core.pace import last_chance
 from worker.core.recheck import Item
 from worker.core.reminders import MessageState
 from worker.core.retry import Next, RetryPolicy, after_attempt
 from worker.pipeline.delivery.elsewhere import Elsewhere
-from worker.pipeline.delivery.prepare import Ready
+from worker.pipeline.delivery.stages import LATE, Ended, Faults
 from worker.providers.registry import row_of
-
-# Its batch was too slow for its lease: it goes back as it came.
-LATE = Outcome(OutcomeKind.NOT_SENT, "lease_over_before_the_call")
-# What was certainly not sent, and is tried while it is useful.
-NOT_TAKEN = (
-    OutcomeKind.NOT_SENT,
-    OutcomeKind.TRANSIENT,
-    OutcomeKind.CONFIG_FAULT,
-    OutcomeKind.DOWN,
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """An attempt that is over, and how; ``down``: it shows that its provider answers nobody."""
-
-    ready: Ready
-    outcome: Outcome
-    at: datetime
-    down: bool = False
-
 
 # What a provider's id may look like.
 _NAME = re.compile(r"[\x21-\x7e]{1,100}", re.ASCII)
@@ -59,20 +38,20 @@ def plan(
     conn: Connection,
     one: Ended,
     policy: RetryPolicy,
-    held: Mapping[int, datetime],
-    alone: Collection[int],
+    faults: Faults,
     elsewhere: Elsewhere | None,
 ) -> Plan:
-    outgoing = one.ready.outgoing
+    """Decide on the message of ``one``. Changes nothing."""
+    outgoing = one.outgoing
     if one.outcome == LATE:
         return Plan(Next(MessageState.RETRYABLE, one.at + policy.quick, LATE.code))
-    if one.outcome.kind not in NOT_TAKEN:
+    if not one.was_not_taken:
         return Plan(_after(one, policy, outgoing.useful_until))
     code = one.outcome.code
-    by_itself = outgoing.id in alone or rests_alone(code, row_of(code))
+    by_itself = outgoing.id in faults.alone or rests_alone(code, row_of(code))
     if is_held(one) and not by_itself:
         reason = PREFIX + code.removeprefix(PREFIX)
-        if until := held.get(outgoing.id):
+        if until := faults.until.get(outgoing.id):
             return Plan(Next(MessageState.HELD, until, reason))
         return Plan(replace(_after(one, policy, outgoing.useful_until), reason=reason))
     helped = elsewhere.helped(conn, outgoing, one.ready.items) if elsewhere else []
@@ -88,9 +67,9 @@ def _patiently(
 ) -> Plan:
     """Once more, before the first of its notices ends; what would be too late for the other
     channel then goes over to it now."""
-    items, zone = one.ready.items, one.ready.outgoing.holder.time_zone
+    items, zone = one.ready.items, one.outgoing.holder.time_zone
     all_helped = len(helped) == len(items)
-    ends = sorted({item.useful_until for item in items}) or [one.ready.outgoing.useful_until]
+    ends = sorted({item.useful_until for item in items}) or [one.outgoing.useful_until]
     if elsewhere:
         ends = [last_chance(end, elsewhere.hours, zone) for end in ends]
     found = [_after(one, policy, end, elsewhere=all_helped) for end in ends]
@@ -111,16 +90,16 @@ def _patiently(
 
 def _after(one: Ended, policy: RetryPolicy, until: datetime, *, elsewhere: bool = False) -> Next:
     jitter = random.random()  # noqa: S311 - spreads retries, keeps no secret
-    tries = one.ready.outgoing.tries + 1
+    tries = one.outgoing.tries + 1
     return after_attempt(one.outcome, tries, one.at, until, policy, jitter, elsewhere=elsewhere)
 
 
 def tries(one: Ended) -> int:
     """How often in a row it was certainly not sent; what waits for others has not been tried."""
-    if one.outcome.kind not in NOT_TAKEN:
+    if not one.was_not_taken:
         return 0
     waited = one.outcome == LATE or one.outcome.code.startswith(PREFIX)
-    return one.ready.outgoing.tries + (0 if waited else 1)
+    return one.outgoing.tries + (0 if waited else 1)
 
 
 def storable(one: Ended) -> Ended:
@@ -134,7 +113,7 @@ def storable(one: Ended) -> Ended:
 
 def renamed(one: Ended) -> Ended:
     """The same under a name of our own, which no other attempt has."""
-    own = replace(one.outcome, provider_id=f"attempt-{one.ready.out.attempt}")
+    own = replace(one.outcome, provider_id=f"attempt-{one.attempt}")
     return replace(one, outcome=own)
 
 

@@ -10,6 +10,7 @@ from worker.core.cards import Holder
 from worker.core.icalendar import METHOD, Publisher
 from worker.core.recheck import Item
 from worker.core.rules import Rules
+from worker.core.senders import SenderPool
 from worker.providers.base import Attached
 from worker.providers.mime import answerable
 
@@ -39,6 +40,13 @@ class Mailing:
         if text is None:
             return ()
         return (Attached(CALENDAR_FILE, "text/calendar", text.encode(), {"method": METHOD}),)
+
+
+def mailing_of(pool: SenderPool | None, reply_to: str | None) -> Mailing:
+    """That of the emails that ``pool`` sends. Calendars know an entry by the address it came from
+    first, so it is the preferred provider's, whoever carries the email."""
+    address = pool.senders[0].address if pool else ""
+    return Mailing(address if "@" in address else None, reply_to)
 
 
 # Nothing beside the texts.

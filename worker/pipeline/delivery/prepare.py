@@ -1,89 +1,57 @@
 """Before the call: claim, look once more, render, and commit the attempts. One transaction."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 import structlog
 from sqlalchemy import Connection, Engine
 
-from worker.content.render import Content
-from worker.core.breaker import Sender, is_down
+from worker.core.breaker import is_down
 from worker.core.cards import Channel
 from worker.core.pace import PACE, Budget, last_chance
-from worker.core.recheck import Item, recheck
+from worker.core.recheck import recheck
 from worker.core.reminders import MessageState
 from worker.core.rules import Rules
 from worker.core.senders import SenderPool
-from worker.core.tokens import Links
 from worker.errors import ConfigError
 from worker.pipeline.delivery.batch_writes import Writes
 from worker.pipeline.delivery.breaker_gate import Gate
 from worker.pipeline.delivery.daily_caps import Capping
-from worker.pipeline.delivery.eligibility import Look, Wanted
+from worker.pipeline.delivery.eligibility import Eligibility
 from worker.pipeline.delivery.limits import Limits
-from worker.pipeline.delivery.mailing import Mailing
 from worker.pipeline.delivery.provider_health import ProviderHealth
-from worker.pipeline.delivery.rendering import check_storable, contents, digest_of, render
-from worker.providers.base import EmailOut, SmsOut
+from worker.pipeline.delivery.rendering import Renderer, check_storable, contents, digest_of
+from worker.pipeline.delivery.stages import Eligible, Ready
 from worker.store import attempts as attempt_store
 from worker.store import outbox, quarantine, suppressions
 from worker.store.engine import reading, writing
-from worker.store.outbox import OutgoingMessage
+from worker.store.outbox import MessageContent
 from worker.store.planner_hints import by_index
-from worker.store.usage import Use
 
 log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Ready:
-    """A message whose attempt is committed: nothing may stand between it and the call. ``probe``:
-    it shows whether a breaker may close (``tries_down``: that of a provider that is down);
-    ``spare``: another provider could carry it."""
-
-    outgoing: OutgoingMessage
-    items: tuple[Item, ...]
-    out: SmsOut | EmailOut
-    sender: Sender | None = None
-    use: Use | None = None
-    probe: bool = False
-    spare: bool = False
-    tries_down: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Preparation:
     """Makes claimed messages ready to send at ``now``; ``lease`` must outlast the longest call.
     ``hold``: the pause while a text of ours is broken. A channel without a sender is off.
-    ``reply_to``: where answers to emails go, instead of to each book's guardian. ``live``: real
-    people are reached."""
+    ``live``: real people are reached."""
 
     engine: Engine
     rules: Rules
-    content: Content
+    renderer: Renderer
+    senders: Mapping[Channel, SenderPool]
+    limits: Limits
+    health: ProviderHealth
     lease: timedelta
     hold: timedelta
-    senders: Mapping[Channel, SenderPool]
-    links: Links | None = None
-    limits: Limits = field(default_factory=Limits)
-    health: ProviderHealth = field(default_factory=ProviderHealth)
-    reply_to: str | None = None
     live: bool = False
-
-    @property
-    def mailing(self) -> Mailing:
-        """What is true of all emails. Calendars know an entry by the address it came from first,
-        so it is the preferred provider's, whoever carries the email."""
-        pool = self.senders.get(Channel.EMAIL)
-        address = pool.senders[0].address if pool else ""
-        return Mailing(address if "@" in address else None, self.reply_to)
 
     def run(self, channel: Channel, ids: Sequence[int], now: datetime) -> list[Ready]:
         """Claim the due ones of ``ids``, end or postpone what must not go now, return the rest."""
-        pool = self.senders.get(channel) or SenderPool((Sender(channel, "", ""),))
-        budget = self.limits.budget(pool, channel, len(ids))
+        pool = self.senders.get(channel)
+        budget = self.limits.budget(pool, channel, len(ids)) if pool else Budget()
         try:
             with writing(self.engine, durable=True) as conn:
                 by_index(conn)
@@ -94,20 +62,25 @@ class Preparation:
             budget.used = budget.queued = 0
             raise
         finally:
-            self.limits.settle(pool, budget)
+            if pool:
+                self.limits.settle(pool, budget)
         return ready
+
+    def is_open(self, ready: Ready, now: datetime) -> bool:
+        """Is it within the holder's hours?"""
+        return self.rules.hours.next_open(now, ready.outgoing.holder.time_zone) <= now
 
     def stands(self, ready: Ready, now: datetime) -> bool:
         """Would the last look let the message go at ``now`` just as it is? Changes nothing.
         Raises ``UnreachableError``."""
-        outgoing, pool, rules = ready.outgoing, self.senders.get(ready.outgoing.channel), self.rules
+        outgoing, rules = ready.outgoing, self.rules
         with reading(self.engine) as conn:
             loaded = outbox.load(conn, [outgoing.id])
-            own = pool.channel if pool else outgoing.channel
-            dead = suppressions.why(suppressions.reasons(conn, own, {ready.out.to}))
+            reasons = suppressions.reasons(conn, ready.sender.channel, {ready.out.to})
         for found in loaded:
             verdict = recheck(
-                found.items, found.holder, outgoing.channel, now, rules.hours, rules.ladder, dead
+                *(found.items, found.holder, outgoing.channel, now, rules.hours, rules.ladder),
+                suppressions.why(reasons),
             )
             kept = {item.id for item in verdict.keep}
             same = kept == {item.id for item in ready.items} and verdict.address == ready.out.to
@@ -129,14 +102,14 @@ class _Batch:
         self._own, self._conn, self._now = own, conn, now
         self._channel, self._budget = channel, budget
         self._writes = Writes()
-        self._kept: list[dict[str, Any]] = []
+        self._kept: list[MessageContent] = []
         limits, rules, until = own.limits, own.rules, now + own.lease
         self._gate = Gate(conn, own.senders, limits, rules.hours, now, until)
-        self._look = Look(
+        self._look = Eligibility(
             conn,
             rules,
             channel,
-            own.senders,
+            own.senders.get(channel),
             self._gate,
             self._writes,
             now,
@@ -148,24 +121,24 @@ class _Batch:
     def run(self, ids: Sequence[int]) -> list[Ready]:
         """Claim, look, bound, and commit what is left."""
         all_outgoing = outbox.claim(self._conn, self._channel, ids, self._now)
-        wanted = self._look.wanted(all_outgoing)
-        batch = [o.outgoing.id for o in wanted]
-        books = {o.outgoing.book_id for o in wanted}
-        self._capping.look({o.address for o in wanted}, books, batch)
-        ready = [found for one in wanted if (found := self._ready(one))]
+        eligible = self._look.eligible(all_outgoing)
+        batch = [one.outgoing.id for one in eligible]
+        books = {one.outgoing.book_id for one in eligible}
+        self._capping.look({one.address for one in eligible}, books, batch)
+        ready = [found for one in eligible if (found := self._ready(one))]
         self._writes.flush(self._conn, self._now)
         self._commit_attempts(ready)
         self._capping.write()
         return ready
 
-    def _ready(self, one: Wanted) -> Ready | None:
+    def _ready(self, one: Eligible) -> Ready | None:
         """A ``Ready`` if the message may go now; else it waits, and another may be the probe."""
         found = self._bounded(one)
         if found is None:
             self._gate.give_back(one.outgoing, one.tries)
         return found
 
-    def _bounded(self, one: Wanted) -> Ready | None:
+    def _bounded(self, one: Eligible) -> Ready | None:
         outgoing, writes = one.outgoing, self._writes
         zone = outgoing.holder.time_zone
         if met := self._capping.free_at(one.address, one.items, zone):
@@ -175,17 +148,8 @@ class _Batch:
             writes.settle(outgoing, MessageState.PENDING, PACE, self._place(one))
             return None
         try:
-            own = self._own
-            text = render(
-                own.content,
-                own.rules,
-                outgoing,
-                one.items,
-                one.address,
-                self._now,
-                own.links,
-                one.sender.address,
-                own.mailing,
+            text = self._own.renderer.render(
+                outgoing, one.items, one.address, self._now, one.sender.address
             )
             kept = contents(outgoing, text.out)
             check_storable(kept, text.out)
@@ -194,7 +158,9 @@ class _Batch:
             # Whatever it is: its neighbours have nothing to do with it.
             hint = error.hint if isinstance(error, ConfigError) else type(error).__name__
             log.exception("alarm", cause="template_failed", message=outgoing.id, hint=hint)
-            writes.settle(outgoing, MessageState.HELD, "template_failed", self._now + own.hold)
+            writes.settle(
+                outgoing, MessageState.HELD, "template_failed", self._now + self._own.hold
+            )
             return None
         segments = kept["segments"] or 0
         if met := self._capping.use(outgoing, one.address, segments):
@@ -203,13 +169,11 @@ class _Batch:
         self._budget.spend(max(1, segments))
         self._kept.append(kept)
         writes.split(outgoing, text.left)
-        use = self._capping.uses[-1]
+        use, probe = self._capping.uses[-1], bool(one.tries)
         down = any(is_down(breaker.code) for breaker in one.tries)
-        return Ready(
-            outgoing, text.items, text.out, one.sender, use, bool(one.tries), one.spare, down
-        )
+        return Ready(outgoing, text.items, text.out, one.sender, use, probe, one.spare, down)
 
-    def _place(self, one: Wanted) -> datetime:
+    def _place(self, one: Eligible) -> datetime:
         """When a message that finds the bucket empty comes back."""
         until = min(item.useful_until for item in one.items)
         last = last_chance(until, self._own.rules.hours, one.outgoing.holder.time_zone)
@@ -225,8 +189,8 @@ class _Batch:
                     "address": one.out.to,
                     "digest": digest_of(one.out),
                     "started_at": self._now,
-                    "provider": one.sender.provider if one.sender else None,
-                    "sender": one.sender.address if one.sender else None,
+                    "provider": one.sender.provider,
+                    "sender": one.sender.address,
                 }
                 for one in ready
             ],

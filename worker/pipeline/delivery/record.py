@@ -1,123 +1,116 @@
 """After the call: what each outcome means for its message, its reminders and its address."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import NamedTuple
 from uuid import UUID
 
 import structlog
 from sqlalchemy import Connection
 
 from worker.core.cards import Channel
+from worker.core.lifecycle import check
 from worker.core.outcomes import OutcomeKind
 from worker.core.recheck import Item
 from worker.core.reminders import MessageState, ReminderState
 from worker.core.retry import Next, RetryPolicy
 from worker.pipeline.delivery.elsewhere import Elsewhere
 from worker.pipeline.delivery.fallback import fall_back
-from worker.pipeline.delivery.following import NOT_TAKEN, Ended, plan, tries
+from worker.pipeline.delivery.following import plan, tries
+from worker.pipeline.delivery.stages import NO_FAULTS, Ended, Faults
 from worker.providers.registry import is_opt_out
 from worker.store import attempts as attempt_store
 from worker.store import message_states, suppressions
 from worker.store import reminders as ledger
 from worker.store.committed import after_commit
+from worker.store.message_states import Held, MessageChange, SentMessage
 from worker.store.outbox import OutgoingMessage
 
 log = structlog.get_logger(__name__)
+
+
+class Taken(NamedTuple):
+    """A provider has a message since ``at``, under its id of it."""
+
+    message: int
+    channel: Channel
+    provider_id: str
+    at: datetime
 
 
 def record(
     conn: Connection,
     ended: Sequence[Ended],
     policy: RetryPolicy,
-    held: Mapping[int, datetime] | None = None,
-    told: Collection[int] = (),
-    alone: Collection[int] = (),
+    faults: Faults = NO_FAULTS,
     elsewhere: Elsewhere | None = None,
 ) -> list[Next]:
-    """Write a group of outcomes; returns what becomes of each message, in order.
-
-    ``held``: until when messages wait behind a breaker; ``told``: those whose fault is known;
-    ``alone``: those that a fault concerns which concerns nobody else.
-    """
-    plans = [plan(conn, one, policy, held or {}, alone, elsewhere) for one in ended]
-    nexts = [planned.following for planned in plans]
+    """Write a group of outcomes; returns what becomes of each message, in order."""
+    plans = [plan(conn, one, policy, faults, elsewhere) for one in ended]
     # Messages before attempts: whoever applies a receipt locks them in this order too.
-    counts = {one.ready.outgoing.id: one.ready.outgoing.attempts + 1 for one in ended}
-    ours = message_states.still_sending(conn, counts)
+    held = message_states.hold(conn, {one.outgoing.id for one in ended})
+    ours = _ours(conn, ended, held)
     # A receipt may have overtaken the answer, and whose lease ran out was settled by others: then
     # only that it was sent is still news.
-    taken, over = attempt_store.settled(conn, [one.ready.out.attempt for one in ended])
-    _give_up_overtaken(conn, ended, ours)
-    attempt_store.end(conn, [_attempt_row(one) for one in ended if _is_news(one, taken, over)])
-    waiting: list[dict[str, Any]] = []
-    news = [
-        one
-        for one, following in zip(ended, nexts, strict=True)
-        if following.state is MessageState.SENT and _is_news(one, taken, over)
-    ]
-    _all_sent(conn, [one for one in news if one.ready.outgoing.id in ours], ours, policy)
+    taken, over = attempt_store.settled(conn, [one.attempt for one in ended])
+    news = [one for one in ended if one.attempt not in (taken if one.was_taken else over)]
+    attempt_store.end(conn, [attempt_store.ended(e.attempt, e.outcome, e.at) for e in news])
+    sent(conn, [_taken(one) for one in news if one.was_taken], policy, held)
+    changes: list[MessageChange] = []
     for one, planned in zip(ended, plans, strict=True):
-        following = planned.following
-        if one.outcome.alarm and one.ready.outgoing.id not in told:
+        if one.outcome.alarm and one.outgoing.id not in faults.known:
             after_commit(log.error)(
-                "alarm",
-                cause=one.outcome.kind,
-                code=one.outcome.code,
-                message=one.ready.outgoing.id,
+                "alarm", cause=one.outcome.kind, code=one.outcome.code, message=one.outgoing.id
             )
-        if following.state is MessageState.SENT:
-            outgoing = one.ready.outgoing
-            if outgoing.id not in ours and _is_news(one, taken, over):
-                sent(
-                    conn,
-                    outgoing.id,
-                    outgoing.channel,
-                    str(one.outcome.provider_id),
-                    one.at,
-                    policy,
-                )
+        if one.was_taken or one.attempt not in ours or one.attempt in taken:
             continue
-        if one.ready.outgoing.id not in ours or one.ready.out.attempt in taken:
-            continue
-        waiting.append(
-            {
-                "message": one.ready.outgoing.id,
-                "count": one.ready.outgoing.attempts + 1,
-                "state": following.state,
-                "reason": following.reason,
-                "next_attempt_at": following.at,
-                "tries": tries(one),
-            }
-        )
-        if following.state is MessageState.FAILED:
-            _failed(conn, one, following, goes_over=bool(planned.over))
+        changes.append(_change(one, planned.following))
+        if planned.following.state is MessageState.FAILED:
+            _failed(conn, one, planned.following, goes_over=bool(planned.over))
         elif planned.over:
-            held_back(conn, one.ready.outgoing, planned.over, str(following.reason), one.at)
-    message_states.set_states(conn, waiting)
-    spoiled = [one.ready.outgoing.id for one in ended if _costs_nothing(one)]
-    message_states.not_counted(conn, ours.keys() & set(spoiled))
+            held_back(conn, one.outgoing, planned.over, str(planned.following.reason), one.at)
+    message_states.set_states(conn, changes)
+    spoiled = [one.outgoing.id for one in ended if one.was_not_taken and one.attempt in ours]
+    message_states.not_counted(conn, spoiled)
     _tell_of_long_waits(ended)
-    return nexts
+    return [planned.following for planned in plans]
+
+
+def _ours(conn: Connection, ended: Sequence[Ended], held: Mapping[int, Held]) -> set[UUID]:
+    """The attempts whose message nobody else has settled meanwhile.
+
+    What certainly was not sent is not counted, so a later attempt may have the same number: if the
+    word of that comes so late, the message is not ours any more.
+    """
+    ours = [one for one in ended if _is_sending(one, held.get(one.outgoing.id))]
+    doubtful = {one.outgoing.id for one in ours if one.was_not_taken}
+    newest = attempt_store.newest(conn, doubtful) if doubtful else set()
+    return {one.attempt for one in ours if not one.was_not_taken or one.attempt in newest}
+
+
+def _is_sending(one: Ended, held: Held | None) -> bool:
+    if held is None or held.state is not MessageState.SENDING:
+        return False
+    return held.attempts == one.outgoing.attempts + 1
+
+
+def _taken(one: Ended) -> Taken:
+    return Taken(one.outgoing.id, one.outgoing.channel, str(one.outcome.provider_id), one.at)
+
+
+def _change(one: Ended, following: Next) -> MessageChange:
+    return {
+        "message": one.outgoing.id,
+        "count": one.outgoing.attempts + 1,
+        "state": following.state,
+        "reason": following.reason,
+        "next_attempt_at": following.at,
+        "tries": tries(one),
+    }
 
 
 # After so many tries, some ten minutes, somebody should know.
 _LONG = 6
-
-
-def _give_up_overtaken(
-    conn: Connection, ended: Sequence[Ended], ours: dict[int, str | None]
-) -> None:
-    """What certainly was not sent is not counted, so a later attempt may have the same number: of
-    an answer that comes so late the message is not ours any more."""
-    doubtful = {one.ready.outgoing.id: one for one in ended if one.outcome.kind in NOT_TAKEN}
-    asked = ours.keys() & doubtful.keys()
-    if not asked:
-        return
-    newest = attempt_store.newest(conn, asked)
-    for message in asked:
-        if doubtful[message].ready.out.attempt not in newest:
-            del ours[message]
 
 
 def _tell_of_long_waits(ended: Sequence[Ended]) -> None:
@@ -125,40 +118,53 @@ def _tell_of_long_waits(ended: Sequence[Ended]) -> None:
         one
         for one in ended
         if one.outcome.kind in (OutcomeKind.NOT_SENT, OutcomeKind.TRANSIENT)
-        and one.ready.outgoing.tries + 1 == _LONG
+        and one.outgoing.tries + 1 == _LONG
     ]
     for code in sorted({one.outcome.code for one in long}):
-        same = [one.ready.outgoing.id for one in long if one.outcome.code == code]
+        same = [one.outgoing.id for one in long if one.outcome.code == code]
         after_commit(log.error)(
             "alarm", cause="not_taken_yet", code=code, messages=len(same), message=same[0]
         )
 
 
-def _all_sent(
+def sent(
     conn: Connection,
-    ended: Sequence[Ended],
-    known: Mapping[int, str | None],
+    taken: Sequence[Taken],
     policy: RetryPolicy,
+    held: Mapping[int, Held] | None = None,
+    begun: datetime | None = None,
 ) -> None:
-    """``sent`` for messages that are ours, what nearly always happens, in few statements.
-    ``known``: under which id each of them was taken before."""
-    taken = dict(known)
-    rows: list[dict[str, Any]] = []
+    """Providers have these messages: their reminders are told. Where one is known to be taken under
+    another id, the first one stays, and it was sent twice.
+
+    ``held``: the messages as this transaction holds them; ``begun``: when the attempts began that
+    were taken (default: the last of each message).
+    """
+    held = held or message_states.hold(conn, {one.message for one in taken})
+    names = {message: one.provider_id for message, one in held.items()}
+    taken = [one for one in taken if one.message in held]  # the others were removed meanwhile
+    new = {held[one.message].state for one in taken if names[one.message] is None}
+    check(new, MessageState.SENT)
+    rows: list[SentMessage] = []
     told: list[int] = []
-    for one in ended:
-        message, provider_id = one.ready.outgoing.id, str(one.outcome.provider_id)
-        if taken[message] is None:
-            wake_at = _ask_at(one.ready.outgoing.channel, one.at, policy)
-            row = {"row_id": message, "provider_id": provider_id, "sent_at": one.at}
-            rows.append({**row, "wake_at": wake_at})
-            taken[message] = provider_id
-        if taken[message] == provider_id:
+    for message, channel, provider_id, at in taken:
+        if names[message] is None:
+            names[message] = provider_id
+            rows.append(
+                {
+                    "row_id": message,
+                    "provider_id": provider_id,
+                    "sent_at": at,
+                    "wake_at": _ask_at(channel, at, policy),
+                }
+            )
+        if names[message] == provider_id:
             told.append(message)
         else:
-            after_commit(log.error)("alarm", cause="sent_twice", message=message)
-    message_states.set_all_sent(conn, rows)
+            after_commit(log.error)("alarm", cause="sent_twice", message=message, channel=channel)
+    message_states.set_sent(conn, rows)
     if told:
-        ledger.all_told(conn, told, max(one.at for one in ended))
+        ledger.told(conn, told, max(one.at for one in taken), begun)
 
 
 def _ask_at(channel: Channel, at: datetime, policy: RetryPolicy) -> datetime | None:
@@ -167,43 +173,16 @@ def _ask_at(channel: Channel, at: datetime, policy: RetryPolicy) -> datetime | N
     return None if ask is None else at + ask
 
 
-def _is_news(one: Ended, taken: Collection[UUID], over: Collection[UUID]) -> bool:
-    attempt = one.ready.out.attempt
-    return attempt not in (taken if one.outcome.kind is OutcomeKind.ACCEPTED else over)
-
-
-def sent(
-    conn: Connection,
-    message_id: int,
-    channel: Channel,
-    provider_id: str,
-    at: datetime,
-    policy: RetryPolicy,
-    begun: datetime | None = None,
-) -> None:
-    """The provider has had the message since ``at``, from the attempt ``begun`` then (default: the
-    last): its reminders are told. If it has another one of the same message, that one stays."""
-    wake_at = _ask_at(channel, at, policy)
-    if message_states.set_sent(conn, message_id, provider_id, at, wake_at):
-        ledger.told(conn, message_id, at, begun)
-    else:
-        after_commit(log.error)("alarm", cause="sent_twice", message=message_id, channel=channel)
-
-
-def _costs_nothing(one: Ended) -> bool:
-    """Was it certainly not taken, and is it tried again?"""
-    return one.outcome.kind in NOT_TAKEN
-
-
 def _failed(conn: Connection, one: Ended, following: Next, *, goes_over: bool) -> None:
     """It was never taken, and is not tried again."""
+    items = one.ready.items
     if one.outcome.kind is OutcomeKind.RECIPIENT_DEAD:
-        suppress(conn, one.ready.outgoing.channel, one.ready.out.to, one.outcome.code, one.at)
-        held_back(conn, one.ready.outgoing, one.ready.items, one.outcome.code, one.at)
+        suppress(conn, one.outgoing.channel, one.ready.out.to, one.outcome.code, one.at)
+        held_back(conn, one.outgoing, items, one.outcome.code, one.at)
     elif goes_over:
-        held_back(conn, one.ready.outgoing, one.ready.items, str(following.reason), one.at)
+        held_back(conn, one.outgoing, items, str(following.reason), one.at)
     else:
-        missed(conn, one.ready.outgoing, one.ready.items, str(following.reason), one.at)
+        missed(conn, one.outgoing, items, str(following.reason), one.at)
 
 
 # How long a provider's word that an address is dead holds. Numbers are given to others, mailboxes
@@ -248,13 +227,3 @@ def missed(
     ledger.end(conn, [item.id for item in items], ReminderState.MISSED, reason, now)
     if outgoing.channel is not Channel.GUARDIAN:
         fall_back(conn, outgoing, items, now, alarm=False)
-
-
-def _attempt_row(one: Ended) -> dict[str, Any]:
-    return {
-        "attempt": one.ready.out.attempt,
-        "outcome": one.outcome.kind,
-        "code": one.outcome.code,
-        "provider_id": one.outcome.provider_id,
-        "ended_at": one.at,
-    }

@@ -12,10 +12,10 @@ from datetime import timedelta
 
 import structlog
 
-from worker.core.outcomes import OutcomeKind
 from worker.core.reminders import MessageState
 from worker.errors import UnreachableError
-from worker.pipeline.delivery.following import Ended, renamed
+from worker.pipeline.delivery.following import renamed
+from worker.pipeline.delivery.stages import Ended
 
 log = structlog.get_logger(__name__)
 
@@ -71,14 +71,14 @@ class Recorder:
         for what was taken must not be sent again. What cannot be written at all is unknown once
         its lease is over, and settled with the provider."""
         for one in (ended, renamed(ended)):
-            if one.outcome.kind is not OutcomeKind.ACCEPTED and one is not ended:
+            if not one.was_taken and one is not ended:
                 break
             try:
                 [state] = await self._patiently([one])
             except UnreachableError:
                 break
             except Exception:
-                log.exception("alarm", cause="outcome_not_recorded", message=one.ready.outgoing.id)
+                log.exception("alarm", cause="outcome_not_recorded", message=one.outgoing.id)
             else:
                 return state
         return MessageState.UNKNOWN

@@ -5,7 +5,6 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from worker.content.compose import alert, compose, fill
@@ -19,7 +18,7 @@ from worker.core.segments import measure
 from worker.core.tokens import Links, Purpose
 from worker.pipeline.delivery.mailing import PLAIN, Mailing
 from worker.providers.base import EmailOut, SmsOut
-from worker.store.outbox import OutgoingMessage
+from worker.store.outbox import MessageContent, OutgoingMessage
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,76 +30,95 @@ class Rendered:
     left: tuple[Item, ...] = ()
 
 
-def render(
-    content: Content,
-    rules: Rules,
-    outgoing: OutgoingMessage,
-    items: Sequence[Item],
-    address: str,
-    now: datetime,
-    links: Links | None = None,
-    sender: str = "",
-    mailing: Mailing = PLAIN,
-) -> Rendered:
-    """The text of ``items`` for ``address`` from ``sender``, ready to hand over. Raises
-    ``ConfigError``.
+@dataclass(frozen=True, slots=True)
+class Renderer:
+    """What messages are made of. With ``links`` a holder can answer; without, only the words of a
+    text tell how to stop."""
 
-    With ``links`` a holder can answer; without, only the words of the text tell how to stop.
-    """
-    if outgoing.channel is Channel.SMS:
-        return _sms(content, rules, outgoing, items, address, now, links, sender)
-    holder, sign = outgoing.holder, outgoing.signature
-    more: dict[str, Any]
-    if outgoing.channel is Channel.GUARDIAN:
-        email = content.email(alert(items, holder, sign, rules, now))
-        more = {"reply_to": mailing.reply_to}
-    else:
+    content: Content
+    rules: Rules
+    links: Links | None = None
+    mailing: Mailing = PLAIN
+
+    def render(
+        self,
+        outgoing: OutgoingMessage,
+        items: Sequence[Item],
+        address: str,
+        now: datetime,
+        sender: str = "",
+    ) -> Rendered:
+        """The text of ``items`` for ``address`` from ``sender``, ready to hand over. Raises
+        ``ConfigError``."""
+        if outgoing.channel is Channel.SMS:
+            return self._sms(outgoing, items, address, now, sender)
+        if outgoing.channel is Channel.GUARDIAN:
+            return self._alert(outgoing, items, address, now)
+        return self._email(outgoing, items, address, now)
+
+    def _alert(
+        self, outgoing: OutgoingMessage, items: Sequence[Item], address: str, now: datetime
+    ) -> Rendered:
+        sign = outgoing.signature
+        letter = self.content.email(alert(items, outgoing.holder, sign, self.rules, now))
+        words = letter.subject, letter.text, letter.html
+        reply_to = self.mailing.reply_to
+        out = EmailOut(_new_attempt(), address, sign, *words, reply_to=reply_to)
+        return Rendered(out, tuple(items))
+
+    def _email(
+        self, outgoing: OutgoingMessage, items: Sequence[Item], address: str, now: datetime
+    ) -> Rendered:
+        holder, sign, links = outgoing.holder, outgoing.signature, self.links
         unsubscribe = links.to(Purpose.STOP_EMAIL, outgoing.id, now) if links else None
-        letter = compose(items, holder, sign, rules, now, links=links, unsubscribe=unsubscribe)
-        email = content.email(letter)
-        more = {
-            "headers": _one_click(unsubscribe) if unsubscribe else {},
-            "reply_to": mailing.answers_to(items[0].card.guardian_email),
-            "attached": mailing.files(items, holder, sign, rules, now),
-        }
-    out = EmailOut(_new_attempt(), address, sign, email.subject, email.text, email.html, **more)
-    return Rendered(out, tuple(items))
+        letter = self.content.email(
+            compose(items, holder, sign, self.rules, now, links=links, unsubscribe=unsubscribe)
+        )
+        out = EmailOut(
+            attempt=_new_attempt(),
+            to=address,
+            sender_name=sign,
+            subject=letter.subject,
+            text=letter.text,
+            html=letter.html,
+            headers=_one_click(unsubscribe) if unsubscribe else {},
+            reply_to=self.mailing.answers_to(items[0].card.guardian_email),
+            attached=self.mailing.files(items, holder, sign, self.rules, now),
+        )
+        return Rendered(out, tuple(items))
 
-
-def _sms(
-    content: Content,
-    rules: Rules,
-    outgoing: OutgoingMessage,
-    items: Sequence[Item],
-    address: str,
-    now: datetime,
-    links: Links | None,
-    sender: str,
-) -> Rendered:
-    holder = outgoing.holder
-    route = rules.routes.route(address)
-    language, replies = route.language_for(holder.language), route.hears(sender)
-    linked = links if not replies and language not in NO_ROOM else None
-    way_out = linked.to(Purpose.STOP_SMS, outgoing.id, now) if linked else None
-    one = one_sms(
-        content,
-        items,
-        holder,
-        outgoing.signature,
-        rules,
-        now,
-        language,
-        way_out=way_out,
-        replies=replies,
-    )
-    registered = route.templates.get((one.letter.notices[0].event, language))
-    filled = fill(registered, one.letter) if registered else None
-    useful = min(item.useful_until for item in one.items)
-    # What a provider still has at the end of the holder's hours must not wake anybody, and "today"
-    # is untrue tomorrow: whatever waits longer than that is sent anew, with the words of its day.
-    valid_until = min(useful, rules.hours.closing(now, holder.time_zone))
-    out = SmsOut(_new_attempt(), address, one.sms.text, valid_until - now, filled)
-    return Rendered(out, one.items, one.left)
+    def _sms(
+        self,
+        outgoing: OutgoingMessage,
+        items: Sequence[Item],
+        address: str,
+        now: datetime,
+        sender: str,
+    ) -> Rendered:
+        holder = outgoing.holder
+        route = self.rules.routes.route(address)
+        language, replies = route.language_for(holder.language), route.hears(sender)
+        linked = self.links if not replies and language not in NO_ROOM else None
+        one = one_sms(
+            self.content,
+            items,
+            holder,
+            outgoing.signature,
+            self.rules,
+            now,
+            language,
+            way_out=linked.to(Purpose.STOP_SMS, outgoing.id, now) if linked else None,
+            replies=replies,
+        )
+        registered = route.templates.get((one.letter.notices[0].event, language))
+        filled = fill(registered, one.letter) if registered else None
+        useful = min(item.useful_until for item in one.items)
+        # What a provider still has at the end of the holder's hours must not wake anybody, and
+        # "today" is untrue tomorrow: whatever waits longer than that is sent anew, with the words
+        # of its day.
+        valid_until = min(useful, self.rules.hours.closing(now, holder.time_zone))
+        out = SmsOut(_new_attempt(), address, one.sms.text, valid_until - now, filled)
+        return Rendered(out, one.items, one.left)
 
 
 def _one_click(link: str) -> dict[str, str]:
@@ -128,7 +146,7 @@ def digest_of(out: SmsOut | EmailOut) -> str:
     return "" if registered else digest(out.text)
 
 
-def check_storable(kept: dict[str, Any], out: SmsOut | EmailOut) -> None:
+def check_storable(kept: MessageContent, out: SmsOut | EmailOut) -> None:
     """Raise ``ValueError`` for a text that cannot be kept or sent: half of a character, or NUL.
     Names in card books may hold anything."""
     texts = [kept["subject"] or "", kept["body"]]
@@ -140,8 +158,8 @@ def check_storable(kept: dict[str, Any], out: SmsOut | EmailOut) -> None:
         text.encode()
 
 
-def contents(outgoing: OutgoingMessage, out: SmsOut | EmailOut) -> dict[str, Any]:
-    """What is kept of a message for people to look at, with its count of attempts."""
+def contents(outgoing: OutgoingMessage, out: SmsOut | EmailOut) -> MessageContent:
+    """What is kept of a message that is about to be sent."""
     email = isinstance(out, EmailOut)
     return {
         "row_id": outgoing.id,

@@ -18,8 +18,8 @@ from worker.pipeline.receipts.effects import apply
 from worker.pipeline.receipts.faults import proven
 from worker.providers import registry
 from worker.store import attempts as attempt_store
+from worker.store import message_states, suppressions
 from worker.store import receipts as receipt_store
-from worker.store import suppressions
 from worker.store.engine import writing
 
 log = structlog.get_logger(__name__)
@@ -96,7 +96,7 @@ class Receipts:
     def _apply(self, conn: Connection, kept: Mapping[int, Report], now: datetime) -> int:
         """Apply those that belong to an attempt that is there; returns how many."""
         found = _belonging(conn, kept)
-        attempt_store.lock_messages(conn, {message for _, message in found.values()})
+        message_states.hold(conn, {message for _, message in found.values()})
         delivered: set[int] = set()
         for receipt_id in sorted(found, key=lambda one: (found[one][1], one)):
             report, message = kept[receipt_id], found[receipt_id][1]

@@ -11,12 +11,12 @@ from worker.core.breaker import PREFIX, BreakerPolicy, rests_alone
 from worker.core.cards import Channel
 from worker.core.hours import Hours
 from worker.core.life import LifeNotice
-from worker.core.outcomes import Outcome, OutcomeKind
+from worker.core.outcomes import Outcome, OutcomeKind, accepted
 from worker.core.reminders import MessageState, ReminderState
 from worker.core.reports import News, Phase, Report, advances, after_failure
 from worker.core.retry import Next, RetryPolicy
 from worker.pipeline.delivery.elsewhere import Elsewhere
-from worker.pipeline.delivery.record import held_back, missed, sent, suppress
+from worker.pipeline.delivery.record import Taken, held_back, missed, sent, suppress
 from worker.pipeline.receipts.faults import shown
 from worker.pipeline.receipts.proof import is_proven
 from worker.providers.registry import OPT_OUTS, is_doubtful, row_of, silence_of
@@ -122,16 +122,10 @@ def _taken(
 ) -> Tried:
     """A report proves that the provider has it, even where the answer to the call was lost."""
     provider_id = report.provider_id or f"attempt-{one.id}"
-    row = {
-        "attempt": one.id,
-        "outcome": OutcomeKind.ACCEPTED,
-        "code": "accepted",
-        "provider_id": provider_id,
-        "ended_at": now,
-    }
-    attempt_store.end(conn, [row])
+    attempt_store.end(conn, [attempt_store.ended(one.id, accepted(provider_id), now)])
     # It took it in the call, whenever we hear of it.
-    sent(conn, one.message_id, one.channel, provider_id, one.started_at, policy, one.started_at)
+    taken = Taken(one.message_id, one.channel, provider_id, one.started_at)
+    sent(conn, [taken], policy, begun=one.started_at)
     return attempt_store.tried(conn, one.id) or one
 
 
@@ -143,14 +137,8 @@ def _failed(
     breaker: BreakerPolicy,
     now: datetime,
 ) -> None:
-    row = {
-        "attempt": one.id,
-        "outcome": outcome.kind,
-        "code": outcome.code,
-        "provider_id": one.provider_id,
-        "ended_at": now,
-    }
-    attempt_store.end(conn, [row])
+    known = replace(outcome, provider_id=one.provider_id)
+    attempt_store.end(conn, [attempt_store.ended(one.id, known, now)])
     if is_doubtful(outcome.code) and one.address and is_proven(conn, one, now):
         outcome = replace(outcome, kind=OutcomeKind.RECIPIENT_DEAD)
         suppress(conn, one.channel, one.address, outcome.code, now)

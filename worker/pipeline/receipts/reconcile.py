@@ -29,6 +29,7 @@ from worker.store import reminders as ledger
 from worker.store import unknowns as unknown_store
 from worker.store.committed import after_commit
 from worker.store.engine import reading, writing
+from worker.store.message_states import MessageChange
 from worker.store.unknowns import Unknown
 
 log = structlog.get_logger(__name__)
@@ -146,15 +147,15 @@ class Reconciliation:
     def _not_there(self, conn: Connection, one: Unknown, now: datetime) -> str:
         never = Outcome(OutcomeKind.NOT_SENT, _NOT_FOUND)
         if now >= one.outgoing.useful_until:
-            attempt_store.end(conn, [_attempt(one, never, now)])
+            _end(conn, one, never, now)
             return self._give_up(conn, one, "not_sent_in_time", now)
         if one.outgoing.attempts >= self.retry.most:
-            attempt_store.end(conn, [_attempt(one, never, now)])
+            _end(conn, one, never, now)
             return self._give_up(conn, one, f"not_found: {one.outgoing.attempts} attempts", now)
         if attempt_store.codes(conn, one.outgoing.id)[_NOT_FOUND]:
             # A list that has lost two in a row may be behind: it proves nothing any more.
             return self._unsettled(conn, one, now)
-        attempt_store.end(conn, [_attempt(one, never, now)])
+        _end(conn, one, never, now)
         return _set(conn, one, MessageState.RETRYABLE, never.code, now)
 
     def _unsettled(self, conn: Connection, one: Unknown, now: datetime) -> str:
@@ -167,7 +168,7 @@ class Reconciliation:
             after_commit(log.info)("unknown_held", channel=channel, message=one.outgoing.id)
             return self._wait(conn, one, self.retry.longest, now)
         perhaps = Outcome(OutcomeKind.AMBIGUOUS, _RESENT)
-        attempt_store.end(conn, [_attempt(one, perhaps, now)])
+        _end(conn, one, perhaps, now)
         after_commit(log.info)("unknown_resent", channel=channel, message=one.outgoing.id)
         return _set(conn, one, MessageState.RETRYABLE, _RESENT, now)
 
@@ -219,25 +220,19 @@ def _earliest(found: Collection[Sighting]) -> Sighting:
     return min(found, key=lambda s: s.created_at)
 
 
-def _attempt(one: Unknown, outcome: Outcome, now: datetime) -> dict[str, object]:
-    return {
-        "attempt": one.attempt,
-        "outcome": outcome.kind,
-        "code": outcome.code,
-        "provider_id": outcome.provider_id,
-        "ended_at": now,
-    }
+def _end(conn: Connection, one: Unknown, outcome: Outcome, now: datetime) -> None:
+    attempt_store.end(conn, [attempt_store.ended(one.attempt, outcome, now)])
 
 
 def _set(
     conn: Connection, one: Unknown, state: MessageState, reason: str, at: datetime | None
 ) -> str:
-    row = {
+    change: MessageChange = {
         "message": one.outgoing.id,
         "count": one.outgoing.attempts,
         "state": state,
         "reason": reason,
         "next_attempt_at": at,
     }
-    message_states.set_states(conn, [row], expected=(MessageState.UNKNOWN,))
+    message_states.set_states(conn, [change], expected=(MessageState.UNKNOWN,))
     return state

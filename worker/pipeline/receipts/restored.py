@@ -10,21 +10,18 @@ from uuid import uuid4
 import structlog
 from sqlalchemy import Connection, Engine
 
-from worker.content.render import Content
 from worker.core.cards import Channel
 from worker.core.life import LifeNotice
 from worker.core.likeness import Likeness, likeness
-from worker.core.outcomes import OutcomeKind
+from worker.core.outcomes import accepted
 from worker.core.recheck import Item
 from worker.core.reminders import ReminderState
 from worker.core.retry import RetryPolicy
-from worker.core.rules import Rules
-from worker.core.tokens import Links
 from worker.core.windows import address_of
 from worker.errors import ConfigError, UnreachableError
 from worker.pipeline.consent import Consent
-from worker.pipeline.delivery.record import sent
-from worker.pipeline.delivery.rendering import digest, render
+from worker.pipeline.delivery.record import Taken, sent
+from worker.pipeline.delivery.rendering import Renderer, digest
 from worker.providers.base import Hearing, Searchable, Sighting, Written
 from worker.providers.registry import find
 from worker.store import attempts as attempt_store
@@ -32,6 +29,7 @@ from worker.store import outbox
 from worker.store import quarantine as store
 from worker.store import reminders as ledger
 from worker.store import unknowns as unknown_store
+from worker.store.attempts import NewAttempt
 from worker.store.committed import after_commit
 from worker.store.engine import reading, writing
 from worker.store.outbox import OutgoingMessage
@@ -48,19 +46,14 @@ _AT_ONCE = 8
 class Texts:
     """What our texts are made of."""
 
-    content: Content
-    rules: Rules
-    links: Links | None
+    renderer: Renderer
     sender: str
 
     def of(
         self, items: Sequence[Item], outgoing: OutgoingMessage, address: str, at: datetime
     ) -> str:
         """The SMS that would have told of ``items`` at ``at``."""
-        made = render(
-            self.content, self.rules, outgoing, items, address, at, self.links, self.sender
-        )
-        return made.out.text
+        return self.renderer.render(outgoing, items, address, at, self.sender).out.text
 
 
 @dataclass(slots=True)
@@ -158,26 +151,21 @@ class Release:
         if not mine:
             return False
         provider, one = min(mine, key=lambda found: found[1].created_at)
-        row = {
-            "id": uuid4(),
+        attempt, at = uuid4(), one.created_at
+        row: NewAttempt = {
+            "id": attempt,
             "message_id": outgoing.id,
-            "address": _address(outgoing),
+            "address": str(_address(outgoing)),
             "digest": digest(one.text),
-            "started_at": one.created_at,
+            "started_at": at,
             "provider": provider,
             "sender": None,
         }
         attempt_store.add(conn, [row])
-        ended = {
-            "attempt": row["id"],
-            "outcome": OutcomeKind.ACCEPTED,
-            "code": "accepted",
-            "provider_id": one.provider_id,
-            "ended_at": one.created_at,
-        }
-        attempt_store.end(conn, [ended])
-        at = one.created_at
-        sent(conn, outgoing.id, outgoing.channel, one.provider_id, at, self.retry, at)
+        attempt_store.end(conn, [attempt_store.ended(attempt, accepted(one.provider_id), at)])
+        sent(
+            conn, [Taken(outgoing.id, outgoing.channel, one.provider_id, at)], self.retry, begun=at
+        )
         return True
 
     def _tells_of(self, one: Sighting, outgoing: OutgoingMessage, own: Quarantine) -> bool:
@@ -203,7 +191,7 @@ class Release:
 
     def _opened(self, item: Item, outgoing: OutgoingMessage) -> datetime:
         """Since when a notice is owed: its row may have been written anew after the restore."""
-        for span in self.texts.rules.spans(item.card, outgoing.holder):
+        for span in self.texts.renderer.rules.spans(item.card, outgoing.holder):
             if span.key(outgoing.channel) == item.key:
                 return span.at
         return item.due_at

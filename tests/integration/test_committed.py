@@ -3,15 +3,16 @@ neither an alarm nor a count may speak."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 
 import pytest
 from prometheus_client import REGISTRY
 from sqlalchemy import Connection, event
 from structlog.testing import capture_logs
 
-from tests.integration.helpers import NOW, World, always, causes
+from tests.integration.helpers import NOW, TODAY, World, always, causes
 from worker import metrics
-from worker.core.cards import Channel
+from worker.core.cards import Channel, Kind
 from worker.core.outcomes import Outcome, OutcomeKind, accepted
 from worker.core.reminders import MessageState
 from worker.errors import UnreachableError
@@ -81,6 +82,41 @@ def test_a_reminder_that_was_told_is_counted_once_however_often_it_is_written(
     assert len(failed) == 2
     assert [row.state for row in world.rows(messages) if row.channel == SMS] == [MessageState.SENT]
     assert ended("sent", "") - before == 1
+
+
+def superseded() -> float:
+    found = REGISTRY.collect()
+    samples = (sample for family in found for sample in family.samples)
+    wanted = (s for s in samples if s.name == "vigencia_reminders_total")
+    return sum(s.value for s in wanted if s.labels["state"] == "superseded")
+
+
+def test_what_one_card_of_a_check_takes_back_is_not_counted(world: World) -> None:
+    """Its end is written in a part of the transaction: that alone is undone, the rest committed."""
+    metrics.enable()
+    lost = TODAY - timedelta(days=210)
+    world.card(kind=Kind.RETENTION, operator="movistar", plan_end=None, last_topup=lost)
+    world.check()
+    waiting = len(world.rows(reminders))
+    assert waiting
+    before, broken = superseded(), iter([True])
+
+    def fail(_conn: Connection, _cursor: object, statement: str, *_: object) -> None:
+        if statement.startswith("INSERT INTO card_events") and next(broken, False):
+            raise ZeroDivisionError
+
+    event.listen(world.engine, "before_cursor_execute", fail)
+    try:
+        with capture_logs() as logs:
+            world.check(NOW + timedelta(days=90))
+    finally:
+        event.remove(world.engine, "before_cursor_execute", fail)
+    assert "card_check_failed" in causes(logs)
+    assert {row.state for row in world.rows(reminders)} == {"pending"}
+    assert superseded() == before
+    world.check(NOW + timedelta(days=90))
+    assert [row.state for row in world.rows(reminders)].count("superseded") == waiting
+    assert superseded() - before == waiting
 
 
 def test_what_waits_for_a_commit_is_told_in_order_and_at_once_where_there_is_none(

@@ -10,10 +10,10 @@ from worker.core.hours import local_day
 from worker.core.life import LifeNotice
 from worker.core.reminders import RENEWED, ReminderState
 from worker.core.rules import Rules
+from worker.pipeline import endings
 from worker.pipeline.events import tell
 from worker.store import books as book_store
 from worker.store import cards as card_store
-from worker.store import reminders as ledger
 from worker.store.bulk import BATCH, batched
 
 _REASSIGNED = "reassigned"
@@ -38,7 +38,7 @@ def end_waiting(
             ended[RENEWED].append(reminder)
     for reason, ids in ended.items():
         for some in batched(ids):
-            ledger.end(conn, some, ReminderState.SUPERSEDED, reason, now)
+            endings.end(conn, some, ReminderState.SUPERSEDED, reason, now)
 
 
 def tell_renewals(

@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import Engine, select
 
 from worker.errors import CardBookError
+from worker.pipeline.endings import count
 from worker.store import removal as store
 from worker.store.books import find
 from worker.store.engine import reading, writing
@@ -43,7 +44,7 @@ def remove_book(engine: Engine, name: str, now: datetime, *, apply: bool) -> Rem
             _require_rest(found)
             store.erase_book(conn, book_id)
         elif apply:
-            store.close_book(conn, book_id, now)
+            count(store.close_book(conn, book_id, now))
         return Removal(found, whole, apply)
 
 
@@ -52,7 +53,7 @@ def remove_card(engine: Engine, card: Any, now: datetime, *, apply: bool) -> Rem
     with writing(engine) if apply else reading(engine) as conn:
         found = store.contents(conn, book_id=card["book_id"], card_id=card["id"])
         if apply:
-            store.close_card(conn, card["id"], now)
+            count(store.close_card(conn, card["id"], now))
         return Removal(found, False, apply)
 
 

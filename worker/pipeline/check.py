@@ -15,6 +15,7 @@ from worker.core.life import Happening, LifeEvent, happen
 from worker.core.reminders import RENEWED, Known, ReminderState
 from worker.core.rules import Rules
 from worker.core.windows import REMEMBERED, SILENT, Decision
+from worker.pipeline import endings
 from worker.pipeline.events import apply
 from worker.pipeline.owe import Owed, owe
 from worker.providers.registry import PROVIDERS, named
@@ -24,7 +25,7 @@ from worker.store import receipts as receipt_store
 from worker.store import reminders as ledger
 from worker.store.cards import Watched
 from worker.store.committed import after_commit
-from worker.store.engine import writing
+from worker.store.engine import savepoint, writing
 from worker.store.planner_hints import by_index
 
 log = structlog.get_logger(__name__)
@@ -151,7 +152,7 @@ class Checks:
         was written; ``None`` if that failed, and then nothing was written of it."""
         if not (decision.asks or decision.lapsed or decision.closes):
             return one, decision
-        with _alone(one), conn.begin_nested():
+        with _alone(one), savepoint(conn):
             if decision.asks:
                 one, decision = self._find(conn, one, LifeEvent.RENEWAL_NOT_EFFECTIVE, now)
             if decision.lapsed:
@@ -181,7 +182,7 @@ class Checks:
         now: datetime,
     ) -> Checked:
         stale = [reminder for _, decision in decided for reminder in decision.stale]
-        ledger.end(conn, stale, ReminderState.SUPERSEDED, RENEWED, now)
+        endings.end(conn, stale, ReminderState.SUPERSEDED, RENEWED, now)
         owed = [Owed(w.card, w.holder, p) for w, decision in decided for p in decision.planned]
         written = owe(conn, owed, now, self.hint)
         card_store.advance(conn, instants)

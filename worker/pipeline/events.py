@@ -13,6 +13,7 @@ from worker.core.reminders import Planned, ReminderKey, ReminderState
 from worker.core.rules import Rules
 from worker.core.windows import ways
 from worker.errors import VigenciaError
+from worker.pipeline import endings
 from worker.pipeline.owe import Owed, owe
 from worker.store import books, suppressions
 from worker.store import cards as card_store
@@ -71,7 +72,7 @@ def apply(
     """Write ``effect``; returns the ids of the messages that tell of it. The card is locked."""
     card = watched.card
     ended = ledger.waiting_of(conn, card.id, effect.ends, deadlines=effect.ends_deadlines)
-    ledger.end(conn, ended, ReminderState.SUPERSEDED, effect.reason, now)
+    endings.end(conn, ended, ReminderState.SUPERSEDED, effect.reason, now)
     card_store.change(conn, card.id, effect.changes, now)
     if effect.changes.get("state") is CardState.RECYCLED and card.msisdn:
         suppressions.add(conn, Channel.SMS, {card.msisdn: "recycled"}, now)

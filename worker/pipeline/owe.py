@@ -13,6 +13,7 @@ from worker.core.hours import local_day
 from worker.core.naming import alike, parts
 from worker.core.reminders import Planned, ReminderState
 from worker.core.windows import address_of
+from worker.pipeline.endings import count
 from worker.store import books
 from worker.store import messages as message_store
 from worker.store import reminders as ledger
@@ -74,7 +75,8 @@ def owe(
     for message, (_, part) in zip(ids, letters, strict=True):
         rows += [ledger.as_row(one.card.id, one.planned, message, now) for one in part]
     inserted = ledger.insert_new(conn, rows)
-    carrying = set(inserted)
+    count(inserted)
+    carrying = {one.message_id for one in inserted}
     message_store.drop(conn, [message for message in ids if message not in carrying])
     messages = zip(ids, new, strict=True)
     return Written(len(inserted), {id_: message for id_, message in messages if id_ in carrying})

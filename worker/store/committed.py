@@ -25,6 +25,20 @@ def after_commit(tell: Callable[P, object]) -> Callable[P, None]:
 
 
 @contextmanager
+def undoable() -> Iterator[None]:
+    """Around a part of a transaction that is undone by itself if it fails: nothing is told of that
+    part then."""
+    later = _LATER.get()
+    before = len(later) if later is not None else 0
+    try:
+        yield
+    except BaseException:
+        if later is not None:
+            del later[before:]
+        raise
+
+
+@contextmanager
 def telling() -> Iterator[None]:
     """Around a transaction: at its end tell what waits, or nothing if it was rolled back."""
     later: list[Callable[[], object]] = []

@@ -14,7 +14,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from worker.errors import ConfigError, UnreachableError
 from worker.paths import private_file, private_folder
-from worker.store.committed import telling
+from worker.store.committed import telling, undoable
 from worker.store.postgresql import TCP, Bounds, watch_over
 from worker.store.sqlite_writer import DURABLE, PATIENCE, take_turns
 
@@ -127,6 +127,14 @@ def writing(engine: Engine, *, durable: bool = False) -> Iterator[Connection]:
         connection = plain.execution_options(**options)
         with connection.begin():
             yield connection
+
+
+@contextmanager
+def savepoint(conn: Connection) -> Iterator[None]:
+    """A part of a transaction that is rolled back by itself on any exception, with what
+    ``after_commit`` keeps of it."""
+    with undoable(), conn.begin_nested():
+        yield
 
 
 @contextmanager

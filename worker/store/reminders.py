@@ -5,12 +5,11 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 from functools import cache
-from typing import Any, TypedDict
+from typing import Any, NamedTuple, TypedDict
 
 from sqlalchemy import Connection, Row, and_, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from worker import metrics
 from worker.core.cards import Channel
 from worker.core.deadlines import DeadlineKind
 from worker.core.life import LifeNotice
@@ -24,7 +23,6 @@ from worker.core.reminders import (
     Subject,
 )
 from worker.store.bulk import among, as_source, listed, source_values
-from worker.store.committed import after_commit
 from worker.store.tables import attempts, card_events, messages, reminders
 
 _DEADLINES = frozenset(DeadlineKind)
@@ -160,8 +158,27 @@ def as_row(card_id: int, planned: Planned, message_id: int | None, now: datetime
     }
 
 
-def insert_new(conn: Connection, rows: Sequence[NewReminder]) -> list[int | None]:
-    """Insert the rows that are not there yet; returns the message ids of those inserted.
+class Change(NamedTuple):
+    """A reminder as it is after a change, for those who count; ``owed_at``: since when it was
+    owed."""
+
+    state: str
+    channel: str
+    reason: str | None
+    window: str
+    owed_at: datetime
+    message_id: int | None
+
+
+_CHANGE = (
+    *(reminders.c[name] for name in ("state", "channel", "reason", "window")),
+    func.coalesce(reminders.c.owed_at, reminders.c.due_at),
+    reminders.c.message_id,
+)
+
+
+def insert_new(conn: Connection, rows: Sequence[NewReminder]) -> list[Change]:
+    """Insert the rows that are not there yet; returns those inserted.
 
     The unique key decides: whoever comes second writes nothing. Only a reminder that had ended
     with its deadline is written over, since that deadline holds again, and one that a clock which
@@ -170,11 +187,11 @@ def insert_new(conn: Connection, rows: Sequence[NewReminder]) -> list[int | None
     if not rows:
         return []
     statement = _insertion(conn.dialect.name, tuple(rows[0]))
-    inserted = conn.execute(statement, source_values(conn, reminders, rows)).all()
-    for row in inserted:
-        if row.state != ReminderState.PENDING:
-            after_commit(metrics.reminder)(row.state, row.channel, row.reason)
-    return [row.message_id for row in inserted]
+    return _changes(conn.execute(statement, source_values(conn, reminders, rows)))
+
+
+def _changes(found: Iterable[Row[Any]]) -> list[Change]:
+    return [Change._make(row) for row in found]
 
 
 @cache
@@ -193,28 +210,27 @@ def _insertion(dialect: str, names: tuple[str, ...]) -> Any:
             & (reminders.c.ended_at > statement.excluded.created_at),
         ),
     )
-    told = (reminders.c.message_id, reminders.c.state, reminders.c.channel, reminders.c.reason)
-    return statement.returning(*told)
+    return statement.returning(*_CHANGE)
 
 
 def end(
     conn: Connection, ids: Iterable[int], state: ReminderState, reason: str | None, now: datetime
-) -> None:
+) -> list[Change]:
     """End the waiting reminders ``ids``; one that has ended stays as it is."""
-    if wanted := list(ids):
-        ended = conn.execute(
-            update(reminders)
-            .where(among(conn, reminders.c.id, wanted), reminders.c.state == ReminderState.PENDING)
-            .values(state=state, reason=reason, ended_at=now)
-            .returning(reminders.c.channel)
-        )
-        for channel in ended.scalars():
-            after_commit(metrics.reminder)(state, channel, reason)
+    wanted = list(ids)
+    if not wanted:
+        return []
+    ended = (
+        update(reminders)
+        .where(among(conn, reminders.c.id, wanted), reminders.c.state == ReminderState.PENDING)
+        .values(state=state, reason=reason, ended_at=now)
+    )
+    return _changes(conn.execute(ended.returning(*_CHANGE)))
 
 
 def told(
     conn: Connection, message_ids: Collection[int], at: datetime, begun: datetime | None = None
-) -> None:
+) -> list[Change]:
     """The provider has the messages: what they carry was told ``at``.
 
     That holds too for a notice that an event ended after the attempt that carried it had
@@ -226,22 +242,23 @@ def told(
     )
     was_missed = reminders.c.state == ReminderState.MISSED
     since = last.scalar_subquery() if begun is None else begun
-    _carried(conn, message_ids, ReminderState.SENT, at, since, was_missed)
+    return _carried(conn, message_ids, ReminderState.SENT, at, since, was_missed)
 
 
-def delivered(conn: Connection, message_id: int, at: datetime, begun: datetime) -> None:
+def delivered(
+    conn: Connection, message_id: int, at: datetime, begun: datetime
+) -> tuple[list[Change], list[Change]]:
     """The message has arrived, in the attempt that had ``begun`` then: all that it carried was
-    told, even what was thought to have failed."""
+    told, even what was thought to have failed. Returns what nobody knew to be told, and what was
+    known to be sent."""
     given_up = reminders.c.state.in_((ReminderState.MISSED, ReminderState.SUPPRESSED))
-    _carried(conn, [message_id], ReminderState.DELIVERED, at, begun, given_up)
-    arrived = conn.execute(
+    news = _carried(conn, [message_id], ReminderState.DELIVERED, at, begun, given_up)
+    arrived = (
         update(reminders)
         .where(reminders.c.message_id == message_id, reminders.c.state == ReminderState.SENT)
         .values(state=ReminderState.DELIVERED)
-        .returning(reminders.c.channel)
     )
-    for channel in arrived.scalars():
-        after_commit(metrics.reminder)(ReminderState.DELIVERED, channel, None)
+    return news, _changes(conn.execute(arrived.returning(*_CHANGE)))
 
 
 def _carried(
@@ -251,23 +268,20 @@ def _carried(
     at: datetime,
     begun: Any,
     given_up: Any,
-) -> None:
+) -> list[Change]:
     overtaken = and_(
         reminders.c.state == ReminderState.SUPERSEDED, reminders.c.reason.in_(REVIVABLE)
     )
     on_its_way = and_(or_(overtaken, given_up), reminders.c.ended_at > begun)
-    told = conn.execute(
+    told = (
         update(reminders)
         .where(
             among(conn, reminders.c.message_id, message_ids),
             or_(reminders.c.state == ReminderState.PENDING, on_its_way),
         )
         .values(state=state, reason=None, ended_at=at)
-        .returning(*(reminders.c[name] for name in ("channel", "window", "owed_at", "due_at")))
     )
-    for row in told:
-        after_commit(metrics.reminder)(state, row.channel, None)
-        after_commit(metrics.accepted)(row.window, row.owed_at or row.due_at, at)
+    return _changes(conn.execute(told.returning(*_CHANGE)))
 
 
 def reopen(conn: Connection, message_id: int) -> None:
@@ -282,16 +296,14 @@ def reopen(conn: Connection, message_id: int) -> None:
     )
 
 
-def miss(conn: Connection, ids: Iterable[int]) -> None:
+def miss(conn: Connection, ids: Iterable[int]) -> list[Change]:
     """Nobody was told: what was only held back on its channel has been missed."""
-    missed = conn.execute(
+    missed = (
         update(reminders)
         .where(reminders.c.id.in_(list(ids)), reminders.c.state == ReminderState.SUPPRESSED)
         .values(state=ReminderState.MISSED)
-        .returning(reminders.c.channel, reminders.c.reason)
     )
-    for row in missed:
-        after_commit(metrics.reminder)(ReminderState.MISSED, row.channel, row.reason)
+    return _changes(conn.execute(missed.returning(*_CHANGE)))
 
 
 def overtaken(conn: Connection, ids: Iterable[int], events: Iterable[str]) -> dict[int, str]:

@@ -28,6 +28,7 @@ from worker.store import reminders as ledger
 from worker.store.books import erase_done
 from worker.store.bulk import batched
 from worker.store.cards import CardEvent
+from worker.store.reminders import Change
 from worker.store.tables import (
     attempts,
     books,
@@ -116,31 +117,35 @@ def erase_book(conn: Connection, book_id: int) -> None:
         conn.execute(delete(table).where(which))
 
 
-def close_book(conn: Connection, book_id: int, now: datetime) -> None:
+def close_book(conn: Connection, book_id: int, now: datetime) -> list[Change]:
     """Take the cards of a book away and forget its persons; the proof stays. ``hold`` came
-    before."""
-    _close(conn, _cards(book_id), now)
+    before. Returns the reminders that end with it."""
+    ended = _close(conn, _cards(book_id), now)
     mine = conn.execute(select(holders.c.id).where(holders.c.book_id == book_id))
     erase_done(conn, mine.scalars().all(), now)
     conn.execute(delete(rechecks).where(rechecks.c.book_id == book_id))
     conn.execute(
         update(books).where(books.c.id == book_id).values(guardian_email=None, removed_at=now)
     )
+    return ended
 
 
-def close_card(conn: Connection, card_id: int, now: datetime) -> None:
-    """Take one card away, and forget its holder unless another card is theirs."""
+def close_card(conn: Connection, card_id: int, now: datetime) -> list[Change]:
+    """Take one card away, and forget its holder unless another card is theirs. Returns the
+    reminders that end with it."""
     row = conn.execute(select(cards).where(cards.c.id == card_id).with_for_update()).one()
-    _close(conn, _cards(row.book_id, card_id), now)
+    ended = _close(conn, _cards(row.book_id, card_id), now)
     erase_done(conn, [row.holder_id], now)
+    return ended
 
 
-def _close(conn: Connection, mine: Select[Any], now: datetime) -> None:
+def _close(conn: Connection, mine: Select[Any], now: datetime) -> list[Change]:
     waiting = select(reminders.c.id).where(
         reminders.c.card_id.in_(mine), reminders.c.state == ReminderState.PENDING
     )
+    changes: list[Change] = []
     for some in batched(conn.execute(waiting).scalars().all()):
-        ledger.end(conn, some, ReminderState.SUPERSEDED, REMOVED, now)
+        changes += ledger.end(conn, some, ReminderState.SUPERSEDED, REMOVED, now)
     there = cards.c.id.in_(mine), cards.c.removed_at.is_(None)
     rows = conn.execute(select(cards.c.id, cards.c.msisdn, cards.c.iccid).where(*there)).all()
     card_store.add_events(conn, [_event(row, now) for row in rows])
@@ -149,6 +154,7 @@ def _close(conn: Connection, mine: Select[Any], now: datetime) -> None:
     ended = {"state": CardState.CLOSED, "next_check_at": None, "check_since": None}
     closed = update(cards).where(*there).values(**numbers, **ended, removed_at=now, updated_at=now)
     conn.execute(closed)
+    return changes
 
 
 def _event(row: Any, now: datetime) -> CardEvent:

@@ -10,9 +10,9 @@ from sqlalchemy import Connection
 
 from worker.core.recheck import Item
 from worker.core.reminders import WAITING, MessageState, ReminderState
+from worker.pipeline import endings
 from worker.pipeline.delivery.fallback import fall_back, reroute, split
 from worker.store import message_states
-from worker.store import reminders as ledger
 from worker.store.committed import after_commit
 from worker.store.message_states import MessageChange
 from worker.store.outbox import OutgoingMessage
@@ -76,7 +76,7 @@ class Writes:
     def flush(self, conn: Connection, now: datetime) -> None:
         """Write it all. What goes over comes after all ends: only then is known what is lost."""
         for (state, reason), ids in self._ends.items():
-            ledger.end(conn, ids, state, reason, now)
+            endings.end(conn, ids, state, reason, now)
         for outgoing, items in self._over:
             fall_back(conn, outgoing, items, now)
         for outgoing, items in self._rerouted:

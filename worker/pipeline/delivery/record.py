@@ -14,6 +14,7 @@ from worker.core.outcomes import OutcomeKind
 from worker.core.recheck import Item
 from worker.core.reminders import MessageState, ReminderState
 from worker.core.retry import Next, RetryPolicy
+from worker.pipeline import endings
 from worker.pipeline.delivery.elsewhere import Elsewhere
 from worker.pipeline.delivery.fallback import fall_back
 from worker.pipeline.delivery.following import plan, tries
@@ -21,7 +22,6 @@ from worker.pipeline.delivery.stages import NO_FAULTS, Ended, Faults
 from worker.providers.registry import is_opt_out
 from worker.store import attempts as attempt_store
 from worker.store import message_states, suppressions
-from worker.store import reminders as ledger
 from worker.store.committed import after_commit
 from worker.store.message_states import Held, MessageChange, SentMessage
 from worker.store.outbox import OutgoingMessage
@@ -164,7 +164,7 @@ def sent(
             after_commit(log.error)("alarm", cause="sent_twice", message=message, channel=channel)
     message_states.set_sent(conn, rows)
     if told:
-        ledger.told(conn, told, max(one.at for one in taken), begun)
+        endings.told(conn, told, max(one.at for one in taken), begun)
 
 
 def _ask_at(channel: Channel, at: datetime, policy: RetryPolicy) -> datetime | None:
@@ -209,7 +209,7 @@ def held_back(
 ) -> list[Item]:
     """These cannot be told on their channel, so the other takes over; returns those that nobody
     will be told of. ``alarm``: is it one if no way is left to the holder?"""
-    ledger.end(conn, [item.id for item in items], ReminderState.SUPPRESSED, reason, now)
+    endings.end(conn, [item.id for item in items], ReminderState.SUPPRESSED, reason, now)
     if outgoing.channel is not Channel.GUARDIAN:
         return fall_back(conn, outgoing, items, now, alarm=alarm)
     after_commit(log.error)(
@@ -224,6 +224,6 @@ def missed(
     """These were not told on their channel, and ought to have been: an alarm, with the cause. The
     notice may still reach its holder the other way."""
     after_commit(log.error)("alarm", cause="reminder_missed", reason=reason, message=outgoing.id)
-    ledger.end(conn, [item.id for item in items], ReminderState.MISSED, reason, now)
+    endings.end(conn, [item.id for item in items], ReminderState.MISSED, reason, now)
     if outgoing.channel is not Channel.GUARDIAN:
         fall_back(conn, outgoing, items, now, alarm=False)

@@ -15,6 +15,7 @@ from worker.core.outcomes import Outcome, OutcomeKind, accepted
 from worker.core.reminders import MessageState, ReminderState
 from worker.core.reports import News, Phase, Report, advances, after_failure
 from worker.core.retry import Next, RetryPolicy
+from worker.pipeline import endings
 from worker.pipeline.delivery.elsewhere import Elsewhere
 from worker.pipeline.delivery.record import Taken, held_back, missed, sent, suppress
 from worker.pipeline.receipts.faults import shown
@@ -72,7 +73,7 @@ def apply(
     if told.phase is Phase.DELIVERED:
         attempt_store.confirm(conn, one.id)
         message_states.set_delivered(conn, one.message_id, str(one.provider_id), at)
-        ledger.delivered(conn, one.message_id, at, one.started_at)
+        endings.delivered(conn, one.message_id, at, one.started_at)
         _works_after_all(conn, one, now)
     elif outcome is not None:
         _failed(conn, one, outcome, policy, breaker, now)
@@ -199,7 +200,7 @@ def _undelivered(
         after_commit(log.error)(
             "alarm", cause="reminder_missed", reason=outcome.code, message=outgoing.id
         )
-        ledger.miss(conn, [item.id for item in lost])
+        endings.miss(conn, [item.id for item in lost])
 
 
 def _next(
@@ -234,4 +235,4 @@ def _end_overtaken(conn: Connection, message_id: int, now: datetime) -> None:
     [outgoing] = outbox.load(conn, [message_id])
     events = [item.id for item in outgoing.items if isinstance(item.key.deadline, LifeNotice)]
     for reminder, event in ledger.overtaken(conn, events, _NEWER).items():
-        ledger.end(conn, [reminder], ReminderState.SUPERSEDED, event, now)
+        endings.end(conn, [reminder], ReminderState.SUPERSEDED, event, now)

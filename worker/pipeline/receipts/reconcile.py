@@ -19,13 +19,13 @@ from worker.core.recheck import Item
 from worker.core.reminders import MessageState, ReminderState
 from worker.core.reports import News, Phase
 from worker.core.retry import RetryPolicy
+from worker.pipeline import endings
 from worker.pipeline.receipts.effects import apply
 from worker.pipeline.receipts.seen import as_report
 from worker.providers.base import Searchable, Sighting
 from worker.providers.registry import can_be_asked, news_of
 from worker.store import attempts as attempt_store
 from worker.store import message_states
-from worker.store import reminders as ledger
 from worker.store import unknowns as unknown_store
 from worker.store.committed import after_commit
 from worker.store.engine import reading, writing
@@ -197,7 +197,7 @@ def _miss(
         after_commit(log.error)(
             "alarm", cause="reminder_missed", reason=reason, message=one.outgoing.id
         )
-        ledger.end(conn, [item.id for item in items], ReminderState.MISSED, reason, now)
+        endings.end(conn, [item.id for item in items], ReminderState.MISSED, reason, now)
 
 
 def _seen(

@@ -19,6 +19,7 @@ from worker.core.reminders import ReminderState
 from worker.core.retry import RetryPolicy
 from worker.core.windows import address_of
 from worker.errors import ConfigError, UnreachableError
+from worker.pipeline import endings
 from worker.pipeline.consent import Consent
 from worker.pipeline.delivery.record import Taken, sent
 from worker.pipeline.delivery.rendering import Renderer, digest
@@ -27,7 +28,6 @@ from worker.providers.registry import find
 from worker.store import attempts as attempt_store
 from worker.store import outbox
 from worker.store import quarantine as store
-from worker.store import reminders as ledger
 from worker.store import unknowns as unknown_store
 from worker.store.attempts import NewAttempt
 from worker.store.committed import after_commit
@@ -211,7 +211,7 @@ def _give_up(conn: Connection, outgoing: OutgoingMessage, own: Quarantine, now: 
         after_commit(log.error)(
             "alarm", cause="reminder_missed", reason="unknown_outcome", message=outgoing.id
         )
-    ledger.end(conn, [i.id for i in items], ReminderState.MISSED, "unknown_outcome", now)
+    endings.end(conn, [i.id for i in items], ReminderState.MISSED, "unknown_outcome", now)
     return bool(items)
 
 

@@ -18,6 +18,7 @@ from worker.core.life import LifeEvent
 from worker.errors import CardBookError
 from worker.pipeline.events import Life
 from worker.store import views
+from worker.store.books import Person
 from worker.store.engine import reading
 from worker.store.tables import books, cards, holders
 
@@ -76,9 +77,12 @@ def test_a_reported_balance_outlives_the_same_file(world: World) -> None:
 
 def test_a_card_given_to_somebody_else_stays_theirs(world: World) -> None:
     put(world, ROW)
-    person = {
-        **{"name": "Luis", "email": "luis@example.com", "contact_phone": None},
-        **{"language": None, "time_zone": None},
+    person: Person = {
+        "name": "Luis",
+        "language": None,
+        "time_zone": None,
+        "contact_phone": None,
+        "email": "luis@example.com",
     }
     Life(world.engine, world.rules).reassign(only(world).id, person, LATER)
     now_his = only(world).holder_id

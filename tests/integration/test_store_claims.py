@@ -17,7 +17,7 @@ from worker.pipeline.delivery.record import Taken, sent
 from worker.store import cards as card_store
 from worker.store import message_states, outbox
 from worker.store import messages as message_store
-from worker.store import reminders as ledger
+from worker.store import reminder_changes as ledger
 from worker.store.engine import open_engine, reading, writing
 from worker.store.message_states import MessageChange
 from worker.store.messages import NewMessage

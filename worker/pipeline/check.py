@@ -160,7 +160,7 @@ class Checks:
             if decision.closes:
                 what = Happening(LifeEvent.CLOSED)
                 apply(conn, self.rules, one, happen(one.card, what, now), now)
-                book_store.erase_if_done(conn, one.holder.id, now)
+                book_store.erase_done(conn, [one.holder.id], now)
             return one, decision
         return None
 

@@ -7,9 +7,9 @@ from sqlalchemy import Connection
 
 from worker import metrics
 from worker.core.reminders import ReminderState
-from worker.store import reminders as ledger
+from worker.store import reminder_changes as ledger
 from worker.store.committed import after_commit
-from worker.store.reminders import Change
+from worker.store.reminder_changes import Change
 
 
 def end(
@@ -24,13 +24,13 @@ def told(
 ) -> None:
     """The provider has the messages: what they carried was told ``at``, from attempts that had
     ``begun`` then (default: the last of each message)."""
-    _count_told(ledger.told(conn, message_ids, at, begun), at)
+    count(ledger.told(conn, message_ids, at, begun), at)
 
 
 def delivered(conn: Connection, message_id: int, at: datetime, begun: datetime) -> None:
     """The message has arrived, in the attempt that had ``begun`` then."""
     news, known = ledger.delivered(conn, message_id, at, begun)
-    _count_told(news, at)
+    count(news, at)
     count(known)
 
 
@@ -39,19 +39,16 @@ def miss(conn: Connection, ids: Iterable[int]) -> None:
     count(ledger.miss(conn, ids))
 
 
-def count(changes: Collection[Change]) -> None:
-    """Count the reminders that have ended, once the transaction is committed."""
+def count(changes: Collection[Change], told_at: datetime | None = None) -> None:
+    """Count the reminders that have ended, once the transaction is committed; and how long those
+    that were ``told_at`` then have taken."""
     if changes:
-        after_commit(_count)(changes)
+        after_commit(_count)(changes, told_at)
 
 
-def _count(changes: Iterable[Change]) -> None:
+def _count(changes: Iterable[Change], told_at: datetime | None) -> None:
     for one in changes:
         if one.state != ReminderState.PENDING:
             metrics.reminder(one.state, one.channel, one.reason)
-
-
-def _count_told(changes: Collection[Change], at: datetime) -> None:
-    count(changes)
-    for one in changes:
-        after_commit(metrics.accepted)(one.window, one.owed_at, at)
+        if told_at is not None:
+            metrics.accepted(one.window, one.owed_at, told_at)

@@ -1,9 +1,8 @@
 """Use case: something happened to a card. Write it, end what is no longer true, tell the holder."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
-from typing import Any
 
 from sqlalchemy import Connection, Engine
 
@@ -18,6 +17,7 @@ from worker.pipeline.owe import Owed, owe
 from worker.store import books, suppressions
 from worker.store import cards as card_store
 from worker.store import reminders as ledger
+from worker.store.books import Person
 from worker.store.cards import Watched
 from worker.store.engine import writing
 
@@ -42,16 +42,15 @@ class Life:
         with writing(self.engine) as conn:
             return self._record(conn, card_id, what, now)
 
-    def reassign(self, card_id: int, person: Mapping[str, Any], now: datetime) -> Effect:
-        """Give the card to another holder (``name language time_zone contact_phone email``; what
-        is ``None`` is taken from the book), in the same way. The former one is forgotten unless
+    def reassign(self, card_id: int, person: Person, now: datetime) -> Effect:
+        """Give the card to another holder, in the same way. The former one is forgotten unless
         another card of the book is theirs."""
         with writing(self.engine) as conn:
             watched = _lock(conn, card_id)
             holder_id = books.holder_like(conn, watched.card.book_id, person, now)
             what = Happening(LifeEvent.REASSIGNED, holder_id=holder_id)
             effect = self._record(conn, card_id, what, now)
-            books.erase_if_done(conn, watched.holder.id, now)
+            books.erase_done(conn, [watched.holder.id], now)
             return effect
 
     def _record(self, conn: Connection, card_id: int, what: Happening, now: datetime) -> Effect:

@@ -16,7 +16,7 @@ from worker.core.windows import address_of
 from worker.pipeline.endings import count
 from worker.store import books
 from worker.store import messages as message_store
-from worker.store import reminders as ledger
+from worker.store import reminder_changes as ledger
 from worker.store.messages import NewMessage
 
 # The workers are not told: the scheduler finds the message at its next tick.

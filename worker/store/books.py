@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, TypedDict
 
 from sqlalchemy import Connection, Row, select, update
 from sqlalchemy.dialects import postgresql, sqlite
@@ -144,11 +144,18 @@ def add_holders(conn: Connection, rows: Iterable[Mapping[str, Any]]) -> list[int
     return insert_many(conn, holders, rows)
 
 
-def holder_like(conn: Connection, book_id: int, person: Mapping[str, Any], now: datetime) -> int:
-    """The id of the book's holder who is just like ``person``, made if there is none.
+class Person(TypedDict):
+    """Who a holder is; ``language`` and ``time_zone`` that are ``None`` are the book's."""
 
-    ``language`` and ``time_zone`` that are ``None`` are the book's.
-    """
+    name: str
+    language: str | None
+    time_zone: str | None
+    contact_phone: str | None
+    email: str | None
+
+
+def holder_like(conn: Connection, book_id: int, person: Person, now: datetime) -> int:
+    """The id of the book's holder who is just like ``person``, made if there is none."""
     book = conn.execute(select(books).where(books.c.id == book_id)).one()
     values = {
         **person,
@@ -165,14 +172,9 @@ def holder_like(conn: Connection, book_id: int, person: Mapping[str, Any], now: 
     return add_holders(conn, [row])[0]
 
 
-def erase_if_done(conn: Connection, holder_id: int, now: datetime) -> None:
-    """Forget who a holder is once all their cards are at their end; the proof of each notice stays
-    with its attempts."""
-    erase_done(conn, [holder_id], now)
-
-
 def erase_done(conn: Connection, holder_ids: Iterable[int], now: datetime) -> None:
-    """The same for several holders, those who have no card left among them."""
+    """Forget who these holders are, of whom all cards are at their end; the proof of each notice
+    stays with its attempts."""
     open_cards = select(cards.c.id).where(
         cards.c.holder_id == holders.c.id,
         cards.c.state.not_in((CardState.CLOSED, CardState.RECYCLED)),
@@ -195,7 +197,7 @@ def take_turns(conn: Connection, book_ids: Iterable[int]) -> None:
 def guardian_of(conn: Connection, book_id: int, now: datetime) -> int:
     """The id of the holder who stands for the book's guardian, as messages need one."""
     book = conn.execute(select(books).where(books.c.id == book_id)).one()
-    person = {
+    person: Person = {
         "name": book.name,
         "language": book.language,
         "time_zone": book.time_zone,

@@ -24,11 +24,11 @@ from sqlalchemy import (
 from worker.core.cards import CardState
 from worker.core.reminders import MessageState, ReminderState
 from worker.store import cards as card_store
-from worker.store import reminders as ledger
+from worker.store import reminder_changes as ledger
 from worker.store.books import erase_done
 from worker.store.bulk import batched
 from worker.store.cards import CardEvent
-from worker.store.reminders import Change
+from worker.store.reminder_changes import Change
 from worker.store.tables import (
     attempts,
     books,

@@ -15,7 +15,7 @@ from worker.pipeline.delivery.batch_writes import Writes
 from worker.store import books as book_store
 from worker.store import messages as message_store
 from worker.store import outbox, recent_attempts
-from worker.store import reminders as ledger
+from worker.store import reminder_changes as ledger
 from worker.store.outbox import OutgoingMessage
 
 # What would be useful for less than this after the wait goes at once.

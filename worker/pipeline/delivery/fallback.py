@@ -15,6 +15,7 @@ from worker.core.windows import address_of
 from worker.pipeline.owe import Owed, owe
 from worker.providers.registry import is_providers_word
 from worker.store import messages as message_store
+from worker.store import reminder_changes
 from worker.store import reminders as ledger
 from worker.store.committed import after_commit
 from worker.store.messages import NewMessage
@@ -92,7 +93,7 @@ def _move(
     until = max(item.useful_until for item in items)
     new = NewMessage(outgoing.book_id, holder_id, outgoing.channel, now, until)
     [message_id] = message_store.create(conn, [new], now, _AT_ONCE)
-    ledger.move(conn, [item.id for item in items], message_id)
+    reminder_changes.move(conn, [item.id for item in items], message_id)
 
 
 def _over(outgoing: OutgoingMessage, item: Item, channel: Channel, now: datetime) -> Owed:

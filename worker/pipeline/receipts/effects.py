@@ -22,7 +22,7 @@ from worker.pipeline.receipts.faults import shown
 from worker.pipeline.receipts.proof import is_proven
 from worker.providers.registry import OPT_OUTS, is_doubtful, row_of, silence_of
 from worker.store import attempts as attempt_store
-from worker.store import message_states, outbox, suppressions
+from worker.store import message_states, outbox, reminder_changes, suppressions
 from worker.store import receipts as receipt_store
 from worker.store import reminders as ledger
 from worker.store.attempts import Tried
@@ -170,7 +170,7 @@ def _undelivered(
 ) -> None:
     """Nobody was told after all: once more later, or the other way. ``stopped``: by a breaker; the
     next look finds it, and holds the message or hands it over."""
-    ledger.reopen(conn, one.message_id)
+    reminder_changes.reopen(conn, one.message_id)
     _end_overtaken(conn, one.message_id, now)
     [outgoing] = outbox.load(conn, [one.message_id])
     helped = _ALWAYS.helped(conn, outgoing, outgoing.items)

@@ -50,9 +50,12 @@ def commits_that_fail(world: World, table: str, count: int) -> Iterator[list[str
         event.remove(world.engine, "before_cursor_execute", look)
 
 
-def ended(state: str, reason: str) -> float:
-    labels = {"state": state, "channel": "sms", "reason": reason}
-    return REGISTRY.get_sample_value("vigencia_reminders_total", labels) or 0.0
+def count(name: str, **labels: str) -> float:
+    return REGISTRY.get_sample_value(f"vigencia_{name}", labels) or 0.0
+
+
+def ended(state: str, reason: str, channel: str = "sms") -> float:
+    return count("reminders_total", state=state, channel=channel, reason=reason)
 
 
 def test_an_alarm_of_an_end_that_was_rolled_back_is_raised_once(world: World) -> None:
@@ -76,12 +79,36 @@ def test_a_reminder_that_was_told_is_counted_once_however_often_it_is_written(
     metrics.enable(STATUSES)
     world.card(world.holder(contact_phone="+51987650001", email=None))
     world.check()
-    before = ended("sent", "")
+
+    def counts() -> list[float]:
+        return [
+            ended("sent", ""),
+            count("messages_total", channel="sms", state="sent"),
+            count("reminder_delay_seconds_count", window="plan_end-7d"),
+        ]
+
+    before = counts()
     with commits_that_fail(world, "reminders", 2) as failed:
         world.send(NOW, SMS, providers={SMS: always(accepted("id"))})
     assert len(failed) == 2
     assert [row.state for row in world.rows(messages) if row.channel == SMS] == [MessageState.SENT]
-    assert ended("sent", "") - before == 1
+    assert [b - a for a, b in zip(before, counts(), strict=True)] == [1, 1, 1]
+
+
+def test_a_check_that_is_rolled_back_counts_nothing_and_one_that_commits_once(
+    world: World,
+) -> None:
+    metrics.enable(STATUSES)
+    world.card(world.holder(email=None))
+    before = ended("suppressed", "no_address", "email")
+    with commits_that_fail(world, "cards", 2) as failed:
+        for _ in range(2):
+            with pytest.raises(UnreachableError):
+                world.check()
+        assert len(failed) == 2
+        assert ended("suppressed", "no_address", "email") == before
+        world.check()
+    assert ended("suppressed", "no_address", "email") - before == 1
 
 
 def superseded() -> float:
@@ -93,7 +120,7 @@ def superseded() -> float:
 
 def test_what_one_card_of_a_check_takes_back_is_not_counted(world: World) -> None:
     """Its end is written in a part of the transaction: that alone is undone, the rest committed."""
-    metrics.enable()
+    metrics.enable(STATUSES)
     lost = TODAY - timedelta(days=210)
     world.card(kind=Kind.RETENTION, operator="movistar", plan_end=None, last_topup=lost)
     world.check()

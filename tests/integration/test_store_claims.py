@@ -13,7 +13,7 @@ from tests.integration.helpers import LEASE, NOW, World, flat, run_together
 from tests.patience import patient
 from worker.core.cards import Channel
 from worker.core.reminders import MessageState
-from worker.pipeline.delivery.record import Taken, sent
+from worker.pipeline.delivery.results import Taken, sent
 from worker.store import cards as card_store
 from worker.store import message_states, outbox
 from worker.store import messages as message_store

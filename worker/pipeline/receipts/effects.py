@@ -17,7 +17,7 @@ from worker.core.reports import News, Phase, Report, advances, after_failure
 from worker.core.retry import Next, RetryPolicy
 from worker.pipeline import endings
 from worker.pipeline.delivery.elsewhere import Elsewhere
-from worker.pipeline.delivery.record import Taken, held_back, missed, sent, suppress
+from worker.pipeline.delivery.results import Taken, held_back, missed, sent, suppress
 from worker.pipeline.receipts.faults import shown
 from worker.pipeline.receipts.proof import is_proven
 from worker.providers.registry import OPT_OUTS, is_doubtful, row_of, silence_of

@@ -21,8 +21,8 @@ from worker.core.windows import address_of
 from worker.errors import ConfigError, UnreachableError
 from worker.pipeline import endings
 from worker.pipeline.consent import Consent
-from worker.pipeline.delivery.record import Taken, sent
 from worker.pipeline.delivery.rendering import Renderer, digest
+from worker.pipeline.delivery.results import Taken, sent
 from worker.providers.base import Hearing, Searchable, Sighting, Written
 from worker.providers.registry import find
 from worker.store import attempts as attempt_store

@@ -1,5 +1,6 @@
 """`python -m benchmarks.strain`: the cases in one go, with a verdict each."""
 
+import json
 import sys
 from dataclasses import asdict
 
@@ -7,7 +8,6 @@ import click
 
 from benchmarks.strain.cases import CASES, Verdict
 from benchmarks.strain.stage import stage
-from worker.cli.output import print_json
 
 
 @click.command()
@@ -27,7 +27,7 @@ def main(cases: str, scale: float, database: str, as_json: bool) -> None:
         if not as_json:
             _tell(verdicts[-1])
     if as_json:
-        print_json([asdict(one) for one in verdicts])
+        click.echo(json.dumps([asdict(one) for one in verdicts], indent=1, default=str))
     sys.exit(1 if any(one.broken for one in verdicts) else 0)
 
 

@@ -50,6 +50,21 @@ def test_what_waits_says_why_and_until_when_here_and_there(
     sent = shop.run("messages", "list", "--state", "sent", "--json").json
     assert {one["waits_for"] for one in sent} == {None}
 
+    # Its keeper decides: the answer is one document, whatever is logged beside it.
+    number = str(waiting["id"])
+    tried = shop.run("messages", "retry", number, "--json")
+    assert tried.json == {"message": waiting["id"], "state": "pending"}
+    assert "message_retried" in tried.err
+    shop.run("once", VIGENCIA_SANDBOX__URL=sandbox.url)
+    again = shop.run("messages", "show", number, "--json").json
+    assert (again["state"], again["waits_for"]) == ("pending", "quiet hours")
+    said = shop.run("messages", "cancel", number)
+    assert (said.code, said.out) == (0, f"Message {number} is cancelled: 1 notice ends with it.\n")
+    refused = shop.run("messages", "cancel", number)
+    assert (refused.code, "is cancelled: only one that is" in refused.err) == (1, True)
+    assert shop.run("messages", "settle", number).code == 2
+    assert shop.run("promise", "--json").json["waiting"] == []
+
 
 def _sends(shop: Program, *arguments: str) -> tuple[str, str]:
     port = free_port()

@@ -37,6 +37,7 @@ from worker.core.reports import Report
 from worker.core.rules import Rules
 from worker.errors import VigenciaError
 from worker.pipeline.consent import Consent
+from worker.pipeline.decisions import DecisionError
 from worker.pipeline.delivery import open_delivery
 from worker.pipeline.delivery.stages import Ended, Ready
 from worker.pipeline.receipts import Fetching, Reconciliation
@@ -299,6 +300,22 @@ class Play(RuleBasedStateMachine):
         end = self.now.date() + timedelta(days=days) if renews else None
         with suppress(VigenciaError):  # it cannot happen to the card as it is
             self.app.life.record(card, Happening(event, plan_end=end), self.now)
+
+    @rule(data=st.data(), word=st.sampled_from(["retry", "cancel", "sent", "not sent"]))
+    def the_keeper_decides(self, data: st.DataObject, word: str) -> None:
+        with reading(self.engine) as conn:
+            ids = conn.execute(select(messages.c.id).order_by(messages.c.id)).scalars().all()
+        if not ids:
+            return
+        one, own = data.draw(st.sampled_from(ids)), self.app.decisions
+        with suppress(DecisionError):  # it is somewhere else
+            match word:
+                case "retry":
+                    own.retry_now(one, self.now)
+                case "cancel":
+                    own.cancel(one, self.now)
+                case _:
+                    own.settle(one, self.now, was_sent=word == "sent")
 
     @rule(channel=st.sampled_from([Channel.SMS, Channel.EMAIL]), out=st.booleans())
     def the_holder_opts(self, channel: Channel, out: bool) -> None:

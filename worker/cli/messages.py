@@ -4,6 +4,7 @@ import re
 
 import click
 
+from worker.cli.decisions import cancel, retry, settle
 from worker.cli.output import as_json_option, print_json, print_table
 from worker.cli.times import local
 from worker.cli.waiting import why, with_wait
@@ -21,7 +22,11 @@ _LINK = re.compile(rf"(/[{''.join(Purpose)}]/)[0-9A-Za-z]{{13,}}")
 
 @click.group()
 def messages() -> None:
-    """Show messages and how they ended."""
+    """Show messages and how they ended, and decide about those that have not."""
+
+
+for _command in (retry, cancel, settle):
+    messages.add_command(_command)
 
 
 @messages.command(name="list")

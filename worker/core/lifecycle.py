@@ -20,30 +20,39 @@ OPEN = tuple(state for state in M if state not in ENDS)
 WAYS: Mapping[tuple[M, M], str] = {
     (M.PENDING, M.SENDING): "a worker takes it up, and nothing stands against it",
     (M.PENDING, M.HELD): "an open breaker, or a broken text",
-    (M.PENDING, M.CANCELLED): "nothing in it is still true, or may be told this way",
+    (
+        M.PENDING,
+        M.CANCELLED,
+    ): "nothing in it is still true or may be told this way, or its keeper cancels it",
     (M.RETRYABLE, M.SENDING): "a worker takes it up again",
     (
         M.RETRYABLE,
         M.PENDING,
     ): "it must wait: for the holder's daytime, the sender's pace, a cap",
     (M.RETRYABLE, M.HELD): "an open breaker, or a broken text",
-    (M.RETRYABLE, M.CANCELLED): "nothing in it is still true, or may be told this way",
+    (
+        M.RETRYABLE,
+        M.CANCELLED,
+    ): "nothing in it is still true or may be told this way, or its keeper cancels it",
     (M.HELD, M.SENDING): "a worker takes it up: as the probe, or since the fault is over",
     (
         M.HELD,
         M.PENDING,
     ): "the fault is over, and it must wait: for the holder's daytime, the sender's pace, a cap",
-    (M.HELD, M.CANCELLED): "nothing in it is still true, or may be told this way",
+    (
+        M.HELD,
+        M.CANCELLED,
+    ): "nothing in it is still true or may be told this way, or its keeper cancels it",
     (M.SENDING, M.HELD): "a fault of our configuration, or a provider that is down",
     (M.SENDING, M.RETRYABLE): "certainly not sent, and there is time to try again",
     (M.SENDING, M.UNKNOWN): "no usable answer, or its worker was lost",
     (M.SENDING, M.SENT): "the provider took it",
     (M.SENDING, M.FAILED): "refused for good, or no attempts or no time left",
-    (M.UNKNOWN, M.SENT): "the provider's list, or a report, shows that it was taken",
+    (M.UNKNOWN, M.SENT): "the provider's list, a report, or its keeper says that it was taken",
     (
         M.UNKNOWN,
         M.RETRYABLE,
-    ): "the provider does not have it; or nobody can tell, and it is sent once more",
+    ): "it was not taken, by the provider or its keeper; or nobody can tell, and it goes once more",
     (M.UNKNOWN, M.FAILED): "not settled while its notice was useful",
     (M.SENT, M.DELIVERED): "a report that it arrived",
     (M.SENT, M.UNDELIVERED): "a report that it did not arrive",
@@ -90,7 +99,7 @@ REMINDER_TRANSITIONS: Mapping[tuple[R, R], str] = {
     (
         R.PENDING,
         R.SUPPRESSED,
-    ): "it cannot or must not be told this way; the other channel takes over",
+    ): "it cannot or must not be told this way: the other takes over, if no keeper cancelled it",
     (R.PENDING, R.SUPERSEDED): "no longer true, or told with another",
     (R.PENDING, R.MISSED): "not told while it was useful: an alarm",
     (R.SENT, R.DELIVERED): "a report that its message arrived",

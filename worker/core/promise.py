@@ -113,6 +113,7 @@ class Account:
 _OURS = frozenset(
     {
         "breaker_open",
+        "cancelled_by_keeper",
         "channel_off",
         "closed",
         "confirmed",

@@ -27,6 +27,7 @@ from worker.pipeline.answers.renewals import RenewalAnswers
 from worker.pipeline.answers.stopping import Stopping
 from worker.pipeline.check import Checks
 from worker.pipeline.consent import Consent
+from worker.pipeline.decisions import Decisions
 from worker.pipeline.delivery import Delivery, open_delivery
 from worker.pipeline.delivery.limits import Limits, load_countries
 from worker.pipeline.delivery.rendering import Renderer
@@ -107,6 +108,11 @@ class App:
     def life(self) -> Life:
         """The use case behind `vigencia cards renew` and its like."""
         return Life(self.engine, self.rules)
+
+    @cached_property
+    def decisions(self) -> Decisions:
+        """The use case behind `vigencia messages retry` and its like."""
+        return Decisions(self.engine, self.retry)
 
     @cached_property
     def signer(self) -> Signer | None:

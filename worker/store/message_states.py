@@ -8,7 +8,7 @@ from typing import NotRequired, TypedDict
 from sqlalchemy import Connection, bindparam, func, or_, select, update
 
 from worker.core.lifecycle import before, check
-from worker.core.reminders import MessageState
+from worker.core.reminders import WAITING, MessageState
 from worker.store.bulk import among, update_many
 from worker.store.tables import messages
 
@@ -133,6 +133,15 @@ def look_again(
             messages.c.state == MessageState.SENT,
         )
         .values(wake_at=wake_at)
+    )
+
+
+def look_now(conn: Connection, message_id: int, now: datetime) -> None:
+    """Let a waiting message that this transaction holds be looked at by the next tick."""
+    conn.execute(
+        update(messages)
+        .where(messages.c.id == message_id, messages.c.state.in_(WAITING))
+        .values(next_attempt_at=now, wake_at=now)
     )
 
 

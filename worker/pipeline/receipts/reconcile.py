@@ -15,21 +15,18 @@ from worker.core.breaker import BreakerPolicy
 from worker.core.cards import Channel
 from worker.core.likeness import Likeness, likeness
 from worker.core.outcomes import Outcome, OutcomeKind
-from worker.core.recheck import Item
-from worker.core.reminders import MessageState, ReminderState
+from worker.core.reminders import MessageState
 from worker.core.reports import News, Phase
 from worker.core.retry import RetryPolicy
-from worker.pipeline import endings
 from worker.pipeline.receipts.effects import apply
 from worker.pipeline.receipts.seen import as_report
+from worker.pipeline.receipts.settling import end, give_up, miss, settle
 from worker.providers.base import Searchable, Sighting
 from worker.providers.registry import can_be_asked, news_of
 from worker.store import attempts as attempt_store
-from worker.store import message_states
 from worker.store import unknowns as unknown_store
 from worker.store.committed import after_commit
 from worker.store.engine import reading, writing
-from worker.store.message_states import MessageChange
 from worker.store.unknowns import Unknown
 
 log = structlog.get_logger(__name__)
@@ -147,57 +144,38 @@ class Reconciliation:
     def _not_there(self, conn: Connection, one: Unknown, now: datetime) -> str:
         never = Outcome(OutcomeKind.NOT_SENT, _NOT_FOUND)
         if now >= one.outgoing.useful_until:
-            _end(conn, one, never, now)
-            return self._give_up(conn, one, "not_sent_in_time", now)
+            end(conn, one, never, now)
+            return give_up(conn, one, "not_sent_in_time", now)
         if one.outgoing.attempts >= self.retry.most:
-            _end(conn, one, never, now)
-            return self._give_up(conn, one, f"not_found: {one.outgoing.attempts} attempts", now)
+            end(conn, one, never, now)
+            return give_up(conn, one, f"not_found: {one.outgoing.attempts} attempts", now)
         if attempt_store.codes(conn, one.outgoing.id)[_NOT_FOUND]:
             # A list that has lost two in a row may be behind: it proves nothing any more.
             return self._unsettled(conn, one, now)
-        _end(conn, one, never, now)
-        return _set(conn, one, MessageState.RETRYABLE, never.code, now)
+        end(conn, one, never, now)
+        return settle(conn, one, MessageState.RETRYABLE, never.code, now)
 
     def _unsettled(self, conn: Connection, one: Unknown, now: datetime) -> str:
         """Nobody can tell whether it was sent: what to do is a matter of configuration."""
         if now >= one.outgoing.useful_until:
-            return self._give_up(conn, one, "unknown_outcome", now)
+            return give_up(conn, one, "unknown_outcome", now)
         resent = attempt_store.codes(conn, one.outgoing.id)[_RESENT]
         channel = one.outgoing.channel
         if resent or channel not in self.retry.resend:
             after_commit(log.info)("unknown_held", channel=channel, message=one.outgoing.id)
             return self._wait(conn, one, self.retry.longest, now)
         perhaps = Outcome(OutcomeKind.AMBIGUOUS, _RESENT)
-        _end(conn, one, perhaps, now)
+        end(conn, one, perhaps, now)
         after_commit(log.info)("unknown_resent", channel=channel, message=one.outgoing.id)
-        return _set(conn, one, MessageState.RETRYABLE, _RESENT, now)
+        return settle(conn, one, MessageState.RETRYABLE, _RESENT, now)
 
     def _wait(self, conn: Connection, one: Unknown, pause: timedelta, now: datetime) -> str:
         if now >= one.outgoing.useful_until:
-            return self._give_up(conn, one, "unknown_outcome", now)
-        _miss(conn, one, [i for i in one.outgoing.items if now >= i.useful_until], now)
+            return give_up(conn, one, "unknown_outcome", now)
+        miss(conn, one, [i for i in one.outgoing.items if now >= i.useful_until], now)
         ends = [i.useful_until for i in one.outgoing.items if now < i.useful_until]
         again = min(now + pause, one.outgoing.useful_until, *ends)
-        return _set(conn, one, MessageState.UNKNOWN, "unknown_outcome", again)
-
-    def _give_up(self, conn: Connection, one: Unknown, reason: str, now: datetime) -> str:
-        _miss(conn, one, one.outgoing.items, now, reason)
-        return _set(conn, one, MessageState.FAILED, reason, None)
-
-
-def _miss(
-    conn: Connection,
-    one: Unknown,
-    items: Collection[Item],
-    now: datetime,
-    reason: str = "unknown_outcome",
-) -> None:
-    """Nobody can tell whether these were told, and now it is too late."""
-    if items:
-        after_commit(log.error)(
-            "alarm", cause="reminder_missed", reason=reason, message=one.outgoing.id
-        )
-        endings.end(conn, [item.id for item in items], ReminderState.MISSED, reason, now)
+        return settle(conn, one, MessageState.UNKNOWN, "unknown_outcome", again)
 
 
 def _seen(
@@ -218,21 +196,3 @@ def _seen(
 
 def _earliest(found: Collection[Sighting]) -> Sighting:
     return min(found, key=lambda s: s.created_at)
-
-
-def _end(conn: Connection, one: Unknown, outcome: Outcome, now: datetime) -> None:
-    attempt_store.end(conn, [attempt_store.ended(one.attempt, outcome, now)])
-
-
-def _set(
-    conn: Connection, one: Unknown, state: MessageState, reason: str, at: datetime | None
-) -> str:
-    change: MessageChange = {
-        "message": one.outgoing.id,
-        "count": one.outgoing.attempts,
-        "state": state,
-        "reason": reason,
-        "next_attempt_at": at,
-    }
-    message_states.set_states(conn, [change], expected=(MessageState.UNKNOWN,))
-    return state

@@ -38,7 +38,20 @@ _COMMANDS: Mapping[str, tuple[str, str, str]] = {
 }
 
 
+# What a run of the program itself carries, and not a command that a test calls in its own process.
+_PROGRAM = object()
+
+
 class _Commands(click.Group):
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command. What it logs goes to stderr: stdout is for its answer, which may be one
+        JSON document."""
+        if ctx.obj is _PROGRAM:
+            from worker.setup.log import configure  # `vigencia --help` does without
+
+            configure()
+        return super().invoke(ctx)
+
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(_COMMANDS)
 
@@ -72,7 +85,7 @@ def main() -> None:
     # Of its own, click knows whether there is a terminal and not what that wants.
     colour = None if in_colour(sys.stdout) else False
     try:
-        cli.main(prog_name="vigencia", standalone_mode=True, color=colour)
+        cli.main(prog_name="vigencia", standalone_mode=True, color=colour, obj=_PROGRAM)
     except VigenciaError as error:
         _report(error)
         sys.exit(error.exit_code)

@@ -22,7 +22,13 @@ SMS = "plan_end_near/es-PE/sms.txt.j2"
 
 
 @pytest.fixture
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def right() -> Content:
+    """The shipped texts, compiled before a test has a place of its own to keep some."""
+    return content()
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, right: Content) -> Path:
     """A copy of the shipped templates, and a place for temporary files that holds nothing."""
     (tmp_path / "temporary").mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
@@ -31,11 +37,10 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def tried(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+def tried(place: Path, right: Content, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     """Which folders were compiled and tried. What comes out is that of the shipped texts, but for
     those that hold what no text may."""
     found: list[Path] = []
-    right = content()
 
     def load(directory: Path) -> Content:
         found.append(directory)

@@ -38,7 +38,7 @@ _RUNS = (("first", "book"), ("again", "book"), ("renewed", "renewed"))
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class ImportRun:
     """One run of the program."""
 
     database: str
@@ -177,7 +177,7 @@ def _pss(pid: int) -> int:
     return next((int(line.split()[1]) for line in lines if line.startswith("Pss:")), 0)
 
 
-def run(rows: int, databases: list[str], formats: list[str]) -> Iterator[Measured]:
+def run(rows: int, databases: list[str], formats: list[str]) -> Iterator[ImportRun]:
     """Every run, one at a time."""
     with tempfile.TemporaryDirectory(prefix="vigencia-bench-") as name:
         folder = Path(name)
@@ -195,7 +195,7 @@ def run(rows: int, databases: list[str], formats: list[str]) -> Iterator[Measure
                         seconds, cpu, peak = measure(url, books[what])
                         rate = round(rows / seconds)
                         took = (round(seconds, 1), round(cpu, 1))
-                        yield Measured(kind, suffix, label, rows, *took, rate, peak)
+                        yield ImportRun(kind, suffix, label, rows, *took, rate, peak)
 
 
 def _upgrade(url: str) -> None:
@@ -214,7 +214,7 @@ def main() -> None:
     parser.add_argument("--formats", default="csv,xlsx")
     parser.add_argument("--json", action="store_true", dest="as_json")
     told = parser.parse_args()
-    found: list[Measured] = []
+    found: list[ImportRun] = []
     line = "{:<11} {:<7} {:<8} {:>8} {:>8} {:>8} {:>8} {:>8}"
     titles = ("database", "format", "run", "rows", "seconds", "cpu s", "rows/s", "peak MB")
     if not told.as_json:

@@ -11,7 +11,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks.pictures.browser import Browser, View
+from benchmarks.pictures.browser import Browser, Viewport
 from benchmarks.pictures.play import Shown, play
 from benchmarks.pictures.png import small
 
@@ -63,9 +63,9 @@ async def _take(chromium: str, shown: list[Shown], scratch: Path) -> dict[str, b
     return found
 
 
-def _views(one: Shown) -> dict[str, View]:
+def _views(one: Shown) -> dict[str, Viewport]:
     return {
-        f"{place}-{'dark' if dark else 'light'}": View(width, dark=dark, phone=place == "phone")
+        f"{place}-{'dark' if dark else 'light'}": Viewport(width, dark=dark, phone=place == "phone")
         for place, width in (("phone", _PHONE), ("desktop", _DESKTOP[one.kind]))
         for dark in (False, True)
     }

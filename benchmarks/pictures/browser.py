@@ -25,7 +25,7 @@ _SHORTEST, _TALLEST = 200, 16_000
 
 
 @dataclass(frozen=True, slots=True)
-class View:
+class Viewport:
     """How a page is looked at; ``width`` in CSS pixels."""
 
     width: int
@@ -62,7 +62,7 @@ class Browser:
                 process.terminate()
             await process.wait()
 
-    async def picture(self, url: str, view: View) -> bytes:
+    async def picture(self, url: str, view: Viewport) -> bytes:
         """A PNG of the whole page at ``url``."""
         made = await self._call("Target.createTarget", url="about:blank")
         target = made["targetId"]

@@ -32,7 +32,7 @@ _EXPLAINED = ("SELECT", "INSERT", "UPDATE", "DELETE")
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class ExplainedStatement:
     """A statement of the program, as it was sent, and what the database did; ``pages`` of 8 KB."""
 
     name: str
@@ -48,22 +48,22 @@ class Plan:
         return bool(self.whole_tables) or self.pages > MOST_PAGES
 
 
-def plans(app: App) -> list[Plan]:
+def plans(app: App) -> list[ExplainedStatement]:
     """Run the program's own steps in earnest, and explain each statement where it is sent: in its
     transaction, with the settings of that, and undone before it is executed."""
-    found: list[Plan] = []
+    found: list[ExplainedStatement] = []
     for name, work in _work(app).items():
         with _explained(app.engine, name, found):
             work()
     return found
 
 
-def as_text(found: Sequence[Plan]) -> str:
+def as_text(found: Sequence[ExplainedStatement]) -> str:
     """All plans, one under the other."""
     return "\n".join(f"== {one.name}\n\n{one.statement}\n\n{one.plan}\n" for one in found)
 
 
-def as_document(found: Sequence[Plan]) -> list[dict[str, Any]]:
+def as_document(found: Sequence[ExplainedStatement]) -> list[dict[str, Any]]:
     """For the JSON report: names, times, pages, and tables that were read whole."""
     return [
         {"statement": one.name, "ms": round(one.ms, 2), "pages": one.pages,
@@ -117,7 +117,7 @@ def _work(app: App) -> Mapping[str, Callable[[], object]]:
 
 
 @contextmanager
-def _explained(engine: Engine, name: str, found: list[Plan]) -> Iterator[None]:
+def _explained(engine: Engine, name: str, found: list[ExplainedStatement]) -> Iterator[None]:
     def explain(conn: Connection, _cursor: Any, statement: str, values: Any, *_: Any) -> None:
         if not statement.startswith(_EXPLAINED) or "set_config" in statement:
             return
@@ -131,7 +131,11 @@ def _explained(engine: Engine, name: str, found: list[Plan]) -> Iterator[None]:
         read = [int(hit or 0) + int(cold or 0) for hit, cold in _PAGES.findall(told)]
         whole = tuple(sorted(set(_SCAN.findall(told)).intersection(BIG)))
         number = sum(1 for one in found if one.name.startswith(f"{name}: ")) + 1
-        found.append(Plan(f"{name}: {number}", statement, told, ms, max(read, default=0), whole))
+        found.append(
+            ExplainedStatement(
+                f"{name}: {number}", statement, told, ms, max(read, default=0), whole
+            )
+        )
 
     event.listen(engine, "before_cursor_execute", explain)
     try:

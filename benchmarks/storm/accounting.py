@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Row, func, select
 
 from benchmarks.storm.clock import AHEAD
 from benchmarks.storm.kept_back import Passed, World, kept_back, missed_of
-from benchmarks.storm.life import Life
+from benchmarks.storm.life import StormLife
 from benchmarks.storm.weather import Weather
 from worker.core.cards import Channel
 from worker.core.reminders import ReminderState
@@ -26,7 +26,7 @@ _LOST = ("undelivered", "failed", "bounce", "blocked", "dropped")
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
+class StormAccount:
     """``due``: reminders owed in the time. ``lost``: owed and not in the ledger, told by it
     without the sandbox knowing, or missed while its recipient was fine and a way was open.
     ``duplicates``: received beyond one for each message, or sent again after a receipt had said
@@ -52,9 +52,9 @@ class Account:
 
 
 def account(
-    app: App, record: Sequence[Mapping[str, Any]], life: Life, weather: Weather, start: datetime,
-    end: datetime, now: datetime, speed: float,
-) -> Account:  # fmt: skip
+    app: App, record: Sequence[Mapping[str, Any]], life: StormLife, weather: Weather,
+    start: datetime, end: datetime, now: datetime, speed: float,
+) -> StormAccount:  # fmt: skip
     """Compare the three for what was due from ``start`` to ``end``, as it stands at ``now``;
     ``record`` is the sandbox's list of accepted messages."""
     with reading(app.engine) as conn:
@@ -95,7 +95,7 @@ def account(
         "ended_without_reason": len(unreasoned),
         "received_from_nobody": sum(1 for _, row in taken if row is None),
     }
-    return Account(
+    return StormAccount(
         due=len(due),
         accepted=len(record),
         states=dict(Counter(r.state for r in due)),
@@ -158,7 +158,7 @@ def _passed(taken: Taken, ledger: Sequence[Row[Any]]) -> list[Passed]:
     ]
 
 
-def _after_renewal(ledger: Sequence[Row[Any]], taken: Taken, life: Life) -> int:
+def _after_renewal(ledger: Sequence[Row[Any]], taken: Taken, life: StormLife) -> int:
     """Received messages with a notice of a plan end that was over when their attempt began. By
     whose clock is not known: one of the workers has one that is ahead."""
     carried = defaultdict(list)
@@ -179,7 +179,7 @@ def _after_renewal(ledger: Sequence[Row[Any]], taken: Taken, life: Life) -> int:
     )
 
 
-def _after_opt_out(taken: Taken, life: Life) -> int:
+def _after_opt_out(taken: Taken, life: StormLife) -> int:
     """Received messages whose attempt began after their address was certainly suppressed."""
     return sum(
         1

@@ -6,8 +6,8 @@ from datetime import datetime
 
 from sqlalchemy import func, or_, select
 
-from benchmarks.storm.life import Life
-from benchmarks.storm.stage import Stage
+from benchmarks.storm.life import StormLife
+from benchmarks.storm.stage import StormStage
 from worker.core.cards import Channel
 from worker.core.reminders import WAITING, MessageState
 from worker.errors import UnreachableError
@@ -21,7 +21,9 @@ _POLL_SECONDS = 0.25
 _QUIET_LOOKS = 8
 
 
-def settle(on: Stage, life: Life, pace: float, progress: Callable[[str, float], None]) -> bool:
+def settle(
+    on: StormStage, life: StormLife, pace: float, progress: Callable[[str, float], None]
+) -> bool:
     """Let the processes work undisturbed until nothing is due; ``False`` if that took longer than
     180 seconds, on a machine of the usual ``pace``."""
     began = time.monotonic()
@@ -38,7 +40,7 @@ def settle(on: Stage, life: Life, pace: float, progress: Callable[[str, float], 
     return True
 
 
-def _open(on: Stage, now: datetime) -> int:
+def _open(on: StormStage, now: datetime) -> int:
     """How many cards wait for a check (or are in one), and messages for their end, at ``now``."""
     unknown = messages.c.state == MessageState.UNKNOWN
     unsent = or_(

@@ -38,7 +38,7 @@ class Renewal:
 
 
 @dataclass(slots=True)
-class Life:
+class StormLife:
     """What happens to cards and holders; ``now`` is the storm's clock."""
 
     app: App

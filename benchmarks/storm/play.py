@@ -10,14 +10,14 @@ from typing import Any
 
 from sqlalchemy import func, select
 
-from benchmarks.storm.accounting import Account, account
+from benchmarks.storm.accounting import StormAccount, account
 from benchmarks.storm.book import card_books
 from benchmarks.storm.calm import settle
 from benchmarks.storm.enough import Enough, Seen
-from benchmarks.storm.life import Life
+from benchmarks.storm.life import StormLife
 from benchmarks.storm.pace import measure_pace
 from benchmarks.storm.plan import plan
-from benchmarks.storm.stage import Stage, stage
+from benchmarks.storm.stage import StormStage, stage
 from benchmarks.storm.strike import Striker
 from worker.cardbook.importer import import_book
 from worker.demo.audit import read_json
@@ -34,7 +34,7 @@ Progress = Callable[[str, float], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class StormResult:
     """What a storm did, and what became of the reminders in it.
 
     ``pace``: how much slower than usual the machine was. ``missing``: in words, what has not
@@ -50,7 +50,7 @@ class Outcome:
     faults: int
     blows: dict[str, int]
     missing: list[str]
-    account: Account
+    account: StormAccount
 
     def as_json(self) -> dict[str, Any]:
         """One flat document."""
@@ -78,7 +78,7 @@ def storm(
     cards: int,
     enough: Enough,
     progress: Progress,
-) -> Outcome:
+) -> StormResult:
     """Play with ``cards`` cards until ``enough`` has happened, a day in ``seconds`` of real time,
     and compare. A machine that is slow now gets as much more time for everything.
 
@@ -89,7 +89,7 @@ def storm(
     speed = _DAY.total_seconds() / (seconds * pace)
     with stage(directory, database, START, speed, seed, pace) as on:
         _import(on, cards, seed)
-        life = Life(on.app, on.sandbox_url, on.clock.now)
+        life = StormLife(on.app, on.sandbox_url, on.clock.now)
         striker = Striker(on, life, pace)
         with on.clock, on.company:
             missing = _play(on, striker, seed, pace, enough, progress)
@@ -106,11 +106,11 @@ def storm(
     faults = sum(record["counters"]["faults"].values())
     took = round(time.monotonic() - began, 1)
     kills, blows = on.company.kills, dict(striker.blows)
-    return Outcome(database, seed, cards, took, pace, kills, faults, blows, missing, found)
+    return StormResult(database, seed, cards, took, pace, kills, faults, blows, missing, found)
 
 
 def _play(
-    on: Stage, striker: Striker, seed: int, pace: float, enough: Enough, progress: Progress
+    on: StormStage, striker: Striker, seed: int, pace: float, enough: Enough, progress: Progress
 ) -> list[str]:
     """Strike until it is enough; returns what was still missing at the limit."""
     looked, due = 0.0, 0
@@ -128,7 +128,7 @@ def _play(
     raise AssertionError("a plan has no end")
 
 
-def _due(on: Stage) -> int:
+def _due(on: StormStage) -> int:
     """How many notices have fallen due; none that is known of while the database is away."""
     try:
         with reading(on.app.engine) as conn:
@@ -139,7 +139,7 @@ def _due(on: Stage) -> int:
         return 0
 
 
-def _import(on: Stage, cards: int, seed: int) -> None:
+def _import(on: StormStage, cards: int, seed: int) -> None:
     """The card books, as they stood before the day began."""
     wanted = {
         "signature": "Vigencia",

@@ -26,7 +26,7 @@ _WORKERS, _SCHEDULERS, _WEBS = 3, 2, 1
 
 
 @dataclass(frozen=True, slots=True)
-class Stage:
+class StormStage:
     """Everything the storm strikes at. ``sandbox_url`` goes round the network."""
 
     app: App
@@ -48,7 +48,7 @@ class Stage:
 @contextmanager
 def stage(
     directory: Path, database: str, start: datetime, speed: float, seed: int, pace: float
-) -> Iterator[Stage]:
+) -> Iterator[StormStage]:
     """Set everything up in ``directory``; the processes start with ``company``. ``speed``: seconds
     of the clock in a real one; ``pace``: how much slower than usual the machine is."""
     directory.mkdir(parents=True, exist_ok=True)
@@ -78,7 +78,7 @@ def stage(
             Kept(args, {**os.environ, **(ahead if wrong else {})}, directory / f"{args[0]}.log")
             for args, wrong in _commands()
         ]
-        yield Stage(
+        yield StormStage(
             app, clock, base, queue, directory / "queue", network, Company(kept), sandbox.url
         )
         app.engine.dispose()

@@ -9,9 +9,9 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
-from benchmarks.storm.life import Life
+from benchmarks.storm.life import StormLife
 from benchmarks.storm.plan import STANDING, Blow, Step
-from benchmarks.storm.stage import Stage
+from benchmarks.storm.stage import StormStage
 from benchmarks.storm.weather import Weather
 from worker.demo.audit import read_json
 
@@ -21,7 +21,7 @@ _OBSERVE_SECONDS = 0.25
 class Striker:
     """Strikes at a stage, and mends what heals by itself."""
 
-    def __init__(self, on: Stage, life: Life, pace: float = 1.0) -> None:
+    def __init__(self, on: StormStage, life: StormLife, pace: float = 1.0) -> None:
         self._on, self._life = on, life
         self.weather = Weather()
         self._heals: list[tuple[threading.Timer, Callable[[], None]]] = []

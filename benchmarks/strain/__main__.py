@@ -6,7 +6,7 @@ from dataclasses import asdict
 
 import click
 
-from benchmarks.strain.cases import CASES, Verdict
+from benchmarks.strain.cases import CASES, CaseResult
 from benchmarks.strain.stage import stage
 
 
@@ -31,7 +31,7 @@ def main(cases: str, scale: float, database: str, as_json: bool) -> None:
     sys.exit(1 if any(one.broken for one in verdicts) else 0)
 
 
-def _tell(one: Verdict) -> None:
+def _tell(one: CaseResult) -> None:
     click.echo(f"{one.case}: {'; '.join(f'NOT: {what}' for what in one.broken) or 'holds'}")
     for name, value in one.seen.items():
         click.echo(f"  {name}: {value}")

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from benchmarks.strain.book import fill, fill_one, ways
-from benchmarks.strain.stage import Play, Stage
+from benchmarks.strain.stage import Play, StrainStage
 
 _PATIENCE = 600.0
 _MANY = 50_000
@@ -18,7 +18,7 @@ _NUMBER = re.compile(r"\d+")
 
 
 @dataclass(slots=True)
-class Verdict:
+class CaseResult:
     """``seen``: figures; ``broken``: what did not hold."""
 
     case: str
@@ -31,9 +31,9 @@ class Verdict:
             self.broken.append(what)
 
 
-def slow(stage: Stage, scale: float) -> Verdict:
+def slow(stage: StrainStage, scale: float) -> CaseResult:
     """SMS answers twenty times as slowly as usual, with many waiting; email goes on."""
-    number, verdict = max(100, int(5_000 * scale)), Verdict("slow")
+    number, verdict = max(100, int(5_000 * scale)), CaseResult("slow")
     people = [*ways(number, "sms", 7), *ways(number, "email", 7)]
     random.Random(1).shuffle(people)
     rates = {}
@@ -59,9 +59,9 @@ def slow(stage: Stage, scale: float) -> Verdict:
     return verdict
 
 
-def down(stage: Stage, scale: float) -> Verdict:
+def down(stage: StrainStage, scale: float) -> CaseResult:
     """SMS refuses connections, then answers 503 to all, then is back; email goes on."""
-    number, verdict = max(200, int(10_000 * scale)), Verdict("down")
+    number, verdict = max(200, int(10_000 * scale)), CaseResult("down")
     # Every second one is urgent, and those were not entered first.
     people = [("sms", 1 if n % 2 else 7) for n in range(number)]
     people += ways(number, "email", 7)
@@ -108,10 +108,10 @@ def down(stage: Stage, scale: float) -> Verdict:
     return verdict
 
 
-def burst(stage: Stage, scale: float) -> Verdict:
+def burst(stage: StrainStage, scale: float) -> CaseResult:
     """All of a book is due at one instant. With few cards everything is made tight, so that leases
     run out meanwhile; a million of them do that by themselves."""
-    number, verdict = max(500, int(20_000 * scale)), Verdict("burst")
+    number, verdict = max(500, int(20_000 * scale)), CaseResult("burst")
     people = [("email", 1 if n % 2 else 7) for n in range(number)]
     fill(stage.engine, people, datetime.now(UTC))
     tight = {
@@ -148,9 +148,9 @@ def burst(stage: Stage, scale: float) -> Verdict:
     return verdict
 
 
-def holder(stage: Stage, scale: float) -> Verdict:
+def holder(stage: StrainStage, scale: float) -> CaseResult:
     """One holder has all the cards, and all are due the same day."""
-    number, verdict = max(250, int(5_000 * scale)), Verdict("holder")
+    number, verdict = max(250, int(5_000 * scale)), CaseResult("holder")
     fill_one(stage.engine, number, datetime.now(UTC))
     with stage.playing() as play:
         told = "SELECT count(*) FROM reminders WHERE state IN ('sent', 'delivered')"
@@ -189,9 +189,9 @@ def holder(stage: Stage, scale: float) -> Verdict:
     return verdict
 
 
-def connections(stage: Stage, scale: float) -> Verdict:
+def connections(stage: StrainStage, scale: float) -> CaseResult:
     """Others take all connections of the database while the program runs."""
-    verdict = Verdict("connections")
+    verdict = CaseResult("connections")
     if stage.engine.dialect.name != "postgresql":
         verdict.seen["skipped"] = "SQLite has no such limit"
         return verdict
@@ -229,7 +229,7 @@ def connections(stage: Stage, scale: float) -> Verdict:
     return verdict
 
 
-CASES: dict[str, Callable[[Stage, float], Verdict]] = {
+CASES: dict[str, Callable[[StrainStage, float], CaseResult]] = {
     "slow": slow,
     "down": down,
     "burst": burst,
@@ -238,11 +238,11 @@ CASES: dict[str, Callable[[Stage, float], Verdict]] = {
 }
 
 
-def _all(play: Play, stage: Stage, channel: str, number: int) -> float | None:
+def _all(play: Play, stage: StrainStage, channel: str, number: int) -> float | None:
     return play.until(lambda: stage.providers.count(channel) >= number, _PATIENCE)
 
 
-def _once(verdict: Verdict, stage: Stage, due: dict[str, int]) -> None:
+def _once(verdict: CaseResult, stage: StrainStage, due: dict[str, int]) -> None:
     """Each was told once, and nothing is unknown."""
     time.sleep(1)
     for channel, number in due.items():
@@ -252,7 +252,7 @@ def _once(verdict: Verdict, stage: Stage, due: dict[str, int]) -> None:
         verdict.must(not stage.states(channel)["unknown"], f"no {channel} is unknown")
 
 
-def _attempts(stage: Stage) -> int:
+def _attempts(stage: StrainStage) -> int:
     query = (
         "SELECT count(*) FROM attempts a JOIN messages m ON m.id = a.message_id"
         " WHERE m.channel = 'sms' AND a.code NOT LIKE 'breaker:%'"
@@ -275,5 +275,5 @@ def _urgent_first(order: Sequence[str]) -> float:
     return found / (len(others) * (len(urgent) - len(others)))
 
 
-def _bounded(verdict: Verdict, memory: dict[str, float]) -> None:
+def _bounded(verdict: CaseResult, memory: dict[str, float]) -> None:
     verdict.must(max(memory.values()) < 200, "no process grows beyond 200 MB")

@@ -77,7 +77,7 @@ class Providers:
             return json.load(answer)
 
 
-class Stage:
+class StrainStage:
     """Servers that stay, and processes that come and go."""
 
     def __init__(self, folder: Path, database: str, queue: str, providers: Providers) -> None:
@@ -154,7 +154,7 @@ class Stage:
 class Play:
     """What is seen while it plays."""
 
-    def __init__(self, stage: Stage, workers: int, scheduler: int, log: Path) -> None:
+    def __init__(self, stage: StrainStage, workers: int, scheduler: int, log: Path) -> None:
         self._stage, self._workers, self._scheduler, self._log = stage, workers, scheduler, log
         self.longest: Counter[str] = Counter()
 
@@ -194,15 +194,15 @@ class Play:
 
 
 @contextmanager
-def stage(database: str) -> Iterator[Stage]:
+def stage(database: str) -> Iterator[StrainStage]:
     """Everything a case needs; ``database``: sqlite or postgresql."""
     with tempfile.TemporaryDirectory(prefix="vigencia-strain-") as name:
         folder = Path(name)
         with EmbeddedServer(folder / "queue") as queue, Providers(folder) as providers:
             if database == "sqlite":
-                yield Stage(folder, f"sqlite:///{folder / 'strain.db'}", queue.url, providers)
+                yield StrainStage(folder, f"sqlite:///{folder / 'strain.db'}", queue.url, providers)
                 return
             with postgresql(folder) as url:
-                found = Stage(folder, url, queue.url, providers)
+                found = StrainStage(folder, url, queue.url, providers)
                 yield found
                 found.engine.dispose()

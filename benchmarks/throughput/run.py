@@ -64,7 +64,7 @@ class Bench:
         with tempfile.TemporaryDirectory(prefix="vigencia-bench-") as folder:
             place = Place(Path(folder))
             with place.open() as here:
-                return Session(self, here, progress).run()
+                return BenchSession(self, here, progress).run()
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +98,7 @@ class Place:
             yield Here(self.directory, databases, queue.url, stub)
 
 
-class Session:
+class BenchSession:
     """One benchmark from the first card to the ratios."""
 
     def __init__(self, bench: Bench, here: Here, progress: Progress) -> None:

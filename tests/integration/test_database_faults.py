@@ -31,11 +31,11 @@ from worker.processes.scheduler import run
 from worker.store import postgresql
 from worker.store.engine import open_engine, reading, writing
 from worker.store.migrate import require_current
-from worker.store.postgresql import Bounds
+from worker.store.postgresql import StatementTimeouts
 from worker.store.tables import messages
 
 SMS, MAIL = Channel.SMS, Channel.EMAIL
-QUICK = Bounds(statement=1, lock=1, idle=60)
+QUICK = StatementTimeouts(statement=1, lock=1, idle=60)
 
 
 class Proxy:

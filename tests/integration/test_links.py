@@ -24,7 +24,7 @@ from worker.core.tokens import LIFETIMES, Purpose
 from worker.setup.app import App
 from worker.simulation.conditions import Conditions
 from worker.simulation.follow import follow
-from worker.simulation.household import Span, load
+from worker.simulation.household import HolderRange, load
 from worker.simulation.period import Period
 from worker.store.engine import reading
 from worker.store.tables import card_events, cards, messages, metadata, reminders, suppressions
@@ -327,7 +327,7 @@ def test_a_simulation_tells_of_the_reminder_of_tomorrow(world: World) -> None:
         ask("POST", path)
     conditions = Conditions(world.rules, world.content, Prices({}), frozenset(Channel), {})
     with reading(world.engine) as conn:
-        [household] = load(conn, Span(1, 99, 1), None, NOW)
+        [household] = load(conn, HolderRange(1, 99, 1), None, NOW)
     period = Period.of(TODAY, TODAY + timedelta(days=2), NOW)
     found = follow(household, conditions, period).notices
     assert [(n.window, n.channel, n.outcome.value) for n in found if n.window[:5] == "again"] == [

@@ -17,7 +17,7 @@ from worker.clock import set_file_clock
 from worker.core.cards import Channel
 from worker.core.reminders import MessageState, ReminderState
 from worker.errors import UnreachableError
-from worker.processes.once import Report, run_once
+from worker.processes.once import RunReport, run_once
 from worker.processes.scheduler import Tick, run, tick
 from worker.setup.app import App
 from worker.store.tables import cards, messages
@@ -62,7 +62,7 @@ def look(app: App, now: datetime = NOW) -> tuple[Tick, Told]:
     return tick(app, now, told), told
 
 
-def once(app: App, world: World, now: datetime) -> Report:
+def once(app: App, world: World, now: datetime) -> RunReport:
     assert world.clock is not None
     set_file_clock(world.clock, now)
     return asyncio.run(run_once(app, now))

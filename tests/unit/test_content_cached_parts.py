@@ -11,7 +11,7 @@ from markupsafe import Markup, escape
 
 from tests.unit.content_helpers import HOLDER_EVENTS, TEMPLATES, content
 from worker.content import cached_parts
-from worker.content.environment import Sandbox, build
+from worker.content.environment import TemplateSandbox, build
 from worker.content.escaping import escaped
 from worker.content.letter import Letter
 from worker.content.render import Content
@@ -26,7 +26,7 @@ OPTIONAL = st.sampled_from(
 )
 
 
-def environment(source: str, seen: list[str] | None = None) -> Sandbox:
+def environment(source: str, seen: list[str] | None = None) -> TemplateSandbox:
     """One template ``x/en/t.j2`` with a filter ``note`` that tells what was rendered."""
     made = build({"x/en/t.j2": source, "x/es-PE/t.j2": source}, html=True)
 
@@ -85,7 +85,7 @@ def test_kept_parts_do_not_grow_without_bound(monkeypatch: pytest.MonkeyPatch) -
     made = environment("{% kept a %}{{ a }}{% endkept %}")
     template = made.get_template("x/en/t.j2")
     [extension] = made.extensions.values()
-    assert isinstance(extension, cached_parts.Kept)
+    assert isinstance(extension, cached_parts.KeptTag)
     assert [template.render(a=n) for n in range(9)] == [str(n) for n in range(9)]
     assert len(extension.texts) <= 3
 

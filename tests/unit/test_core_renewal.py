@@ -25,7 +25,7 @@ from tests.unit.core_helpers import (
 from worker.core.cards import Card, CardState, Kind
 from worker.core.deadlines import DeadlineKind, end_of_day, ladder
 from worker.core.life import Happening, ImpossibleError, LifeEvent, happen
-from worker.core.renewal import Question, before_renewal, question, spaced
+from worker.core.renewal import OpenRenewal, before_renewal, question, spaced
 from worker.paths import read_toml
 from worker.setup.policy_file import PolicyFile
 from worker.tables import read
@@ -49,7 +49,7 @@ def asked(card: Card, when: datetime) -> Card:
     return happened(card, Happening(LifeEvent.RENEWAL_NOT_EFFECTIVE), when)
 
 
-def of(card: Card, *, days: int | None = None, zone: str = LIMA, **policy: Any) -> Question:
+def of(card: Card, *, days: int | None = None, zone: str = LIMA, **policy: Any) -> OpenRenewal:
     pack = a_pack() if days is None else a_pack(line_loss=days)
     former = ladder(before_renewal(card), pack)
     found = question(card, former, replace(POLICY, **policy), zone)

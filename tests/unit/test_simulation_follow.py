@@ -33,8 +33,8 @@ from worker.core.windows import Decision
 from worker.setup.load_texts import texts
 from worker.simulation.conditions import Conditions
 from worker.simulation.follow import Followed, follow
-from worker.simulation.household import Household, Waiting
-from worker.simulation.notices import Notice
+from worker.simulation.household import Household, WaitingMessage
+from worker.simulation.notices import SimulatedNotice
 from worker.simulation.period import Period
 from worker.simulation.totals import Totals
 from worker.store.cards import Watched
@@ -68,7 +68,7 @@ def a_household(
     cards: Iterable[Card],
     *,
     known: Mapping[int, Sequence[Known]] | None = None,
-    waiting: Sequence[Waiting] = (),
+    waiting: Sequence[WaitingMessage] = (),
     suppressed: Mapping[tuple[Channel, str, int], str] | None = None,
 ) -> Household:
     """A holder with cards of the book signed "Vigencia"."""
@@ -83,7 +83,7 @@ def followed(
     return follow(household, conditions(rules=rules, **changes), period)
 
 
-def lines(notices: Iterable[Notice]) -> list[str]:
+def lines(notices: Iterable[SimulatedNotice]) -> list[str]:
     """``06-05 14:00 plan_end-7d sms send`` for each notice, its instant in UTC, in order."""
     return [
         f"{n.at:%m-%d %H:%M} {n.window} {n.channel} {n.outcome}"
@@ -286,7 +286,7 @@ def test_what_waits_in_the_ledger_is_told_when_its_message_is_due() -> None:
     due, until = at("2026-06-05 09:00"), at("2026-06-11 09:00")
     known = {1: [Known(77, key, ReminderState.PENDING, due)]}
     retried = at("2026-06-05 10:30")
-    waiting = [Waiting(5, Channel.SMS, retried, (Item(77, key, due, until, _CARD),))]
+    waiting = [WaitingMessage(5, Channel.SMS, retried, (Item(77, key, due, until, _CARD),))]
     household = a_household(a_holder(), [_CARD], known=known, waiting=waiting)
     told = lines(followed(household).notices)
     assert told[:2] == ["06-05 14:00 plan_end-7d email send", "06-05 15:30 plan_end-7d sms send"]
@@ -297,7 +297,7 @@ def test_a_waiting_reminder_of_a_deadline_that_is_gone_is_superseded() -> None:
     key = ReminderKey(DeadlineKind.PLAN_END, date(2026, 6, 3), "plan_end+0d", Channel.SMS)
     due, until = at("2026-06-03 09:00"), at("2026-06-04 00:00")
     known = {1: [Known(77, key, ReminderState.PENDING, due)]}
-    waiting = [Waiting(5, Channel.SMS, due, (Item(77, key, due, until, _CARD),))]
+    waiting = [WaitingMessage(5, Channel.SMS, due, (Item(77, key, due, until, _CARD),))]
     told = lines(followed(a_household(a_holder(), [_CARD], known=known, waiting=waiting)).notices)
     assert told == ["06-01 05:00 plan_end+0d sms superseded (renewed)", *_IN_LIMA]
 
@@ -427,7 +427,9 @@ def test_a_card_is_closed_ninety_days_after_its_line_was_lost() -> None:
     key = ReminderKey(DeadlineKind.LINE_LOSS, date(2026, 3, 9), "line_loss+1d", Channel.EMAIL)
     due = at("2026-06-20 09:00")
     known = {1: [Known(77, key, ReminderState.PENDING, due)]}
-    waiting = [Waiting(5, Channel.EMAIL, due, (Item(77, key, due, at("2026-06-25 09:00"), card),))]
+    waiting = [
+        WaitingMessage(5, Channel.EMAIL, due, (Item(77, key, due, at("2026-06-25 09:00"), card),))
+    ]
     notices = followed(a_household(a_holder(), [card], known=known, waiting=waiting)).notices
     assert lines(notices) == [
         # The last word comes before it: the number goes away in these days.
@@ -444,7 +446,9 @@ def test_what_cannot_wait_for_the_daily_cap_goes_the_other_way() -> None:
         key = ReminderKey(DeadlineKind.PLAN_END, date(2026, 6, 12), "plan_end+0d", Channel.SMS)
         due, until = at(f"2026-06-12 {hour:02}:00"), at("2026-06-13 00:00")
         known[card.id] = [Known(card.id, key, ReminderState.PENDING, due)]
-        waiting.append(Waiting(card.id, Channel.SMS, due, (Item(card.id, key, due, until, card),)))
+        waiting.append(
+            WaitingMessage(card.id, Channel.SMS, due, (Item(card.id, key, due, until, card),))
+        )
     begin = at("2026-06-12 08:00")
     period = Period.of(date(2026, 6, 12), date(2026, 6, 12), begin)
     household = a_household(
@@ -520,7 +524,9 @@ def test_a_route_with_a_daily_cap_takes_no_third_sms_in_a_day() -> None:
         due = at(f"2026-06-05 {hour:02}:00")
         known[card.id] = [Known(card.id, key, ReminderState.PENDING, due)]
         until = at("2026-06-11 09:00")
-        waiting.append(Waiting(card.id, Channel.SMS, due, (Item(card.id, key, due, until, card),)))
+        waiting.append(
+            WaitingMessage(card.id, Channel.SMS, due, (Item(card.id, key, due, until, card),))
+        )
     household = a_household(a_holder(), cards, known=known, waiting=waiting)
     first_days = Period.of(date(2026, 6, 1), date(2026, 6, 10), START)
     told = [n for n in followed(household, first_days).notices if n.channel is Channel.SMS]

@@ -19,7 +19,7 @@ from worker.errors import ConfigError
 from worker.setup.load_prices import load_prices
 from worker.simulation.chunks import Side
 from worker.simulation.document import Document
-from worker.simulation.notices import Notice, Outcome
+from worker.simulation.notices import SimulatedEnding, SimulatedNotice
 from worker.simulation.period import MOST_DAYS, Period, PeriodError
 from worker.simulation.policies import with_policies
 from worker.simulation.totals import Totals
@@ -29,7 +29,7 @@ START = datetime(2026, 6, 1, 5, tzinfo=UTC)  # midnight in Lima
 JUNE = Period.of(date(2026, 6, 1), date(2026, 6, 30), START)
 
 
-def _notice(at: datetime, channel: Channel = Channel.SMS, **changes: Any) -> Notice:
+def _notice(at: datetime, channel: Channel = Channel.SMS, **changes: Any) -> SimulatedNotice:
     values: dict[str, Any] = {
         "at": at,
         "card": 1,
@@ -39,9 +39,9 @@ def _notice(at: datetime, channel: Channel = Channel.SMS, **changes: Any) -> Not
         "window": "plan_end-7d",
         "channel": channel,
         "language": Language.ZH_HANS,
-        "outcome": Outcome.SEND,
+        "outcome": SimulatedEnding.SEND,
     }
-    return Notice(**{**values, **changes})
+    return SimulatedNotice(**{**values, **changes})
 
 
 # Days
@@ -168,7 +168,7 @@ def test_totals_count_messages_once_and_days_in_lima() -> None:
             _notice(evening, leads=True, segments=2, route="+86"),
             _notice(evening, card=2),
             _notice(evening, Channel.EMAIL, leads=True, route=EMAIL),
-            _notice(evening, outcome=Outcome.SUPPRESSED, reason="no_address"),
+            _notice(evening, outcome=SimulatedEnding.SUPPRESSED, reason="no_address"),
         ]
     )
     told = totals.as_json(Period.of(_JUNE_5, date(2026, 6, 6), START), Prices({}))

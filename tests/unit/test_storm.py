@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from benchmarks.storm.accounting import Account
+from benchmarks.storm.accounting import StormAccount
 from benchmarks.storm.book import SMALL, card_books
 from benchmarks.storm.enough import Enough, Seen
 from benchmarks.storm.kept_back import Missed, Passed, World, kept_back
 from benchmarks.storm.plan import STANDING, Blow, plan
-from benchmarks.storm.play import Outcome
+from benchmarks.storm.play import StormResult
 from benchmarks.storm.weather import Weather
 from worker.core.hours import Hours
 from worker.core.outcomes import ALONE, OutcomeKind
@@ -102,8 +102,8 @@ def test_it_is_enough_when_all_has_happened_and_not_before() -> None:
 
 
 def test_a_storm_that_has_not_seen_enough_is_never_called_held() -> None:
-    calm = Account(5, 5, {}, {}, 0, {}, 0, 0, 0, 0, 0, {}, 0.0)
-    outcome = Outcome("sqlite", 1, 10, 1.0, 1.0, 0, 0, {}, [], calm)
+    calm = StormAccount(5, 5, {}, {}, 0, {}, 0, 0, 0, 0, 0, {}, 0.0)
+    outcome = StormResult("sqlite", 1, 10, 1.0, 1.0, 0, 0, {}, [], calm)
     assert outcome.held
     assert not replace(outcome, missing=["319 of 1000 notices due"]).held
     assert not replace(outcome, account=replace(calm, lost=1)).held

@@ -121,7 +121,7 @@ def _calculated(cell: re.Match[bytes]) -> bytes:
 def _xls(stream: bytes) -> Iterator[Lost]:
     about = list(xls_records(stream, 0))
     sheets = [body for kind, body in about if kind == 0x85]
-    read_as = xls_numbers.Reading.of(about)
+    read_as = xls_numbers.XlsNumbers.of(about)
     for sheet in sheets:
         found = Lost()
         for kind, body in xls_records(stream, struct.unpack_from("<I", sheet)[0]):
@@ -145,7 +145,7 @@ def _place(body: bytes) -> Place:
 def _xlsb(archive: zipfile.ZipFile) -> Iterator[Lost]:
     relations = ElementTree.fromstring(archive.read("xl/_rels/workbook.bin.rels"))  # noqa: S314
     targets = {relation.get("Id"): relation.get("Target", "") for relation in relations}
-    read_as = xlsb_numbers.Reading.of(archive)
+    read_as = xlsb_numbers.XlsbNumbers.of(archive)
     for kind, body in xlsb_records(archive.read("xl/workbook.bin")):
         if kind == 156:
             length = struct.unpack_from("<I", body, 8)[0]
@@ -153,7 +153,7 @@ def _xlsb(archive: zipfile.ZipFile) -> Iterator[Lost]:
             yield _xlsb_sheet(archive.read(join("/xl", target)[1:]), read_as)
 
 
-def _xlsb_sheet(part: bytes, read_as: xlsb_numbers.Reading) -> Lost:
+def _xlsb_sheet(part: bytes, read_as: xlsb_numbers.XlsbNumbers) -> Lost:
     found, row = Lost(), 0
     for kind, body in xlsb_records(part):
         if kind == 0:

@@ -10,7 +10,7 @@ from worker.store import books as book_store
 
 
 @dataclass(frozen=True, slots=True)
-class Elsewhere:
+class AlsoInBook:
     """A row whose card is watched in the book ``book`` as well."""
 
     row: int
@@ -19,7 +19,7 @@ class Elsewhere:
 
 def elsewhere(
     conn: Connection, book_id: int | None, rows: Sequence[CardRow]
-) -> tuple[Elsewhere, ...]:
+) -> tuple[AlsoInBook, ...]:
     """The rows whose card is in another book than ``book_id``, in the order of the file."""
     by_msisdn = {row.msisdn: row.row for row in rows if row.msisdn}
     # Most rows have both; a chip alone is looked up at a higher price.
@@ -30,4 +30,4 @@ def elsewhere(
         row = by_msisdn.get(msisdn or "") or by_iccid.get(iccid or "")
         if row is not None:
             numbers.add((row, book))
-    return tuple(Elsewhere(row, book) for row, book in sorted(numbers))
+    return tuple(AlsoInBook(row, book) for row, book in sorted(numbers))

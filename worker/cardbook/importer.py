@@ -10,12 +10,12 @@ from sqlalchemy import Connection, Engine
 
 from worker.cardbook import changes as meaning
 from worker.cardbook.changes import Action, Change
-from worker.cardbook.elsewhere import Elsewhere
+from worker.cardbook.elsewhere import AlsoInBook
 from worker.cardbook.existing import Missing
 from worker.cardbook.holders import Person
 from worker.cardbook.import_effects import end_waiting, tell_renewals
-from worker.cardbook.last_read import Kept
-from worker.cardbook.plan import Plan, compare
+from worker.cardbook.last_read import KeptCard
+from worker.cardbook.plan import ImportPlan, compare
 from worker.cardbook.rows import CardBook
 from worker.cardbook.zones import Why
 from worker.core.rules import Rules
@@ -54,8 +54,8 @@ class Result:
     missing: tuple[Missing, ...]
     # Which time zone the holders of the rows get and why, with how many rows.
     zones: Mapping[tuple[str, Why], int]
-    kept: tuple[Kept, ...] = ()
-    elsewhere: tuple[Elsewhere, ...] = ()
+    kept: tuple[KeptCard, ...] = ()
+    elsewhere: tuple[AlsoInBook, ...] = ()
     refused_file: Path | None = None
 
 
@@ -96,7 +96,9 @@ def import_book(
         return _result(book, plan, applied=True, refused_file=kept)
 
 
-def _write(conn: Connection, plan: Plan, book_id: int, now: datetime) -> list[tuple[int, int]]:
+def _write(
+    conn: Connection, plan: ImportPlan, book_id: int, now: datetime
+) -> list[tuple[int, int]]:
     """Write the plan; returns (holder id, card id) of the renewals that are to be told."""
     plan.holders.write(conn, now)
     known = plan.holders.known
@@ -154,7 +156,7 @@ def _event(card_id: int, event: str, fields: Sequence[str], now: datetime) -> Ca
 
 
 def _result(
-    book: CardBook, plan: Plan, *, applied: bool, refused_file: Path | None = None
+    book: CardBook, plan: ImportPlan, *, applied: bool, refused_file: Path | None = None
 ) -> Result:
     created, changed = len(plan.created), len(plan.changed)
     return Result(

@@ -22,7 +22,7 @@ _GONE = (CardState.RECYCLED, CardState.CLOSED)
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class KeptCard:
     """A card on which the file is older than the store: ``fields`` are names, ``plan_end`` is (in
     the file, in the store) if it is among them; ``card`` is ``operator …1234``."""
 
@@ -51,11 +51,11 @@ def keeps_holder(row: CardRow, card: Row[Any]) -> bool:
     return card.holder_id != card.read_holder_id or card.state in _GONE
 
 
-def kept(row: CardRow, card: Row[Any], fields: Collection[str]) -> Kept:
+def kept(row: CardRow, card: Row[Any], fields: Collection[str]) -> KeptCard:
     """What is told of it."""
     number = row.msisdn or row.iccid or ""
     moved = (row.plan_end, card.plan_end) if "plan_end" in fields else None
-    return Kept(row.row, f"{row.operator} …{number[-4:]}", tuple(fields), moved)
+    return KeptCard(row.row, f"{row.operator} …{number[-4:]}", tuple(fields), moved)
 
 
 def remembered(row: CardRow, missing: Collection[str] = ()) -> dict[str, Any]:

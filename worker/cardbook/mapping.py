@@ -36,7 +36,7 @@ class ColumnMap:
 
 
 @dataclass(slots=True)
-class _Found:
+class _FoundColumns:
     places: dict[str, int]
     extras: list[tuple[int, str]]
     skipped: list[tuple[int, str]]
@@ -46,7 +46,7 @@ class _Found:
 def map_columns(sheet: Sheet, vocabulary: Columns, options: ReadOptions) -> ColumnMap:
     """The sheet's columns. Raises CardBookError naming what is wrong with them."""
     told = _told(sheet, options)
-    found = _Found({}, [], [], [])
+    found = _FoundColumns({}, [], [], [])
     width = max([len(sheet.header), *(len(cells) for _, cells in sheet.rows)])
     for index in range(width):
         header = sheet.header[index] if index < len(sheet.header) else ""
@@ -91,7 +91,7 @@ def _place(
     index: int,
     header: str,
     field: str | None,
-    found: _Found,
+    found: _FoundColumns,
     vocabulary: Columns,
 ) -> None:
     """Put one column where it belongs."""
@@ -149,7 +149,7 @@ def _both(sheet: Sheet, first: int, second: int, field: str) -> CardBookError:
     )
 
 
-def _ask_about_contacts(sheet: Sheet, found: _Found, told: dict[str, str]) -> None:
+def _ask_about_contacts(sheet: Sheet, found: _FoundColumns, told: dict[str, str]) -> None:
     """A contact that was taken for a note would never be used, and nobody would know."""
     for index, name in found.extras:
         header = sheet.header[index] if index < len(sheet.header) else ""

@@ -48,7 +48,7 @@ def read_cardbook(path: Path, options: ReadOptions, vocabulary: Columns) -> Card
     except ValueProblem as problem:  # of the words for all cards
         raise CardBookError(problem.message, problem.hint) from None
     doubts = list(_doubts(sheet, columns, dates, options))
-    found = _Found(refused=dict(sheet.others))
+    found = _ReadRows(refused=dict(sheet.others))
     total = len(sheet.rows) + len(sheet.others)
     found.read(sheet, parser, vocabulary.blank, {row for one in doubts for row in one.rows})
     found.errors = [*sheet.errors, *doubts, *found.errors]
@@ -82,7 +82,7 @@ def _doubts(
 
 
 @dataclass(slots=True)
-class _Found:
+class _ReadRows:
     """What the rows gave: cards by row number, and the cells of those that were refused."""
 
     cards: dict[int, CardRow] = field(default_factory=dict)

@@ -10,10 +10,10 @@ from sqlalchemy import Connection, Row
 from worker.cardbook import changes as meaning
 from worker.cardbook import last_read
 from worker.cardbook.changes import WATCHED, Action, Changes
-from worker.cardbook.elsewhere import Elsewhere, elsewhere
+from worker.cardbook.elsewhere import AlsoInBook, elsewhere
 from worker.cardbook.existing import Existing, Missing
 from worker.cardbook.holders import Holders, Person
-from worker.cardbook.last_read import Kept
+from worker.cardbook.last_read import KeptCard
 from worker.cardbook.missing_columns import absent, completed
 from worker.cardbook.rows import CardBook, CardRow
 from worker.store import books as book_store
@@ -21,7 +21,7 @@ from worker.store.books import Own
 
 
 @dataclass(slots=True)
-class Plan:
+class ImportPlan:
     """What is to be written. A holder is an id, or a person who has none yet."""
 
     own: Own
@@ -32,10 +32,10 @@ class Plan:
     changed: list[tuple[Row[Any], CardRow, int | Person, list[str], Action]] = field(
         default_factory=list
     )
-    kept: list[Kept] = field(default_factory=list)
+    kept: list[KeptCard] = field(default_factory=list)
     # What to remember of a card's row, and its holder, unless that one is not the file's.
     read: list[tuple[int, dict[str, Any], int | Person | None]] = field(default_factory=list)
-    elsewhere: tuple[Elsewhere, ...] = ()
+    elsewhere: tuple[AlsoInBook, ...] = ()
     told: int = 0
 
 
@@ -52,7 +52,7 @@ class _Met:
     stays: bool
 
 
-def compare(conn: Connection, book: CardBook, own: Own, now: datetime, *, lock: bool) -> Plan:
+def compare(conn: Connection, book: CardBook, own: Own, now: datetime, *, lock: bool) -> ImportPlan:
     """What ``book`` would change; nothing is written."""
     # The cards first: their locks are what checks and life events wait for.
     cards = book_store.cards_of(conn, own.id, lock=lock) if own.id is not None else []
@@ -62,7 +62,7 @@ def compare(conn: Connection, book: CardBook, own: Own, now: datetime, *, lock: 
     by_id = {row.id: row for row in found}
     every = [_met(row, there.find(row), by_id, silent) for row in book.rows]
     holders = Holders.of(own, found, [one.row for one in every])
-    plan = Plan(own, holders, there.missing(), elsewhere=elsewhere(conn, own.id, book.rows))
+    plan = ImportPlan(own, holders, there.missing(), elsewhere=elsewhere(conn, own.id, book.rows))
     # All are resolved before any is compared: a later row may change a shared holder.
     meant = [
         one.card.holder_id
@@ -91,7 +91,7 @@ def _met(
 
 
 def _change(
-    plan: Plan,
+    plan: ImportPlan,
     row: CardRow,
     card: Row[Any],
     person: Person,
@@ -112,7 +112,7 @@ def _change(
 
 
 def _remember(
-    plan: Plan, one: _Met, card: Row[Any], holder: int | Person, silent: Collection[str]
+    plan: ImportPlan, one: _Met, card: Row[Any], holder: int | Person, silent: Collection[str]
 ) -> None:
     """Plan what is kept of a row for the next time, and tell where it is older than the store."""
     fields = [*one.newer, *(["holder"] if one.stays else [])]

@@ -16,7 +16,7 @@ _NUMBER, _RK, _MULTIPLE, _FORMULA = 0x203, 0x27E, 0xBD, 0x06
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class XlsNumbers:
     """The formats, by the place of their XF record, whose cells show a ``month`` and no day, or a
     ``plain`` number that is taken for a date."""
 
@@ -25,7 +25,7 @@ class Reading:
     epoch_1904: bool
 
     @classmethod
-    def of(cls, records: Iterable[tuple[int, bytes]]) -> "Reading":
+    def of(cls, records: Iterable[tuple[int, bytes]]) -> "XlsNumbers":
         """From the records of the workbook's globals."""
         codes: dict[int, str] = {}
         numbers: list[int] = []

@@ -15,7 +15,7 @@ _RK, _REAL, _FORMULA = 2, 5, 9
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class XlsbNumbers:
     """The cell styles that show a ``month`` and no day, or a ``plain`` number that is taken for a
     date."""
 
@@ -24,7 +24,7 @@ class Reading:
     epoch_1904: bool
 
     @classmethod
-    def of(cls, archive: zipfile.ZipFile) -> "Reading":
+    def of(cls, archive: zipfile.ZipFile) -> "XlsbNumbers":
         """From the parts of the workbook."""
         codes: dict[int, str] = {}
         numbers: list[int] = []

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from worker.cli.output import Instant, as_json_option, print_json
+from worker.cli.output import InstantParam, as_json_option, print_json
 from worker.setup.app import App, build, build_ready
 from worker.store import cards as card_store
 from worker.store import quarantine as quarantine_store
@@ -14,7 +14,7 @@ from worker.store.backup import back_up
 from worker.store.engine import writing
 from worker.store.migrate import upgrade as migrate
 
-_now_option = click.option("--now", type=Instant(), help="As of this instant (default: now).")
+_now_option = click.option("--now", type=InstantParam(), help="As of this instant (default: now).")
 
 
 @click.group()
@@ -59,7 +59,7 @@ def backup(copy: Path, as_json: bool) -> None:
 
 
 @db.command()
-@click.option("--since", type=Instant(), required=True, help="When the backup was made.")
+@click.option("--since", type=InstantParam(), required=True, help="When the backup was made.")
 @_now_option
 @as_json_option
 def quarantine(since: datetime, now: datetime | None, as_json: bool) -> None:

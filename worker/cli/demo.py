@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from worker.cli.demo_progress import Bar, Table
+from worker.cli.demo_progress import Bar, DayTable
 from worker.cli.output import as_json_option, print_json
 
 _DAYS = 45
@@ -75,7 +75,7 @@ def _run(
     book = read_book(file, today)
     with stage(directory, start, seed, redis_url) as here:
         import_into(here.app, book, file, start)
-        with Bar(start, days) if as_json else Table(here.app.engine, start) as progress:
+        with Bar(start, days) if as_json else DayTable(here.app.engine, start) as progress:
             play(here, start, end, progress.reached)
         result = audit(here.app, here.sandbox_url, start, end)
         with reading(here.app.engine) as conn:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 _COLUMNS = "{:10}  {:>4}  {:>5}  {}"
 
 
-class Table:
+class DayTable:
     """Prints what was sent on each day as soon as that day is over in Lima."""
 
     def __init__(self, engine: "Engine", start: datetime) -> None:

@@ -9,7 +9,7 @@ import click
 
 from worker.cardbook.changes import Action, Change
 from worker.cardbook.importer import Result
-from worker.cardbook.last_read import Kept
+from worker.cardbook.last_read import KeptCard
 from worker.cardbook.rows import ColumnReading, Problem
 from worker.cardbook.wording import listed, rows_named
 from worker.cli.import_reading import tell_reading
@@ -208,7 +208,7 @@ def _kept(result: Result) -> None:
     )
 
 
-def _older(one: Kept) -> str:
+def _older(one: KeptCard) -> str:
     if one.plan_end:
         told, stored = (day or "none" for day in one.plan_end)
         return f"row {one.row} ({one.card}): plan end {stored}, in the file still {told}"

@@ -1,13 +1,13 @@
 """`vigencia cards renew`, `suspend`, … : tell Vigencia what happened to a card."""
 
 from collections.abc import Callable
-from datetime import date, datetime
+from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from worker.cli.output import LANGUAGES, Instant, as_json_option, print_json
+from worker.cli.output import LANGUAGES, DayParam, InstantParam, as_json_option, print_json
 from worker.core.life import Effect, Happening, LifeEvent
 from worker.errors import VigenciaError
 from worker.setup.app import App, build_ready
@@ -18,20 +18,7 @@ from worker.store.engine import reading
 if TYPE_CHECKING:
     from worker.cardbook.values import ValueProblem
 
-now_option = click.option("--now", type=Instant(), help="When it happened (default: now).")
-
-
-class Day(click.ParamType[date]):
-    """A date such as 2026-06-05."""
-
-    name = "date"
-
-    def convert(self, value: Any, param: Any, ctx: Any) -> date:
-        """Parse it."""
-        try:
-            return value if isinstance(value, date) else date.fromisoformat(value)
-        except ValueError:
-            self.fail(f"{value!r} is not a date; write 2026-06-05", param, ctx)
+now_option = click.option("--now", type=InstantParam(), help="When it happened (default: now).")
 
 
 class Amount(click.ParamType[Decimal]):
@@ -52,8 +39,10 @@ class Amount(click.ParamType[Decimal]):
 
 @click.command()
 @click.argument("card")
-@click.option("--plan-end", type=Day(), help="The plan's new last day.")
-@click.option("--topup", "last_topup", type=Day(), help="The day of the top-up (default: today).")
+@click.option("--plan-end", type=DayParam(), help="The plan's new last day.")
+@click.option(
+    "--topup", "last_topup", type=DayParam(), help="The day of the top-up (default: today)."
+)
 @click.option("--balance", type=Amount(), help="The balance after it, in soles.")
 @click.option("--receipt", "receipt_ref", help="What names the receipt.")
 @click.option(

@@ -26,7 +26,7 @@ _GAP, _INDENT = "  ", "    "
 LANGUAGES = [language.value for language in Language]
 
 
-class Instant(click.ParamType[datetime]):
+class InstantParam(click.ParamType[datetime]):
     """An ISO 8601 instant with its UTC offset, such as 2026-06-05T15:00:00Z."""
 
     name = "instant"
@@ -44,6 +44,19 @@ class Instant(click.ParamType[datetime]):
         if moment.tzinfo is None:
             self.fail(f"{value!r} has no UTC offset; write 2026-06-05T15:00:00Z", param, ctx)
         return moment.astimezone(UTC)
+
+
+class DayParam(click.ParamType[date]):
+    """A day such as 2026-06-05."""
+
+    name = "date"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> date:
+        """Parse it; a word or another order of day and month is refused."""
+        try:
+            return value if isinstance(value, date) else date.fromisoformat(value)
+        except ValueError:
+            self.fail(f"{value!r} is not a day; write 2026-06-05", param, ctx)
 
 
 def print_json(value: Any) -> None:

@@ -13,7 +13,7 @@ from worker.content.compose import compose
 from worker.content.events import parts_of
 from worker.content.gallery import cost, gallery
 from worker.content.letter import Letter
-from worker.content.render import Content, Email, Sms
+from worker.content.render import Content, RenderedEmail, RenderedSms
 from worker.content.samples import sample_letter
 from worker.core.cards import Channel, Language
 from worker.core.life import LifeNotice
@@ -122,7 +122,7 @@ def _write_pages(texts: Mapping[str, str], directory: Path, as_json: bool) -> No
         click.echo(f"Wrote {len(Language)} pages to {directory}")
 
 
-def _show_sms(sms: Sms, as_json: bool) -> None:
+def _show_sms(sms: RenderedSms, as_json: bool) -> None:
     if as_json:
         print_json({"channel": "sms", "text": sms.text, **asdict(sms.segments)})
         return
@@ -131,7 +131,11 @@ def _show_sms(sms: Sms, as_json: bool) -> None:
 
 
 def _show_email(
-    email: Email, html: Path | None, entries: str | None, calendar: Path | None, as_json: bool
+    email: RenderedEmail,
+    html: Path | None,
+    entries: str | None,
+    calendar: Path | None,
+    as_json: bool,
 ) -> None:
     """Show ``email``; its HTML and its calendar ``entries`` go to files where these are named."""
     if html:

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 import click
 
-from worker.cli.output import Instant, as_json_option, plain, print_table
+from worker.cli.output import InstantParam, as_json_option, plain, print_table
 from worker.cli.times import local
 from worker.cli.waiting import why, with_wait
 from worker.core.promise import BROKEN, Account, Class
@@ -46,7 +46,7 @@ class DayOrInstant(click.ParamType[date | datetime]):
         except ValueError:
             if str(value)[:4].isdigit() and "T" not in str(value):
                 self.fail(f"{value!r} is no day; write 2026-06-05", param, ctx)
-            return Instant().convert(value, param, ctx)
+            return InstantParam().convert(value, param, ctx)
 
 
 @click.command()

@@ -8,7 +8,7 @@ from datetime import datetime
 
 import click
 
-from worker.cli.output import Instant, as_json_option, print_json, print_table
+from worker.cli.output import InstantParam, as_json_option, print_json, print_table
 from worker.pipeline.retention import STEPS
 from worker.setup.app import App, build_ready
 
@@ -33,7 +33,7 @@ def retention() -> None:
 
 
 @retention.command()
-@click.option("--now", type=Instant(), help="As of this instant, not later than now.")
+@click.option("--now", type=InstantParam(), help="As of this instant, not later than now.")
 @click.option("--dry-run", is_flag=True, help="Count what would go; --now may be in the future.")
 @as_json_option
 def run(now: datetime | None, dry_run: bool, as_json: bool) -> None:

@@ -11,11 +11,11 @@ from datetime import datetime
 
 import click
 
-from worker.cli.output import Instant, as_json_option, print_json
+from worker.cli.output import InstantParam, as_json_option, print_json
 
 
 @click.command()
-@click.option("--now", type=Instant(), help="Do what is due at this instant instead of now.")
+@click.option("--now", type=InstantParam(), help="Do what is due at this instant instead of now.")
 @as_json_option
 def once(now: datetime | None, as_json: bool) -> None:
     """One tick, then work until nothing is due, then exit.
@@ -151,7 +151,7 @@ def sandbox(
     from worker.sandbox.credentials import PORT, SHOWN
     from worker.sandbox.fault_rules import FaultRuleError, parse_rules
     from worker.sandbox.server import serve
-    from worker.sandbox.state import SandboxSettings
+    from worker.sandbox.state import SandboxOptions
     from worker.sandbox.webhooks import Webhooks, WebhooksError, changed
 
     try:
@@ -174,7 +174,7 @@ def sandbox(
             click.echo(f"  {line}")
         click.echo("Vigencia without provider credentials sends here. Ctrl-C stops it.")
 
-    settings = SandboxSettings(latency_ms=latency_ms, seed=seed, faults=rules, webhooks=webhooks)
+    settings = SandboxOptions(latency_ms=latency_ms, seed=seed, faults=rules, webhooks=webhooks)
     serve(host, PORT if port is None else port, settings, on_ready=ready)
 
 

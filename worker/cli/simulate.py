@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from worker.cli.output import as_json_option, print_table
+from worker.cli.output import DayParam, as_json_option, print_table
 from worker.cli.simulated import Listing
 from worker.core.cards import CARD_TIME_ZONE
 from worker.core.hours import local_day
@@ -16,22 +16,9 @@ from worker.core.hours import local_day
 _KEYS = {"sms": "SMS", "email": "emails", "guardian": "alerts"}
 
 
-class Day(click.ParamType[date]):
-    """A day such as 2026-06-05."""
-
-    name = "day"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> date:
-        """Parse it; a word or another order of day and month is refused."""
-        try:
-            return value if isinstance(value, date) else date.fromisoformat(value)
-        except ValueError:
-            self.fail(f"{value!r} is not a day; write 2026-06-05", param, ctx)
-
-
 @click.command()
-@click.option("--from", "first", type=Day(), help="The first day, in Lima.")
-@click.option("--to", "last", type=Day(), help="The last day, in Lima.")
+@click.option("--from", "first", type=DayParam(), help="The first day, in Lima.")
+@click.option("--to", "last", type=DayParam(), help="The last day, in Lima.")
 @click.option("--this-week", is_flag=True, help="Today and the six days after it.")
 @click.option("--book", help="Only this card book.")
 @click.option(

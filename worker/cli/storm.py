@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from benchmarks.storm.play import Outcome
+    from benchmarks.storm.play import StormResult
 
 from worker.cli.output import as_json_option, print_json, print_table
 from worker.cli.source_tree import require_source_tree
@@ -84,7 +84,7 @@ def storm(
     sys.exit(0 if held else 1)
 
 
-def _tell(outcome: "Outcome") -> None:
+def _tell(outcome: "StormResult") -> None:
     """What the figures of one database mean."""
     if not outcome.kept:
         told = "the promise was not kept: see above."

@@ -21,7 +21,7 @@ _HIDDEN: Final = frozenset({"self", "super", "caller", "varargs", "kwargs"})
 _ELSEWHERE: Final = (nodes.Block, nodes.Include, nodes.Import, nodes.FromImport)
 
 
-class Texts:
+class CachedParts:
     """The kept parts of one environment; forgets them all once there are too many."""
 
     def __init__(self) -> None:
@@ -46,7 +46,7 @@ class Texts:
         return len(self._known)
 
 
-class Kept(Extension):
+class KeptTag(Extension):
     """The tag.
 
     A part may speak of nothing but the values it names, so that these and the template it stands
@@ -58,7 +58,7 @@ class Kept(Extension):
     def __init__(self, environment: Environment) -> None:
         super().__init__(environment)
         self._parts = count()
-        self.texts = Texts()
+        self.texts = CachedParts()
 
     def parse(self, parser: Parser) -> nodes.Node:
         """Read one part; fails to if it speaks of more than it names."""

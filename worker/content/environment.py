@@ -14,7 +14,7 @@ from jinja2.runtime import Context, Macro
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.utils import missing
 
-from worker.content.cached_parts import Kept, Texts
+from worker.content.cached_parts import CachedParts, KeptTag
 from worker.content.compiled import Code
 from worker.content.errors import TemplateError
 from worker.content.escaping import Generator, escaped
@@ -26,7 +26,7 @@ from worker.content.sources import Sources
 TEXT_LAYOUT: Final = "shared/layout.txt.j2"
 HTML_LAYOUT: Final = "shared/layout.mjml.j2"
 _PLAIN: Final = frozenset({Notice, OperatorGuide, TemplateModule})
-_CALLED: Final = frozenset({Macro, BuiltinMethodType, Texts})
+_CALLED: Final = frozenset({Macro, BuiltinMethodType, CachedParts})
 _OF_STRINGS: Final = frozenset({"startswith", "endswith"})
 # All that a template sees of a letter.
 VARIABLES: Final = (
@@ -45,7 +45,7 @@ VARIABLES: Final = (
 )
 
 
-class Sandbox(ImmutableSandboxedEnvironment):
+class TemplateSandbox(ImmutableSandboxedEnvironment):
     """The sandbox, with a short way to the public attributes of the few types we hand in, and to
     the macros of the templates themselves.
 
@@ -89,7 +89,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
         return {**self.globals, **(d or {})}
 
 
-def build(sources: Sources, *, html: bool, code: Code | None = None) -> Sandbox:
+def build(sources: Sources, *, html: bool, code: Code | None = None) -> TemplateSandbox:
     """Make the environment whose templates are ``sources`` and nothing else. ``code``: what has
     been compiled of them already, and where it is kept."""
 
@@ -97,7 +97,7 @@ def build(sources: Sources, *, html: bool, code: Code | None = None) -> Sandbox:
         # The name stands for the file name too, so that tracebacks show it.
         return (sources[name], name, None) if name in sources else None
 
-    environment = Sandbox(
+    environment = TemplateSandbox(
         loader=FunctionLoader(find),
         autoescape=html,
         undefined=StrictUndefined,
@@ -106,7 +106,7 @@ def build(sources: Sources, *, html: bool, code: Code | None = None) -> Sandbox:
         auto_reload=False,
         cache_size=-1,
         bytecode_cache=code,
-        extensions=[Kept],
+        extensions=[KeptTag],
     )
     environment.filters.update(filters(html))
     environment.tests.update({"weblink": is_weblink, **TESTS})

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Final
 
 from worker.content.events import parts_of
-from worker.content.render import Content, Sms
+from worker.content.render import Content, RenderedSms
 from worker.content.samples import sample_letter
 from worker.core.cards import Language
 from worker.core.routes import NO_ROOM
@@ -28,7 +28,7 @@ def gallery(content: Content) -> dict[str, str]:
     return {f"{language}.md": "\n".join(_page(content, language)) for language in Language}
 
 
-def cost(sms: Sms) -> str:
+def cost(sms: RenderedSms) -> str:
     """GSM-7, 146 of 160 units, 1 segment."""
     units, segments = sms.segments.units, sms.segments.segments
     single, part = (

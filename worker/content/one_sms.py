@@ -6,7 +6,7 @@ from datetime import datetime
 
 from worker.content.compose import compose, in_order
 from worker.content.letter import Letter, Notice
-from worker.content.render import Content, Sms
+from worker.content.render import Content, RenderedSms
 from worker.core.cards import Holder, Language
 from worker.core.naming import NAMED
 from worker.core.recheck import Item
@@ -18,7 +18,7 @@ class OneSms:
     """``sms`` names the cards of ``items`` and no others; ``left`` needs messages of its own."""
 
     letter: Letter
-    sms: Sms
+    sms: RenderedSms
     items: tuple[Item, ...]
     left: tuple[Item, ...]
 

@@ -31,7 +31,7 @@ _BLANK_LINES: Final = re.compile(r"\n[ \t]*\n\s*")
 
 
 @dataclass(frozen=True, slots=True)
-class Sms:
+class RenderedSms:
     """An SMS on one line."""
 
     text: str
@@ -43,7 +43,7 @@ class Sms:
 
 
 @dataclass(frozen=True, slots=True)
-class Email:
+class RenderedEmail:
     """An email; ``subject`` is one line, ``text`` ends with a newline, ``html`` is a document."""
 
     subject: str
@@ -110,15 +110,15 @@ class Content:
         )
         return cls(templates, sources, kept), errors
 
-    def sms(self, letter: Letter) -> Sms:
+    def sms(self, letter: Letter) -> RenderedSms:
         """Render the SMS for ``letter``; raises ``ConfigError`` if its template cannot."""
-        return Sms(one_line(self._render(letter, "sms.txt", variables(letter))))
+        return RenderedSms(one_line(self._render(letter, "sms.txt", variables(letter))))
 
-    def email(self, letter: Letter) -> Email:
+    def email(self, letter: Letter) -> RenderedEmail:
         """Render the email for ``letter``; raises ``ConfigError`` if a template cannot."""
         values = variables(letter)
         text = _BLANK_LINES.sub("\n\n", self._render(letter, "email.txt", values)).strip()
-        return Email(
+        return RenderedEmail(
             subject=one_line(self._render(letter, "subject.txt", values)),
             text=text + "\n",
             html=self._render(letter, "email.mjml", values),

@@ -34,7 +34,7 @@ _GRAVER = frozenset(GRAVITY[: GRAVITY.index(DeadlineKind.PLAN_END)])
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class OpenRenewal:
     """An open renewal: the holder is asked from ``asks_at`` on (``asked``: it has been done), and
     from ``answer_by`` on the former dates hold again unless somebody answers."""
 
@@ -68,7 +68,7 @@ def before_renewal(card: Card) -> Card:
     return replace(card, plan_end=card.former_plan_end, last_topup=card.former_last_topup)
 
 
-def question(card: Card, former: Ladder, policy: Policy, time_zone: str) -> Question | None:
+def question(card: Card, former: Ladder, policy: Policy, time_zone: str) -> OpenRenewal | None:
     """The question that ``card`` stands under, ``None`` without an open renewal and once the
     number is gone. ``former``: the ladder of the former dates; ``time_zone``: the holder's, since
     a question that falls into the night is told at the next opening."""
@@ -91,12 +91,12 @@ def question(card: Card, former: Ladder, policy: Policy, time_zone: str) -> Ques
     else:
         told_at = policy.hours.next_open(card.asked_at, time_zone)
         answer_by = max(answer_by, told_at + LEAST_TO_ANSWER)
-    return Question(asks_at, answer_by, card.asked_at is not None)
+    return OpenRenewal(asks_at, answer_by, card.asked_at is not None)
 
 
 def too_soon(
     card: Card,
-    renewal: Question,
+    renewal: OpenRenewal,
     known: Collection[Known],
     now: datetime,
     hours: Hours,

@@ -11,7 +11,7 @@ from worker.core.life import LifeNotice
 from worker.core.operators import OperatorPack
 from worker.core.policy import Policy
 from worker.core.reminders import Known, ReminderKey
-from worker.core.renewal import Question, before_renewal, question
+from worker.core.renewal import OpenRenewal, before_renewal, question
 from worker.core.routes import Routes
 from worker.core.tolerance import Tolerance
 from worker.core.window_cache import Timetables, of_ladder, of_table
@@ -69,7 +69,7 @@ class Rules:
         """The windows of ``timetable``."""
         return self.timetable(card, holder).spans
 
-    def question(self, card: Card, holder: Holder) -> Question | None:
+    def question(self, card: Card, holder: Holder) -> OpenRenewal | None:
         """Whether the last renewal of ``card`` works: ``None`` where nobody has to say so."""
         if card.renewed_at is None:
             return None

@@ -19,7 +19,7 @@ _CAPS: Final = {
 
 
 @dataclass(frozen=True, slots=True)
-class Wait:
+class WaitReason:
     """``why`` in words; ``until``: the next look at it, ``None`` where it is due now."""
 
     why: str
@@ -33,21 +33,21 @@ def waits_for(
     now: datetime,
     hours: Hours,
     reader_zone: str,
-) -> Wait | None:
+) -> WaitReason | None:
     """Why a message is not sent at ``now``; ``None`` of one that has ended.
 
     ``again_at`` is the next look at it, ``reader_zone`` where its reader lives.
     """
     if state is MessageState.SENDING:
-        return Wait("it is being sent", None)
+        return WaitReason("it is being sent", None)
     if state is MessageState.UNKNOWN:
         why = "whether it was sent is being found out"
-        return Wait(why, again_at if again_at > now else None)
+        return WaitReason(why, again_at if again_at > now else None)
     if state not in WAITING:
         return None
     if again_at <= now:
-        return Wait("due now", None)
-    return Wait(_why(state, reason or "", again_at, now, hours, reader_zone), again_at)
+        return WaitReason("due now", None)
+    return WaitReason(_why(state, reason or "", again_at, now, hours, reader_zone), again_at)
 
 
 def _why(

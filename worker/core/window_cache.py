@@ -19,7 +19,7 @@ _MOST = 20_000
 
 
 @dataclass(slots=True)
-class Memory(Generic[T]):
+class Cache(Generic[T]):
     """What was worked out, by everything that it depends on; forgets all once it is full."""
 
     _known: dict[Hashable, T] = field(default_factory=dict)
@@ -39,8 +39,8 @@ class Memory(Generic[T]):
 class Timetables:
     """The memories of one set of rules."""
 
-    ladders: Memory[Ladder] = field(default_factory=Memory)
-    tables: Memory[Timetable] = field(default_factory=Memory)
+    ladders: Cache[Ladder] = field(default_factory=Cache)
+    tables: Cache[Timetable] = field(default_factory=Cache)
 
 
 def of_ladder(card: Card) -> Hashable:

@@ -9,7 +9,7 @@ from worker.core.deadlines import DeadlineKind, Ladder
 from worker.core.hours import local_day
 from worker.core.policy import Policy
 from worker.core.reminders import UNCHECKED, Known, Planned, ReminderKey, ReminderState
-from worker.core.renewal import Question, too_soon
+from worker.core.renewal import OpenRenewal, too_soon
 from worker.core.routes import Routes
 from worker.core.window_times import Span, Timetable
 
@@ -43,7 +43,7 @@ class Decision:
 
 
 def at_rest(
-    card: Card, table: Timetable, now: datetime, renewal: Question | None
+    card: Card, table: Timetable, now: datetime, renewal: OpenRenewal | None
 ) -> Decision | None:
     """The decision on a card that owes nothing at ``now`` whatever the ledger says, but for ending
     reminders that wait; ``None`` where the ledger has to be asked. ``renewal``: the question that
@@ -70,7 +70,7 @@ def decide(
     known: Collection[Known],
     routes: Routes,
     heard: Collection[Channel],
-    renewal: Question | None,
+    renewal: OpenRenewal | None,
 ) -> Decision:
     """Decide what ``card`` owes its holder at ``now``, given its deadlines, its windows and the
     reminders that exist. ``heard``: the channels on which receipts arrive these days; ``renewal``:

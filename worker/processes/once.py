@@ -23,7 +23,7 @@ _AT_HAND = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class RunReport:
     """What a run did. ``unknown`` and ``retryable`` messages are looked at by a later run."""
 
     checked: int
@@ -82,7 +82,7 @@ class _Inbox:
             await self._jobs.popleft()()
 
 
-async def run_once(app: App, now: datetime | None = None) -> Report:
+async def run_once(app: App, now: datetime | None = None) -> RunReport:
     """Do all that is due at ``now`` (default: the clock's time, which moves on meanwhile)."""
     started = time.monotonic()
     clock: Clock = app.now if now is None else lambda: now
@@ -100,7 +100,7 @@ async def run_once(app: App, now: datetime | None = None) -> Report:
     finally:
         await app.close()
     counts = inbox.counts
-    return Report(
+    return RunReport(
         checked=counts["checked"],
         reminders=counts["reminders"],
         messages=counts["messages"],

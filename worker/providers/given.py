@@ -96,7 +96,7 @@ def wrong_url(url: str, live: bool) -> Sequence[str]:
     return ()
 
 
-class Account(Protocol):
+class Credentials(Protocol):
     """What a provider is called with. It holds secrets."""
 
     @property

@@ -9,7 +9,7 @@ from worker.errors import VigenciaError
 from worker.sandbox.credentials import HOST, PORT
 from worker.sandbox.fault_rules import FaultRuleError, Rule, parse_rules
 from worker.sandbox.server import serve
-from worker.sandbox.state import SandboxSettings
+from worker.sandbox.state import SandboxOptions
 from worker.sandbox.webhooks import Webhooks, is_here
 
 
@@ -17,7 +17,7 @@ def main() -> int:
     """Run until a signal; the exit code is 0, or that of the error told on stderr."""
     args = _arguments()
     try:
-        settings = SandboxSettings(
+        settings = SandboxOptions(
             latency_ms=args.latency_ms,
             seed=args.seed,
             clock_file=args.clock_file,

@@ -26,7 +26,7 @@ _MOST_OFFSET_S: Final = 864_000
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
+class TwilioAccount:
     """``trial``: a prefix before every text. ``smart_encoding``: characters of GSM 03.38 in place
     of some others. ``redact``: no text in the list. ``clock_offset_s``: how far its clock is ahead
     of the sandbox's, in what it answers and in its Date header."""
@@ -58,7 +58,7 @@ class AccountError(ValueError):
     """Settings that make no sense; the text says which."""
 
 
-def changed(account: Account, given: object) -> Account:
+def changed(account: TwilioAccount, given: object) -> TwilioAccount:
     """``account`` with the values of a JSON object; raises ``AccountError``."""
     if not isinstance(given, dict):
         raise AccountError("the body must be an object")

@@ -97,7 +97,7 @@ async def _account(request: web.Request) -> web.Response:
 
 
 async def _set_account(request: web.Request) -> web.Response:
-    """Take an object with some of the fields of ``Account``; the others stay as they are."""
+    """Take an object with some of the fields of ``TwilioAccount``; the others stay as they are."""
     sandbox = request.app[SANDBOX]
     try:
         sandbox.account = new_account(sandbox.account, await _body(request))

@@ -16,7 +16,7 @@ from datetime import datetime
 from aiohttp import web
 
 from worker.sandbox.fault_rules import Rule
-from worker.sandbox.faults import Call
+from worker.sandbox.faults import ProviderCall
 from worker.sandbox.state import SANDBOX
 
 # SO_LINGER with zero seconds makes close() send RST, as a crashed peer or a firewall does.
@@ -37,7 +37,7 @@ class Dialect:
 
 
 async def exchange(
-    request: web.Request, call: Call, dialect: Dialect, handle: Callable[[], web.Response]
+    request: web.Request, call: ProviderCall, dialect: Dialect, handle: Callable[[], web.Response]
 ) -> web.StreamResponse:
     """Answer ``call``; ``handle`` applies the provider's rules and keeps what it accepts."""
     sandbox = request.app[SANDBOX]

@@ -12,7 +12,7 @@ _NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class ProviderCall:
     """What a rule is held against: an email may name several addresses; ``at`` is when it comes
     by the sandbox's clock."""
 
@@ -36,7 +36,7 @@ class FaultPlan:
         self.fired: Counter[int] = Counter()
         self._met: Counter[tuple[int, str]] = Counter()
 
-    def pick(self, call: Call, phase: Phase) -> Rule | None:
+    def pick(self, call: ProviderCall, phase: Phase) -> Rule | None:
         """The first rule of ``phase`` that strikes ``call``, or ``None``."""
         for number, rule in enumerate(self.rules):
             if rule.phase == phase and self._strikes(number, rule, call):
@@ -44,7 +44,7 @@ class FaultPlan:
                 return rule
         return None
 
-    def _strikes(self, number: int, rule: Rule, call: Call) -> bool:
+    def _strikes(self, number: int, rule: Rule, call: ProviderCall) -> bool:
         if (rule.channel, rule.on) != (call.channel, call.on):
             return False
         if rule.to is not None and not any(map(rule.names, call.addresses)):
@@ -55,7 +55,7 @@ class FaultPlan:
             return False
         return rule.rate is None or self._draw(number, call) < rule.rate
 
-    def _draw(self, number: int, call: Call) -> float:
+    def _draw(self, number: int, call: ProviderCall) -> float:
         address = call.addresses[0] if call.addresses else ""
         self._met[number, address] += 1
         seed = f"{self.seed}:{number}:{address}:{self._met[number, address]}"

@@ -11,9 +11,9 @@ from aiohttp import web
 
 from worker.sandbox.credentials import API_KEY
 from worker.sandbox.exchange import Dialect, exchange, html_page
-from worker.sandbox.faults import Call
+from worker.sandbox.faults import ProviderCall
 from worker.sandbox.messages import Email
-from worker.sandbox.sendgrid_fields import Problem
+from worker.sandbox.sendgrid_fields import FieldProblem
 from worker.sandbox.sendgrid_rules import merged, problems, recipients
 from worker.sandbox.state import SANDBOX, Sandbox
 
@@ -39,7 +39,7 @@ async def _scopes(request: web.Request) -> web.StreamResponse:
     def answer() -> web.Response:
         return web.json_response({"scopes": ["mail.send"]})
 
-    return await exchange(request, Call("email", "fetch", ()), SENDGRID, answer)
+    return await exchange(request, ProviderCall("email", "fetch", ()), SENDGRID, answer)
 
 
 async def _send(request: web.Request) -> web.StreamResponse:
@@ -58,7 +58,9 @@ async def _send(request: web.Request) -> web.StreamResponse:
             return error(400, 0, "Bad Request")
         return _accept(request.app[SANDBOX], mail)
 
-    return await exchange(request, Call("email", "create", _addresses(mail)), SENDGRID, answer)
+    return await exchange(
+        request, ProviderCall("email", "create", _addresses(mail)), SENDGRID, answer
+    )
 
 
 def _parse(body: bytes | None) -> Any:
@@ -154,7 +156,7 @@ def error(status: int, _code: int, message: str) -> web.Response:
     )
 
 
-def _refuse(status: int, found: Sequence[Problem]) -> web.Response:
+def _refuse(status: int, found: Sequence[FieldProblem]) -> web.Response:
     errors = [{"message": p.message, "field": p.field or None, "help": _HELP} for p in found]
     return web.json_response({"errors": errors}, status=status)
 

@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any, Final
 
 from worker.sandbox import sendgrid_fields as fields
-from worker.sandbox.sendgrid_fields import Problem, unknown_keys, wrong_type
+from worker.sandbox.sendgrid_fields import FieldProblem, unknown_keys, wrong_type
 
 _LIMIT: Final = 1000
 _CATEGORIES_LIMIT, _CATEGORY_LENGTH = 10, 255
@@ -24,22 +24,22 @@ _TOP_KEYS: Final = frozenset(_TOP.split())
 _PERSONALIZATION_KEYS: Final = frozenset(_PERSONALIZATION.split())
 
 
-def problems(mail: object, now: datetime) -> list[Problem]:
+def problems(mail: object, now: datetime) -> list[FieldProblem]:
     """All that is wrong with a request body, in the order of its parts; empty when accepted."""
     if not isinstance(mail, dict):
         return list(wrong_type(mail, dict, ""))
     return [*_top(mail, now), *_personalizations(mail, now)]
 
 
-def _top(mail: dict[str, Any], now: datetime) -> Iterator[Problem]:
+def _top(mail: dict[str, Any], now: datetime) -> Iterator[FieldProblem]:
     yield from unknown_keys(mail, _TOP_KEYS, "")
     if "from" not in mail:
-        yield Problem("The from object must be provided for every email send.", "from")
+        yield FieldProblem("The from object must be provided for every email send.", "from")
     if "content" not in mail:
-        yield Problem("The content param is required.", "content")
+        yield FieldProblem("The content param is required.", "content")
     if "reply_to" in mail and "reply_to_list" in mail:
-        yield Problem("reply_to and reply_to_list exclude each other.", "reply_to")
-    checks: dict[str, Callable[[Any], Iterator[Problem]]] = {
+        yield FieldProblem("reply_to and reply_to_list exclude each other.", "reply_to")
+    checks: dict[str, Callable[[Any], Iterator[FieldProblem]]] = {
         "from": partial(fields.address, field="from"),
         "reply_to": partial(fields.address, field="reply_to"),
         "reply_to_list": partial(_each, check=fields.address, field="reply_to_list"),
@@ -64,46 +64,46 @@ def _top(mail: dict[str, Any], now: datetime) -> Iterator[Problem]:
 
 
 def _each(
-    value: object, check: Callable[[object, str], Iterator[Problem]], field: str
-) -> Iterator[Problem]:
+    value: object, check: Callable[[object, str], Iterator[FieldProblem]], field: str
+) -> Iterator[FieldProblem]:
     if not isinstance(value, list):
         yield from wrong_type(value, list, field)
         return
     if len(value) > _LIMIT:
-        yield Problem(f"There is a limit of {_LIMIT}.", field)
+        yield FieldProblem(f"There is a limit of {_LIMIT}.", field)
     for number, item in enumerate(value[:_LIMIT]):
         yield from check(item, f"{field}.{number}")
 
 
-def _categories(value: object) -> Iterator[Problem]:
+def _categories(value: object) -> Iterator[FieldProblem]:
     if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
-        yield Problem("Categories must be an array of strings.", "categories")
+        yield FieldProblem("Categories must be an array of strings.", "categories")
         return
     if len(value) > _CATEGORIES_LIMIT:
-        yield Problem(f"There is a limit of {_CATEGORIES_LIMIT} categories.", "categories")
+        yield FieldProblem(f"There is a limit of {_CATEGORIES_LIMIT} categories.", "categories")
     if len(set(value)) < len(value):
-        yield Problem("The categories must be a unique list.", "categories")
+        yield FieldProblem("The categories must be a unique list.", "categories")
     for number, name in enumerate(value):
         if not name.isascii() or len(name) > _CATEGORY_LENGTH:
-            yield Problem("A category is ASCII, up to 255 characters.", f"categories.{number}")
+            yield FieldProblem("A category is ASCII, up to 255 characters.", f"categories.{number}")
 
 
-def _asm(value: object) -> Iterator[Problem]:
+def _asm(value: object) -> Iterator[FieldProblem]:
     if not isinstance(value, dict) or type(value.get("group_id")) is not int:
-        yield Problem("The ASM group ID must be an integer.", "asm.group_id")
+        yield FieldProblem("The ASM group ID must be an integer.", "asm.group_id")
 
 
-def _not_ours(_value: object, field: str) -> Iterator[Problem]:
-    yield Problem(f"The {field} is not one of your account.", field)
+def _not_ours(_value: object, field: str) -> Iterator[FieldProblem]:
+    yield FieldProblem(f"The {field} is not one of your account.", field)
 
 
-def _personalizations(mail: dict[str, Any], now: datetime) -> Iterator[Problem]:
+def _personalizations(mail: dict[str, Any], now: datetime) -> Iterator[FieldProblem]:
     blocks = mail.get("personalizations")
     if not isinstance(blocks, list) or not blocks:
-        yield Problem("There must be at least one personalization.", "personalizations")
+        yield FieldProblem("There must be at least one personalization.", "personalizations")
         return
     if len(blocks) > _LIMIT:
-        yield Problem(
+        yield FieldProblem(
             f"There is a limit of {_LIMIT} personalizations, {len(blocks)} were given.",
             "personalizations",
         )
@@ -114,15 +114,15 @@ def _personalizations(mail: dict[str, Any], now: datetime) -> Iterator[Problem]:
         else:
             yield from wrong_type(block, dict, f"personalizations.{number}")
     if sum(len(recipients(block)) for block in blocks) > _LIMIT:
-        yield Problem(f"There is a limit of {_LIMIT} recipients in all.", "personalizations")
+        yield FieldProblem(f"There is a limit of {_LIMIT} recipients in all.", "personalizations")
 
 
 def _block(
     block: dict[str, Any], field: str, mail: dict[str, Any], now: datetime
-) -> Iterator[Problem]:
+) -> Iterator[FieldProblem]:
     yield from unknown_keys(block, _PERSONALIZATION_KEYS, field)
     if not isinstance(block.get("to"), list) or not block["to"]:
-        yield Problem("The to array is required, with at least one address.", f"{field}.to")
+        yield FieldProblem("The to array is required, with at least one address.", f"{field}.to")
     for name in _PARTIES:
         yield from _each(block.get(name, []), fields.address, f"{field}.{name}")
     yield from _duplicates(block, field)
@@ -131,7 +131,7 @@ def _block(
     if "subject" in block:
         yield from fields.subject(block["subject"], f"{field}.subject")
     elif "subject" not in mail:
-        yield Problem("The subject is required, here or for every personalization.", "subject")
+        yield FieldProblem("The subject is required, here or for every personalization.", "subject")
     if "headers" in block:
         yield from fields.headers(block["headers"], f"{field}.headers")
     if "send_at" in block:
@@ -144,11 +144,11 @@ def _block(
     yield from fields.args_too_large(merged(mail, block, "custom_args"), f"{field}.custom_args")
 
 
-def _duplicates(block: dict[str, Any], field: str) -> Iterator[Problem]:
+def _duplicates(block: dict[str, Any], field: str) -> Iterator[FieldProblem]:
     seen: set[str] = set()
     for email in recipients(block):
         if email.lower() in seen:
-            yield Problem("An address is unique between to, cc and bcc.", field)
+            yield FieldProblem("An address is unique between to, cc and bcc.", field)
             return
         seen.add(email.lower())
 

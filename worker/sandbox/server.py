@@ -10,13 +10,13 @@ from aiohttp import web
 
 from worker.errors import ConfigError
 from worker.sandbox import admin_api, sendgrid_api, twilio_api
-from worker.sandbox.state import SANDBOX, Sandbox, SandboxSettings
+from worker.sandbox.state import SANDBOX, Sandbox, SandboxOptions
 
 # A held connection (a timeout fault) must not hold up the end of the process.
 _SHUTDOWN_S = 0.2
 
 
-def build_app(settings: SandboxSettings) -> web.Application:
+def build_app(settings: SandboxOptions) -> web.Application:
     """The whole application; raises ``ConfigError`` when the clock file cannot be read."""
     app = web.Application(client_max_size=sendgrid_api.BODY_LIMIT + 1)
     app[SANDBOX] = Sandbox(settings)
@@ -37,7 +37,7 @@ async def _end_callbacks(app: web.Application) -> None:
     await app[SANDBOX].callbacks.close()
 
 
-async def start(host: str, port: int, settings: SandboxSettings) -> tuple[web.AppRunner, int]:
+async def start(host: str, port: int, settings: SandboxOptions) -> tuple[web.AppRunner, int]:
     """Listen, and return the runner (to ``cleanup()``) with the real port; port 0 picks one.
 
     Raises ``ConfigError`` when the address cannot be had.
@@ -60,7 +60,7 @@ async def start(host: str, port: int, settings: SandboxSettings) -> tuple[web.Ap
 def serve(
     host: str,
     port: int,
-    settings: SandboxSettings,
+    settings: SandboxOptions,
     on_ready: Callable[[int], None] | None = None,
 ) -> None:
     """Serve until SIGINT or SIGTERM; ``on_ready`` gets the real port once it answers.
@@ -71,7 +71,7 @@ def serve(
 
 
 async def _serve(
-    host: str, port: int, settings: SandboxSettings, on_ready: Callable[[int], None] | None
+    host: str, port: int, settings: SandboxOptions, on_ready: Callable[[int], None] | None
 ) -> None:
     runner, real_port = await start(host, port, settings)
     stop = asyncio.Event()

@@ -9,18 +9,18 @@ from uuid import uuid4
 from aiohttp import web
 
 from worker.core.segments import measure
-from worker.sandbox.account import Account
+from worker.sandbox.account import TwilioAccount
 from worker.sandbox.callbacks import Callbacks
 from worker.sandbox.clock import Clock
 from worker.sandbox.credentials import SENDER
 from worker.sandbox.fault_rules import Channel, Rule
-from worker.sandbox.faults import Call, FaultPlan
+from worker.sandbox.faults import FaultPlan, ProviderCall
 from worker.sandbox.messages import Email, Sms
 from worker.sandbox.webhooks import DEFAULT, Webhooks
 
 
 @dataclass(frozen=True, slots=True)
-class SandboxSettings:
+class SandboxOptions:
     """How a sandbox starts: ``latency_ms`` is added to every provider call."""
 
     latency_ms: float = 0
@@ -46,7 +46,7 @@ class Counters:
 class Sandbox:
     """The whole state of one sandbox process. Nothing in it awaits, so every step is atomic."""
 
-    def __init__(self, settings: SandboxSettings) -> None:
+    def __init__(self, settings: SandboxOptions) -> None:
         self.settings = settings
         self.clock = Clock(settings.clock_file)
         self.callbacks = Callbacks(self.clock, settings.webhooks, settings.seed)
@@ -62,11 +62,11 @@ class Sandbox:
         self.sms_by_id: dict[str, Sms] = {}
         self.sms_by_number: defaultdict[str, list[Sms]] = defaultdict(list)
         self.received: list[Sms] = []
-        self.account = Account()
+        self.account = TwilioAccount()
 
     def later_fault(self, channel: Channel, address: str) -> Rule | None:
         """What befalls a message after it was accepted, if anything."""
-        call = Call(channel, "create", (address,), self.clock.now())
+        call = ProviderCall(channel, "create", (address,), self.clock.now())
         rule = self.plan.pick(call, "later")
         if rule is not None:
             self.counters.faults[rule.kind] += 1

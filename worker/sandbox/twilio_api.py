@@ -14,7 +14,7 @@ from worker.core.segments import measure
 from worker.sandbox.credentials import ACCOUNT_SID, AUTH_TOKEN
 from worker.sandbox.exchange import Dialect, exchange
 from worker.sandbox.fault_rules import Rule
-from worker.sandbox.faults import Call
+from worker.sandbox.faults import ProviderCall
 from worker.sandbox.lifecycle import DELIVERED, Ending
 from worker.sandbox.messages import Sms
 from worker.sandbox.state import SANDBOX, Sandbox
@@ -42,19 +42,21 @@ def routes() -> list[web.RouteDef]:
 async def _account(request: web.Request) -> web.StreamResponse:
     """Source: https://www.twilio.com/docs/iam/api/account, as far as anybody here asks."""
     found = {"sid": ACCOUNT_SID, "status": "active", "type": "Full", "friendly_name": "Sandbox"}
-    return await _answer(request, Call("sms", "fetch", ()), lambda _: web.json_response(found))
+    return await _answer(
+        request, ProviderCall("sms", "fetch", ()), lambda _: web.json_response(found)
+    )
 
 
 async def _create(request: web.Request) -> web.StreamResponse:
     form = await _form(request)
-    call = Call("sms", "create", (form.get("To", ""),))
+    call = ProviderCall("sms", "create", (form.get("To", ""),))
     media = len(form.get("MediaUrl", "").split())
     return await _answer(request, call, lambda sandbox: _accept(sandbox, form, media))
 
 
 async def _fetch(request: web.Request) -> web.StreamResponse:
     sms = request.app[SANDBOX].sms_by_id.get(request.match_info["sid"])
-    call = Call("sms", "fetch", (sms.to,) if sms else ())
+    call = ProviderCall("sms", "fetch", (sms.to,) if sms else ())
 
     def show(sandbox: Sandbox) -> web.Response:
         if sms is None:
@@ -65,7 +67,7 @@ async def _fetch(request: web.Request) -> web.StreamResponse:
 
 
 async def _list(request: web.Request) -> web.StreamResponse:
-    call = Call("sms", "list", (request.query.get("To", ""),))
+    call = ProviderCall("sms", "list", (request.query.get("To", ""),))
 
     def show(sandbox: Sandbox) -> web.Response:
         page = list_messages(sandbox, request.query)
@@ -85,7 +87,7 @@ async def _not_allowed(request: web.Request) -> web.StreamResponse:
 
 
 async def _answer(
-    request: web.Request, call: Call, handle: Callable[[Sandbox], web.Response]
+    request: web.Request, call: ProviderCall, handle: Callable[[Sandbox], web.Response]
 ) -> web.StreamResponse:
     def answer() -> web.Response:
         if request.match_info["account_sid"] != ACCOUNT_SID:

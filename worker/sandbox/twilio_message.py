@@ -10,7 +10,7 @@ from typing import Final
 
 from aiohttp import web
 
-from worker.sandbox.account import Account
+from worker.sandbox.account import TwilioAccount
 from worker.sandbox.credentials import ACCOUNT_SID, SENDER
 from worker.sandbox.messages import Sms
 
@@ -59,7 +59,7 @@ def _instant(sms: Sms, status: str, after: timedelta, now: datetime) -> datetime
     return due if now >= due else None
 
 
-def resource(sms: Sms, now: datetime, account: Account) -> dict[str, object]:
+def resource(sms: Sms, now: datetime, account: TwilioAccount) -> dict[str, object]:
     """The Message resource of ``sms`` at ``now``; dates are RFC 2822 in GMT, by the clock of
     ``account``, which also says what is shown of the text."""
 

@@ -48,7 +48,7 @@ from worker.setup.queue_address import require_address
 from worker.setup.settings import Settings, keys_in, load
 from worker.store.engine import open_engine
 from worker.store.migrate import require_current
-from worker.store.postgresql import Bounds
+from worker.store.postgresql import StatementTimeouts
 
 # How long what a guardian is told waits for more, so that all of a morning is one digest.
 _GATHER = timedelta(minutes=10)
@@ -262,7 +262,11 @@ def build(
     settings = settings or load()
     require_address(settings.redis_url)
     own = settings.database
-    bounds = Bounds(own.statement_seconds, own.lock_seconds, own.idle_seconds) if serves else None
+    bounds = (
+        StatementTimeouts(own.statement_seconds, own.lock_seconds, own.idle_seconds)
+        if serves
+        else None
+    )
     if serves:
         load_countries()
     password = settings.database_password

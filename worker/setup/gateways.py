@@ -13,7 +13,7 @@ from worker.errors import ConfigError
 from worker.providers.base import Provider
 from worker.providers.choice import Weighted
 from worker.providers.declaration import Declaration
-from worker.providers.given import Account, Configured, Given, wrong_url
+from worker.providers.given import Configured, Credentials, Given, wrong_url
 from worker.providers.registry import PROVIDERS
 from worker.providers.transport import Transport
 from worker.sandbox import credentials as sandbox
@@ -38,7 +38,7 @@ class Gateway:
     """One provider as it is set: ``weight`` is its share of the messages of its channel."""
 
     provider: Declaration
-    account: Account = field(repr=False)
+    account: Credentials = field(repr=False)
     weight: int
 
     @property

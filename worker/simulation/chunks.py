@@ -9,8 +9,8 @@ from sqlalchemy import Engine
 
 from worker.simulation.conditions import Conditions
 from worker.simulation.follow import follow
-from worker.simulation.household import Span, load
-from worker.simulation.notices import Notice
+from worker.simulation.household import HolderRange, load
+from worker.simulation.notices import SimulatedNotice
 from worker.simulation.period import Period
 from worker.simulation.totals import Totals
 from worker.store.engine import reading
@@ -37,7 +37,9 @@ class Side:
     different: int = 0
 
 
-def simulate(engine: Engine, variants: Sequence[Conditions], task: Task, span: Span) -> list[Side]:
+def simulate(
+    engine: Engine, variants: Sequence[Conditions], task: Task, span: HolderRange
+) -> list[Side]:
     """Simulate the holders of ``span`` under each of ``variants``, in one reading transaction."""
     sides = [Side() for _ in variants]
     with reading(engine) as conn:
@@ -56,7 +58,9 @@ def simulate(engine: Engine, variants: Sequence[Conditions], task: Task, span: S
     return sides
 
 
-def _compare(sides: Sequence[Side], found: Sequence[Sequence[Notice]], listed: bool) -> None:
+def _compare(
+    sides: Sequence[Side], found: Sequence[Sequence[SimulatedNotice]], listed: bool
+) -> None:
     for side, own, other in zip(sides, found, reversed(found), strict=True):
         only = _without(own, other)
         side.different += len(only)
@@ -64,7 +68,9 @@ def _compare(sides: Sequence[Side], found: Sequence[Sequence[Notice]], listed: b
             side.only += map(_text, only)
 
 
-def _without(own: Iterable[Notice], other: Iterable[Notice]) -> list[Notice]:
+def _without(
+    own: Iterable[SimulatedNotice], other: Iterable[SimulatedNotice]
+) -> list[SimulatedNotice]:
     there = Counter(notice.identity for notice in other)
     only = []
     for notice in own:
@@ -75,5 +81,5 @@ def _without(own: Iterable[Notice], other: Iterable[Notice]) -> list[Notice]:
     return only
 
 
-def _text(notice: Notice) -> str:
+def _text(notice: SimulatedNotice) -> str:
     return json.dumps(notice.as_json(), ensure_ascii=False)

@@ -9,7 +9,7 @@ from typing import IO, Any
 from worker.simulation.chunks import Side
 
 
-class Listing:
+class JsonArray:
     """A JSON array in the making, of at most ``most`` entries, each given as text."""
 
     def __init__(self, out: IO[str], most: int | None) -> None:
@@ -40,7 +40,7 @@ class Document:
             for _ in range(3 * (len(heads) - 1))
         ]
         targets: list[IO[str]] = [out, *self._files]
-        self._listings = [Listing(target, most) for target in targets]
+        self._listings = [JsonArray(target, most) for target in targets]
         out.write('{"a": ' if len(heads) == 2 else "")
         self._open(heads[0])
 

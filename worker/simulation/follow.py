@@ -19,9 +19,9 @@ from worker.simulation.conditions import Conditions
 from worker.simulation.household import Household
 from worker.simulation.life import close, find
 from worker.simulation.memory import Memory
-from worker.simulation.notices import Notice
+from worker.simulation.notices import SimulatedNotice
 from worker.simulation.period import Period
-from worker.simulation.post import Post
+from worker.simulation.post import HolderOutbox
 
 # A message before it is one: channel, address, day at the holder's, and what an SMS says of all.
 _Group = tuple[Channel, str | None, object, object]
@@ -31,7 +31,7 @@ _Group = tuple[Channel, str | None, object, object]
 class Followed:
     """``notices`` in order of time; ``broken`` cards could not be checked by any rule."""
 
-    notices: list[Notice]
+    notices: list[SimulatedNotice]
     broken: int
 
 
@@ -42,7 +42,7 @@ def follow(household: Household, given: Conditions, period: Period) -> Followed:
         w.card.id: {k.key: k for k in household.known.get(w.card.id, ())} for w in household.cards
     }
     memory = Memory(household.holder, {w.card.id: w.card for w in household.cards}, known)
-    post = Post(memory, given, household.cards[0].signature, household.suppressed)
+    post = HolderOutbox(memory, given, household.cards[0].signature, household.suppressed)
     for one in household.waiting:
         post.put(max(one.at, begin), one.channel, one.items, ("waiting", one.id))
     checks = _Checks(household, memory, post, given)
@@ -59,7 +59,9 @@ def follow(household: Household, given: Conditions, period: Period) -> Followed:
 class _Checks:
     """The cards of one holder, by the instant of their next check."""
 
-    def __init__(self, here: Household, memory: Memory, post: Post, given: Conditions) -> None:
+    def __init__(
+        self, here: Household, memory: Memory, post: HolderOutbox, given: Conditions
+    ) -> None:
         self._ids = [watched.card.id for watched in here.cards]
         self._memory, self._post, self._rules = memory, post, given.rules
         self.due: list[tuple[datetime, int]] = []

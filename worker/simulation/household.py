@@ -20,7 +20,7 @@ from worker.store.reminders import key_of
 from worker.store.tables import cards, messages, reminders
 
 
-class Span(NamedTuple):
+class HolderRange(NamedTuple):
     """Holders with ids from ``first`` to ``last``, and how many cards they have."""
 
     first: int
@@ -29,7 +29,7 @@ class Span(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class WaitingMessage:
     """A message of the ledger that is still to be sent, at ``at`` or when the simulation begins."""
 
     id: int
@@ -46,11 +46,11 @@ class Household:
     holder: Holder
     cards: Sequence[Watched]
     known: Mapping[int, Sequence[Known]]
-    waiting: Sequence[Waiting]
+    waiting: Sequence[WaitingMessage]
     suppressed: Mapping[tuple[Channel, str, int], str]
 
 
-def spans(conn: Connection, book: int | None, size: int) -> Iterator[Span]:
+def spans(conn: Connection, book: int | None, size: int) -> Iterator[HolderRange]:
     """All holders who have cards, in ranges of about ``size`` cards; a holder is never split."""
     query = select(cards.c.holder_id, func.count()).group_by(cards.c.holder_id)
     if book is not None:
@@ -60,13 +60,15 @@ def spans(conn: Connection, book: int | None, size: int) -> Iterator[Span]:
         first = holder if first is None else first
         last, count = holder, count + number
         if count >= size:
-            yield Span(first, last, count)
+            yield HolderRange(first, last, count)
             first, count = None, 0
     if first is not None:
-        yield Span(first, last, count)
+        yield HolderRange(first, last, count)
 
 
-def load(conn: Connection, span: Span, book: int | None, begin: datetime) -> Iterator[Household]:
+def load(
+    conn: Connection, span: HolderRange, book: int | None, begin: datetime
+) -> Iterator[Household]:
     """The holders of ``span`` in the order of their ids, with the ledger as it stands.
 
     A card that was imported after ``begin`` counts as known from ``begin`` on.
@@ -92,7 +94,7 @@ def _from(watched: Watched, begin: datetime) -> Watched:
     return replace(watched, card=replace(watched.card, watched_since=begin))
 
 
-def _waiting(conn: Connection, watched: Mapping[int, Watched]) -> dict[int, list[Waiting]]:
+def _waiting(conn: Connection, watched: Mapping[int, Watched]) -> dict[int, list[WaitingMessage]]:
     """By holder: the messages that wait, each with the reminders of the cards this holder has.
 
     A card given to another holder takes its reminders along, as a recheck would decide.
@@ -107,7 +109,7 @@ def _waiting(conn: Connection, watched: Mapping[int, Watched]) -> dict[int, list
         )
         .order_by(messages.c.next_attempt_at, messages.c.id, reminders.c.id)
     ).all()
-    found: dict[int, list[Waiting]] = defaultdict(list)
+    found: dict[int, list[WaitingMessage]] = defaultdict(list)
     for message_id, carried in groupby(rows, key=lambda row: row.message_id):
         by_holder: dict[int, list[Item]] = defaultdict(list)
         for row in carried:
@@ -116,7 +118,9 @@ def _waiting(conn: Connection, watched: Mapping[int, Watched]) -> dict[int, list
             by_holder[card.holder_id].append(item)
         for holder, items in by_holder.items():
             channel = items[0].key.channel
-            found[holder].append(Waiting(message_id, channel, row.next_attempt_at, tuple(items)))
+            found[holder].append(
+                WaitingMessage(message_id, channel, row.next_attempt_at, tuple(items))
+            )
     return found
 
 

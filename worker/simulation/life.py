@@ -14,7 +14,7 @@ from worker.core.reminders import Known, Planned, ReminderKey, ReminderState
 from worker.core.rules import Rules
 from worker.core.windows import ways
 from worker.simulation.memory import Memory
-from worker.simulation.post import Post
+from worker.simulation.post import HolderOutbox
 
 # The store keeps more of a card than the rules ask for.
 _FIELDS = frozenset(field.name for field in fields(Card))
@@ -23,7 +23,7 @@ _URGENCY = (-1, 0)
 
 
 def find(
-    event: LifeEvent, card: Card, memory: Memory, post: Post, rules: Rules, now: datetime
+    event: LifeEvent, card: Card, memory: Memory, post: HolderOutbox, rules: Rules, now: datetime
 ) -> Card:
     """Let ``event``, which the clock has found, happen to ``card``, and tell the holder of it.
 
@@ -57,7 +57,7 @@ def _ended(known: Known, effect: Effect) -> bool:
 
 
 def _tell(
-    card: Card, effect: Effect, memory: Memory, post: Post, rules: Rules, now: datetime
+    card: Card, effect: Effect, memory: Memory, post: HolderOutbox, rules: Rules, now: datetime
 ) -> None:
     """A message of its own for each channel of the notice, once for its day."""
     if effect.notice is None or effect.on is None:

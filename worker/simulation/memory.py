@@ -8,7 +8,7 @@ from itertools import count
 from worker.core.cards import Card, Channel, Holder, Language
 from worker.core.recheck import Item
 from worker.core.reminders import Known, Planned, ReminderKey, ReminderState
-from worker.simulation.notices import OUTCOMES, Notice, Outcome
+from worker.simulation.notices import OUTCOMES, SimulatedEnding, SimulatedNotice
 
 _DEAD = (ReminderState.SUPPRESSED, ReminderState.MISSED)
 
@@ -23,7 +23,7 @@ class Memory:
     holder: Holder
     cards: dict[int, Card]
     known: dict[int, dict[ReminderKey, Known]]
-    notices: list[Notice] = field(default_factory=list)
+    notices: list[SimulatedNotice] = field(default_factory=list)
     _numbers: "count[int]" = field(default_factory=lambda: count(-1, -1))
 
     def plan(self, card: Card, planned: Planned) -> Item:
@@ -66,12 +66,12 @@ class Memory:
         reason: str | None,
         now: datetime,
         language: Language | None = None,
-    ) -> Notice:
+    ) -> SimulatedNotice:
         """The reminder ends at ``now``, told in ``language`` (default: the holder's own)."""
         key = item.key
         self.known[item.card.id][key] = Known(item.id, key, state, item.due_at, reason)
         told_guardian = key.channel is Channel.GUARDIAN and state is ReminderState.SENT
-        notice = Notice(
+        notice = SimulatedNotice(
             at=now,
             card=item.card.id,
             holder=self.holder.name,
@@ -80,7 +80,7 @@ class Memory:
             window=key.window,
             channel=key.channel,
             language=language or self.holder.language,
-            outcome=Outcome.GUARDIAN if told_guardian else OUTCOMES[state],
+            outcome=SimulatedEnding.GUARDIAN if told_guardian else OUTCOMES[state],
             reason=reason,
         )
         self.notices.append(notice)

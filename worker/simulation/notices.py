@@ -9,7 +9,7 @@ from worker.core.cards import Channel, Language
 from worker.core.reminders import ReminderState, Subject
 
 
-class Outcome(StrEnum):
+class SimulatedEnding(StrEnum):
     """How a reminder ends if nothing fails. ``GUARDIAN``: the keeper of the book is told of it."""
 
     SEND = "send"
@@ -20,10 +20,10 @@ class Outcome(StrEnum):
 
 
 OUTCOMES = {
-    ReminderState.SENT: Outcome.SEND,
-    ReminderState.SUPPRESSED: Outcome.SUPPRESSED,
-    ReminderState.SUPERSEDED: Outcome.SUPERSEDED,
-    ReminderState.MISSED: Outcome.MISSED,
+    ReminderState.SENT: SimulatedEnding.SEND,
+    ReminderState.SUPPRESSED: SimulatedEnding.SUPPRESSED,
+    ReminderState.SUPERSEDED: SimulatedEnding.SUPERSEDED,
+    ReminderState.MISSED: SimulatedEnding.MISSED,
 }
 
 
@@ -32,7 +32,7 @@ Digest = tuple[object, ...]
 
 
 @dataclass(slots=True)
-class Notice:
+class SimulatedNotice:
     """A reminder's end at the instant ``at``; ``digest`` is the message that tells a guardian.
 
     ``leads``: it is the first of its message. The message's SMS ``segments`` and the ``route``
@@ -47,7 +47,7 @@ class Notice:
     window: str
     channel: Channel
     language: Language
-    outcome: Outcome
+    outcome: SimulatedEnding
     reason: str | None = None
     segments: int = 0
     leads: bool = False

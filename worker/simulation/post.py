@@ -37,7 +37,7 @@ Suppressed = Mapping[tuple[Channel, str, int], str]
 
 
 @dataclass(slots=True)
-class Post:
+class HolderOutbox:
     """The messages to one holder, by the instant at which they are due."""
 
     memory: Memory

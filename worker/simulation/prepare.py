@@ -12,10 +12,10 @@ from worker.setup.app import App
 from worker.setup.gateways import Mode
 from worker.setup.load_prices import load_prices
 from worker.simulation.chunks import Task
-from worker.simulation.household import Span, spans
+from worker.simulation.household import HolderRange, spans
 from worker.simulation.period import Period
 from worker.simulation.policies import with_policies
-from worker.simulation.processes import CHUNK, Plan
+from worker.simulation.processes import CHUNK, ProcessInput
 from worker.store import books as book_store
 from worker.store.engine import reading
 from worker.store.tables import books
@@ -23,7 +23,7 @@ from worker.store.tables import books
 
 def prepare(
     app: App, period: Period, book: str | None, policies: Sequence[Path], *, listed: bool
-) -> tuple[Plan, list[Span]]:
+) -> tuple[ProcessInput, list[HolderRange]]:
     """The plan, with one set of rules for each of ``policies`` (the rules in force if there is
     none), and the holders in ranges.
 
@@ -38,7 +38,7 @@ def prepare(
     channels = {c for c, mode in app.gateways.modes.items() if mode is not Mode.OFF}
     if Channel.EMAIL in channels:
         channels.add(Channel.GUARDIAN)  # told by email too
-    plan = Plan(
+    plan = ProcessInput(
         url=app.engine.url.render_as_string(hide_password=False),
         templates=templates_dir(),
         rules=rules,

@@ -19,7 +19,7 @@ from worker.errors import UnreachableError
 from worker.setup.load_texts import texts
 from worker.simulation.chunks import Side, Task, simulate
 from worker.simulation.conditions import Conditions
-from worker.simulation.household import Span
+from worker.simulation.household import HolderRange
 from worker.store.engine import open_engine
 
 # Cards in one piece of work: a second or less, and a few megabytes.
@@ -30,7 +30,7 @@ _MOST_PROCESSES = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class ProcessInput:
     """All that a process needs to make the same ``Conditions`` as every other one, one for each
     of ``rules``. ``url`` may hold a password."""
 
@@ -61,7 +61,9 @@ class _Here:
 _here: _Here | None = None
 
 
-def run(plan: Plan, spans: Sequence[Span]) -> Iterator[tuple[Span, list[Side]]]:
+def run(
+    plan: ProcessInput, spans: Sequence[HolderRange]
+) -> Iterator[tuple[HolderRange, list[Side]]]:
     """Simulate ``spans``; results come in their order, and few of them wait in memory.
 
     Raises ``ConfigError`` for a wrong text, ``UnreachableError`` for a database that goes away or
@@ -97,10 +99,10 @@ def _cores() -> int:
 
 
 def _in_order(
-    pool: ProcessPoolExecutor, spans: Iterable[Span], ahead: int
-) -> Iterator[tuple[Span, list[Side]]]:
+    pool: ProcessPoolExecutor, spans: Iterable[HolderRange], ahead: int
+) -> Iterator[tuple[HolderRange, list[Side]]]:
     rest = iter(spans)
-    begun: deque[tuple[Span, Future[list[Side]]]] = deque(
+    begun: deque[tuple[HolderRange, Future[list[Side]]]] = deque(
         (span, pool.submit(_work, span)) for span in islice(rest, ahead)
     )
     while begun:
@@ -109,11 +111,11 @@ def _in_order(
         begun.extend((span, pool.submit(_work, span)) for span in islice(rest, 1))
 
 
-def _begin(plan: Plan) -> None:
+def _begin(plan: ProcessInput) -> None:
     global _here  # a pool's process has no other place to keep what it is given
     _here = _Here(open_engine(plan.url, pool_size=1), plan.conditions(), plan.task)
 
 
-def _work(span: Span) -> list[Side]:
+def _work(span: HolderRange) -> list[Side]:
     assert _here is not None  # noqa: S101 - the pool calls _begin before any work
     return simulate(_here.engine, _here.variants, _here.task, span)

@@ -9,7 +9,7 @@ from typing import Any
 from worker.core.cards import CARD_TIME_ZONE, Channel
 from worker.core.hours import local_day
 from worker.core.prices import ELSEWHERE, EMAIL, Prices
-from worker.simulation.notices import Digest, Notice, Outcome
+from worker.simulation.notices import Digest, SimulatedEnding, SimulatedNotice
 from worker.simulation.period import Period
 
 
@@ -31,11 +31,11 @@ class Totals:
     units: Counter[str] = field(default_factory=Counter)
     by_day: defaultdict[date, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
 
-    def add(self, notices: Iterable[Notice]) -> None:
+    def add(self, notices: Iterable[SimulatedNotice]) -> None:
         """Count ``notices``."""
         for notice in notices:
             self.outcomes[notice.outcome] += 1
-            if notice.outcome not in (Outcome.SEND, Outcome.GUARDIAN):
+            if notice.outcome not in (SimulatedEnding.SEND, SimulatedEnding.GUARDIAN):
                 continue
             on = local_day(notice.at, CARD_TIME_ZONE)
             day = self.days[on]
@@ -91,7 +91,7 @@ class Totals:
                 }
                 for channel in Channel
             },
-            "by_outcome": {outcome.value: self.outcomes[outcome] for outcome in Outcome},
+            "by_outcome": {outcome.value: self.outcomes[outcome] for outcome in SimulatedEnding},
             "peak_day": (
                 {"day": peak["day"], "messages": _messages(peak)} if _messages(peak) else None
             ),

@@ -15,7 +15,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from worker.errors import ConfigError, UnreachableError
 from worker.paths import private_file, private_folder
 from worker.store.committed import telling, undoable
-from worker.store.postgresql import TCP, Bounds, watch_over
+from worker.store.postgresql import TCP, StatementTimeouts, watch_over
 from worker.store.sqlite_writer import DURABLE, PATIENCE, take_turns
 
 _READ = "vigencia_read"
@@ -28,7 +28,7 @@ def open_engine(
     *,
     password: str | None = None,
     pool_size: int = 8,
-    bounds: Bounds | None = None,
+    bounds: StatementTimeouts | None = None,
     make_folder: bool = True,
 ) -> Engine:
     """An engine for ``url`` (``sqlite:///path`` or ``postgresql://…``); connects on first use.

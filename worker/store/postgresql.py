@@ -33,7 +33,7 @@ TCP: Final = {
 
 
 @dataclass(frozen=True, slots=True)
-class Bounds:
+class StatementTimeouts:
     """Seconds that a statement may take, wait for a lock, and that a transaction may lie idle: the
     server ends what takes longer. For processes that serve; a command may take as long as it
     needs."""
@@ -78,7 +78,7 @@ def _bounded(gen: Generator[Any, Any, Any], seconds: float) -> Generator[Any, An
         return end.value
 
 
-def watch_over(engine: Engine, bounds: Bounds | None) -> None:
+def watch_over(engine: Engine, bounds: StatementTimeouts | None) -> None:
     """Let the connections of ``engine`` notice silence; with ``bounds`` in every statement, without
     before the first one only."""
     patience = None if bounds is None else bounds.statement + _GRACE

@@ -14,7 +14,7 @@ from worker.web.bodies import Bounds
 from worker.web.intake import Intake
 from worker.web.middleware import Failures
 from worker.web.tally import Tally
-from worker.web.webhooks import Webhooks
+from worker.web.webhooks import WebhookEndpoints
 
 
 def application(app: App, public_url: str | None) -> Starlette:
@@ -26,7 +26,7 @@ def application(app: App, public_url: str | None) -> Starlette:
     intake = Intake(app.receipts.take, app.now, tally)
     for provider in PROVIDERS:
         provider.lack(app.gateways.given[provider.name])
-    webhooks = Webhooks(
+    webhooks = WebhookEndpoints(
         app.gateways.given,
         public_url,
         intake,

@@ -32,7 +32,7 @@ Hear = Callable[[str, str, Said | None, datetime, tuple[str, str]], str]
 
 
 @dataclass(frozen=True, slots=True)
-class Webhooks:
+class WebhookEndpoints:
     """``given``: what is set for each provider, by name. ``public_url``: the address at which
     providers call us. What was signed more than ``replay`` ago is refused."""
 

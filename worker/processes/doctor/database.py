@@ -8,7 +8,7 @@ from typing import Final
 
 from sqlalchemy import Connection, text
 
-from worker.processes.doctor.findings import Finding
+from worker.processes.doctor.findings import CheckResult
 from worker.setup.app import App
 from worker.store.engine import reading
 from worker.store.migrate import head, require_known, revision
@@ -28,7 +28,7 @@ def is_missing(app: App) -> bool:
     return path is not None and not path.exists()
 
 
-def database(app: App) -> Iterator[Finding]:
+def database(app: App) -> Iterator[CheckResult]:
     """Its address, its revision, and whether it can be written to."""
     where = app.engine.url.render_as_string(hide_password=True)
     if is_missing(app):
@@ -41,14 +41,14 @@ def database(app: App) -> Iterator[Finding]:
     if problem is None:
         problem = _read_only(_file(app))
     if problem is not None:
-        yield Finding("database", "error", f"{where}: {problem[0]}", problem[1])
+        yield CheckResult("database", "error", f"{where}: {problem[0]}", problem[1])
     elif found == head():
-        yield Finding("database", "ok", f"{where}, revision {found}")
+        yield CheckResult("database", "ok", f"{where}, revision {found}")
     elif found is None and app.engine.dialect.name == "sqlite":
-        yield Finding("database", "ok", f"{where}, empty: prepared on first use")
+        yield CheckResult("database", "ok", f"{where}, empty: prepared on first use")
     else:
         message = f"{where} answers, but its tables are not this version's (found {found})"
-        yield Finding("database", "error", message, "vigencia db upgrade")
+        yield CheckResult("database", "error", message, "vigencia db upgrade")
 
 
 def _file(app: App) -> Path | None:
@@ -58,15 +58,15 @@ def _file(app: App) -> Path | None:
     return Path(name)
 
 
-def _not_made(app: App, where: str) -> Finding:
+def _not_made(app: App, where: str) -> CheckResult:
     path = _file(app)
     there = path.absolute().parent if path else Path()
     while not there.exists():
         there = there.parent
     if not (there.is_dir() and os.access(there, os.W_OK | os.X_OK)):
         hint = "set DATABASE_URL to a place that can be written to"
-        return Finding("database", "error", f"{where} cannot be made in {there}", hint)
-    return Finding("database", "ok", f"{where}, not there yet: made on first use")
+        return CheckResult("database", "error", f"{where} cannot be made in {there}", hint)
+    return CheckResult("database", "ok", f"{where}, not there yet: made on first use")
 
 
 def _read_only(path: Path | None) -> tuple[str, str] | None:

@@ -9,7 +9,7 @@ from worker.errors import VigenciaError
 from worker.paths import config_dir, templates_dir
 from worker.processes import clocks
 from worker.processes.doctor.database import database, is_missing
-from worker.processes.doctor.findings import Finding
+from worker.processes.doctor.findings import CheckResult
 from worker.processes.doctor.online import ask_providers
 from worker.processes.embedded import HOW_TO_GET_ONE, find_server
 from worker.providers.declaration import Remark
@@ -28,34 +28,34 @@ from worker.store.open_messages import MOST
 _STALE = timedelta(days=180)
 
 
-def examine(*, online: bool = False) -> list[Finding]:
+def examine(*, online: bool = False) -> list[CheckResult]:
     """Look at everything; a part that is wrong does not keep the others from being looked at.
     ``online``: the providers are asked whether they know the credentials; nothing is sent."""
     try:
         app = build(make_folder=False)
     except VigenciaError as error:
-        return [Finding("configuration", "error", error.message, error.hint)]
+        return [CheckResult("configuration", "error", error.message, error.hint)]
     except Exception as error:  # whatever a setting may do, its name helps more than a traceback
         return [_unexpected("configuration", error)]
-    findings = [Finding("configuration", "ok", f"{config_dir()}, and the environment over it")]
+    findings = [CheckResult("configuration", "ok", f"{config_dir()}, and the environment over it")]
     looks = {**_LOOKS, **({"online": ask_providers} if online else {})}
     for name, look in looks.items():
         try:
             findings += look(app)
         except VigenciaError as error:
-            findings.append(Finding(name, "error", error.message, error.hint))
+            findings.append(CheckResult(name, "error", error.message, error.hint))
         except Exception as error:
             findings.append(_unexpected(name, error))
     return findings
 
 
-def _unexpected(name: str, error: Exception) -> Finding:
+def _unexpected(name: str, error: Exception) -> CheckResult:
     """The text of an error that nobody foresaw may hold a secret; its kind does not."""
     message = f"it could not be looked at ({type(error).__name__})"
-    return Finding(name, "error", message, "check its settings (docs/configuration.md)")
+    return CheckResult(name, "error", message, "check its settings (docs/configuration.md)")
 
 
-def _quarantine(app: App) -> Iterator[Finding]:
+def _quarantine(app: App) -> Iterator[CheckResult]:
     if is_missing(app):
         return
     with reading(app.engine) as conn:
@@ -63,24 +63,24 @@ def _quarantine(app: App) -> Iterator[Finding]:
     if held is not None:
         message = f"in quarantine since {held.begun_at:%Y-%m-%d %H:%M} UTC: nothing is sent"
         hint = "vigencia db release asks what was sent since the backup, and ends it"
-        yield Finding("database", "warning", message, hint)
+        yield CheckResult("database", "warning", message, hint)
 
 
-def _queue(app: App) -> Iterator[Finding]:
+def _queue(app: App) -> Iterator[CheckResult]:
     if app.settings.redis_url is not None:
         require_queue(app.settings.redis_url)
         if found := trouble(app.settings.redis_url):
-            yield Finding("queue", "error", *found)
+            yield CheckResult("queue", "error", *found)
         else:
-            yield Finding("queue", "ok", "the server at REDIS_URL answers")
+            yield CheckResult("queue", "ok", "the server at REDIS_URL answers")
     elif server := find_server():
-        yield Finding("queue", "ok", f"embedded: `vigencia up` starts {server.name}")
+        yield CheckResult("queue", "ok", f"embedded: `vigencia up` starts {server.name}")
     else:
         hint = f"{HOW_TO_GET_ONE}, or set REDIS_URL"
-        yield Finding("queue", "error", "no REDIS_URL, and no server is installed", hint)
+        yield CheckResult("queue", "error", "no REDIS_URL, and no server is installed", hint)
 
 
-def _providers(app: App) -> Iterator[Finding]:
+def _providers(app: App) -> Iterator[CheckResult]:
     for channel, mode in app.gateways.modes.items():
         prefixes = [one.prefix for one in PROVIDERS if channel in one.channels]
         hint = f"set the {' or '.join(prefixes)} variables"
@@ -89,22 +89,24 @@ def _providers(app: App) -> Iterator[Finding]:
             message = f"live: messages reach real people, {app.gateways.through(channel)}"
             if others := [one.elsewhere for one in carriers if one.elsewhere]:
                 message += f", at {' and '.join(others)}"
-            yield Finding(channel, "ok", message)
+            yield CheckResult(channel, "ok", message)
         elif mode is Mode.OFF:
-            yield Finding(channel, "warning", "off: its reminders go over the other channel", hint)
+            yield CheckResult(
+                channel, "warning", "off: its reminders go over the other channel", hint
+            )
         else:
             where = app.gateways.through(channel)
             url = carriers[0].account.address
             message = f"sandbox at {url}, {where}: nobody real is reached"
-            yield Finding(channel, "warning", message, f"to go live, {hint}")
+            yield CheckResult(channel, "warning", message, f"to go live, {hint}")
     try:
         require_sandbox(app)
     except VigenciaError as error:
         hint = f"{error.hint} (`vigencia up` starts one itself)"
-        yield Finding("sandbox", "warning", error.message, hint)
+        yield CheckResult("sandbox", "warning", error.message, hint)
 
 
-def _webhooks(app: App) -> Iterator[Finding]:
+def _webhooks(app: App) -> Iterator[CheckResult]:
     """Without reports from live providers most of what happens to a message stays unknown."""
     if Mode.LIVE not in app.gateways.modes.values():
         return
@@ -112,16 +114,16 @@ def _webhooks(app: App) -> Iterator[Finding]:
     if url is None:
         message = "no web.public_url: what becomes of a message after it was sent is not known"
         hint = "set VIGENCIA_WEB__PUBLIC_URL, run vigencia web (docs/deployment.md, Webhooks)"
-        yield Finding("webhooks", "warning", message, hint)
+        yield CheckResult("webhooks", "warning", message, hint)
     lacks = [lack for name, lack in _lacks(app) if lack and name in app.gateways.own]
     for lack in lacks:
-        yield Finding("webhooks", lack.level, lack.message, lack.hint)
+        yield CheckResult("webhooks", lack.level, lack.message, lack.hint)
     if app.signer is None:
         message = "no SECRET_KEY: messages have no links to unsubscribe or to answer with"
         hint = "set it to 32 characters or more (docs/configuration.md)"
-        yield Finding("links", "warning", message, hint)
+        yield CheckResult("links", "warning", message, hint)
     if url is not None and not lacks:
-        yield Finding("webhooks", "ok", f"at {url}, if providers reach vigencia web there")
+        yield CheckResult("webhooks", "ok", f"at {url}, if providers reach vigencia web there")
 
 
 def _lacks(app: App) -> list[tuple[str, Remark | None]]:
@@ -129,20 +131,20 @@ def _lacks(app: App) -> list[tuple[str, Remark | None]]:
     return [(one.name, one.lack(app.gateways.given[one.name])) for one in PROVIDERS]
 
 
-def _texts(_app: App) -> Iterator[Finding]:
+def _texts(_app: App) -> Iterator[CheckResult]:
     texts(templates_dir())
-    yield Finding("texts", "ok", f"every template in {templates_dir()} renders")
+    yield CheckResult("texts", "ok", f"every template in {templates_dir()} renders")
 
 
-def _rules(app: App) -> Iterator[Finding]:
+def _rules(app: App) -> Iterator[CheckResult]:
     names = ", ".join(pack.name for pack in app.rules.packs.values())
-    yield Finding("rules", "ok", f"{len(app.rules.policies)} policies; operators: {names}")
+    yield CheckResult("rules", "ok", f"{len(app.rules.policies)} policies; operators: {names}")
     load_vocabulary(config_dir(), app.rules)
     for pack in app.rules.packs.values():
         yield from _pack(pack, app.now().date())
 
 
-def _limits(app: App) -> Iterator[Finding]:
+def _limits(app: App) -> Iterator[CheckResult]:
     _ = app.limits  # a cap on spending needs prices
     if is_missing(app):
         return
@@ -154,16 +156,18 @@ def _limits(app: App) -> Iterator[Finding]:
         what = "no answer" if down else f"refused with {one.code}"
         told = f"{one.key}: {what} since {since}, {one.failures} times;"
         if not one.held and one.probe_at <= app.now():
-            yield Finding("breaker", "ok", f"{told} nothing waits, and the next message tries it")
+            yield CheckResult(
+                "breaker", "ok", f"{told} nothing waits, and the next message tries it"
+            )
             continue
         message = f"{told} {one.held} messages are held, one is tried at {again}"
         hint = "correct the provider's account, key, sender or permission; the rest goes by itself"
         if down:
             hint = "see the provider's status page, and whether it can be reached from here"
-        yield Finding("breaker", "warning", message, hint)
+        yield CheckResult("breaker", "warning", message, hint)
 
 
-def _addresses(app: App) -> Iterator[Finding]:
+def _addresses(app: App) -> Iterator[CheckResult]:
     """Whom nobody writes to any more although nobody asked for that."""
     if is_missing(app):
         return
@@ -174,23 +178,23 @@ def _addresses(app: App) -> Iterator[Finding]:
     if dead:
         message = f"{dead} addresses are not written to: a provider calls them dead"
         hint = "vigencia suppressions list; correct them in the card book, or suppressions remove"
-        yield Finding("addresses", "warning", message, hint)
+        yield CheckResult("addresses", "warning", message, hint)
 
 
-def _clocks(app: App) -> Iterator[Finding]:
+def _clocks(app: App) -> Iterator[CheckResult]:
     """Leases, the hours of holders and what is looked up in a provider's list go by the clock."""
     found = dict(clocks.differences(app))
     for name, ahead in found.items():
         if abs(ahead) > clocks.TOLERATED:
             message = f"the clock of {name} is {clocks.in_words(ahead)} this machine's"
             hint = "which of them is wrong? Let each machine follow a time server (timedatectl)"
-            yield Finding("clocks", "warning", message, hint)
+            yield CheckResult("clocks", "warning", message, hint)
     if all(abs(ahead) <= clocks.TOLERATED for ahead in found.values()):
         others = f", as it is at {' and '.join(found)}" if found else ""
-        yield Finding("clocks", "ok", f"it is {clocks.now_in_words(app.now())}{others}")
+        yield CheckResult("clocks", "ok", f"it is {clocks.now_in_words(app.now())}{others}")
 
 
-def _books(app: App) -> Iterator[Finding]:
+def _books(app: App) -> Iterator[CheckResult]:
     """Invented cards in a database that goes live."""
     if is_missing(app):
         return
@@ -200,26 +204,26 @@ def _books(app: App) -> Iterator[Finding]:
         if row["sample"] and app.gateways.live:
             message = f"{row['book']!r} is the sample book: nothing of it is sent"
             hint = f"vigencia books remove {row['book']!r} --apply"
-            yield Finding("books", "warning", message, hint)
+            yield CheckResult("books", "warning", message, hint)
 
 
-def _pack(pack: OperatorPack, today: date) -> Iterator[Finding]:
+def _pack(pack: OperatorPack, today: date) -> Iterator[CheckResult]:
     facts = list(pack.facts())
     stale = [fact for fact in facts if today - fact.checked_on > _STALE]
     if stale:
         oldest = min(fact.checked_on for fact in stale)
         message = f"{pack.name}: {len(stale)} of {len(facts)} values not checked since {oldest}"
         hint = f"check them and set checked_on in operators/{pack.code}.toml"
-        yield Finding("rules", "warning", message, hint)
+        yield CheckResult("rules", "warning", message, hint)
     for rung in Rung:
         values = sorted({int(fact.value) for fact in pack.rungs.get(rung, ())})
         if len(values) > 1:
             told = " and ".join(map(str, values))
             message = f"{pack.name}: sources disagree on {rung} ({told} days): the earlier warns"
-            yield Finding("rules", "warning", message)
+            yield CheckResult("rules", "warning", message)
 
 
-_LOOKS: dict[str, Callable[[App], Iterator[Finding]]] = {
+_LOOKS: dict[str, Callable[[App], Iterator[CheckResult]]] = {
     "database": database,
     "quarantine": _quarantine,
     "clocks": _clocks,

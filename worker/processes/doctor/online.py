@@ -7,7 +7,7 @@ from http.client import HTTPException
 from typing import Any
 from urllib.error import HTTPError
 
-from worker.processes.doctor.findings import Finding
+from worker.processes.doctor.findings import CheckResult
 from worker.providers.declaration import Question, Remark
 from worker.setup.app import App
 from worker.setup.gateways import Gateway
@@ -30,11 +30,11 @@ class _RefusedError(Exception):
         self.status = status
 
 
-def ask_providers(app: App) -> Iterator[Finding]:
+def ask_providers(app: App) -> Iterator[CheckResult]:
     """Each provider that is set is asked what its declaration says."""
     for gateway in app.gateways.own.values():
         told = _ask(gateway)
-        yield Finding("online", told.level, told.message, told.hint)
+        yield CheckResult("online", told.level, told.message, told.hint)
 
 
 def _ask(gateway: Gateway) -> Remark:

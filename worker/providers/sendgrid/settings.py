@@ -28,7 +28,7 @@ class SendGridSettings:
 
     @property
     def address(self) -> str:
-        """See ``Account``."""
+        """See ``Credentials``."""
         return self.base_url
 
 

@@ -40,7 +40,7 @@ class TwilioSettings:
 
     @property
     def address(self) -> str:
-        """See ``Account``."""
+        """See ``Credentials``."""
         return self.base_url or OWN_URL
 
 

@@ -7,9 +7,10 @@ import subprocess
 import sys
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Self
 
 _PR_SET_PDEATHSIG = 1  # prctl(2)
 # Loaded before any fork: the child of a process with threads must not import.
@@ -61,6 +62,60 @@ def stop(child: subprocess.Popen[bytes], seconds: float) -> int:
     except subprocess.TimeoutExpired:
         child.kill()
         return child.wait()
+
+
+class KeptProcess(ABC):
+    """A child process that is started again whenever it ends before it should, from ``with`` to
+    its end; then it is asked to end, and made to after ``patience`` seconds."""
+
+    def __init__(self, name: str, patience: float, stopping: threading.Event | None = None) -> None:
+        self._patience, self._stopping = patience, stopping or threading.Event()
+        self._child: subprocess.Popen[bytes] | None = None
+        # The thread that starts it must live as long as it does: the kernel ends the child with it.
+        self._keeper = threading.Thread(target=self._keep, name=name, daemon=True)
+
+    @abstractmethod
+    def start(self) -> "subprocess.Popen[bytes]":
+        """Start it once."""
+
+    @abstractmethod
+    def ended(self, exit_code: int) -> None:
+        """It has ended by itself: tell whoever must know."""
+
+    @abstractmethod
+    def pause(self, lived: float) -> float:
+        """Seconds before the next start of one that ended after ``lived`` seconds."""
+
+    def started(self) -> None:  # noqa: B027 - most have nothing to wait for
+        """It has just been started; a class that waits for it to answer does that here."""
+
+    @property
+    def pid(self) -> int | None:
+        """The process that runs now."""
+        child = self._child
+        return child.pid if child is not None and child.poll() is None else None
+
+    def __enter__(self) -> Self:
+        self._keeper.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stopping.set()
+        self._keeper.join()
+
+    def _keep(self) -> None:
+        while not self._stopping.is_set():
+            born = time.monotonic()
+            self._child = self.start()
+            self.started()
+            while self._child.poll() is None and not self._stopping.wait(0.05):
+                pass
+            if self._stopping.is_set():
+                break
+            self.ended(self._child.returncode)
+            self._stopping.wait(self.pause(time.monotonic() - born))
+        if self._child is not None:
+            stop(self._child, self._patience)
 
 
 _master = 0

@@ -9,47 +9,33 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO
 
-from worker.children import spawn, stop
+from worker.children import KeptProcess, spawn
 from worker.processes.supervise import VIGENCIA
 
 _STOP_SECONDS = 10.0
 
 
-class Kept:
+class StormProcess(KeptProcess):
     """``vigencia ARGUMENTS``, started again as soon as it ends, from ``with`` to its end."""
 
     def __init__(self, arguments: Sequence[str], env: Mapping[str, str], log: Path) -> None:
+        super().__init__(" ".join(arguments), _STOP_SECONDS)
         self._command, self._env, self._log = [*VIGENCIA, *arguments], env, log
-        self._stopping = threading.Event()
-        self._child: subprocess.Popen[bytes] | None = None
-        # The kernel ends the child with the thread that started it.
-        self._keeper = threading.Thread(target=self._keep, name=" ".join(arguments), daemon=True)
-        self.starts = 0
 
-    @property
-    def pid(self) -> int | None:
-        """The process now running."""
-        child = self._child
-        return child.pid if child and child.poll() is None else None
+    def start(self) -> "subprocess.Popen[bytes]":
+        """All that it prints goes into one file."""
+        return spawn(self._command, env=self._env, stdout=self._output, stderr=self._output)
 
-    def __enter__(self) -> "Kept":
-        self._keeper.start()
-        return self
+    def ended(self, exit_code: int) -> None:
+        """It was killed; that is what a storm is for."""
 
-    def __exit__(self, *_: object) -> None:
-        self._stopping.set()
-        self._keeper.join()
+    def pause(self, lived: float) -> float:
+        """Supervisors wait about so long."""
+        return 0.2
 
     def _keep(self) -> None:
-        with self._sink() as log:
-            while not self._stopping.is_set():
-                self._child = spawn(self._command, env=self._env, stdout=log, stderr=log)
-                self.starts += 1
-                while self._child.poll() is None and not self._stopping.wait(0.05):
-                    pass
-                self._stopping.wait(0.2)
-            if self._child is not None:
-                stop(self._child, _STOP_SECONDS)
+        with self._sink() as self._output:
+            super()._keep()
 
     @contextmanager
     def _sink(self) -> Iterator[IO[bytes]]:
@@ -67,7 +53,7 @@ class Kept:
 class Company:
     """All processes of the storm, and who of them is alive."""
 
-    def __init__(self, kept: Sequence[Kept]) -> None:
+    def __init__(self, kept: Sequence[StormProcess]) -> None:
         self._kept = kept
         self._stack = ExitStack()
         self.kills = 0

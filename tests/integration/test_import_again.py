@@ -18,7 +18,7 @@ from worker.core.life import LifeEvent
 from worker.errors import CardBookError
 from worker.pipeline.events import Life
 from worker.store import views
-from worker.store.books import Person
+from worker.store.books import HolderValues
 from worker.store.engine import reading
 from worker.store.tables import books, cards, holders
 
@@ -77,7 +77,7 @@ def test_a_reported_balance_outlives_the_same_file(world: World) -> None:
 
 def test_a_card_given_to_somebody_else_stays_theirs(world: World) -> None:
     put(world, ROW)
-    person: Person = {
+    person: HolderValues = {
         "name": "Luis",
         "language": None,
         "time_zone": None,

@@ -13,7 +13,7 @@ from worker.core.reminders import MessageState, ReminderState
 from worker.errors import VigenciaError
 from worker.pipeline.events import Life
 from worker.store import rechecks
-from worker.store.books import Person
+from worker.store.books import HolderValues
 from worker.store.engine import writing
 from worker.store.tables import cards, holders, messages, reminders, suppressions
 
@@ -171,7 +171,7 @@ def test_a_recycled_number_is_blocked_for_ever_and_its_holder_told_by_email(worl
 def test_a_new_holder_gets_what_waited_and_the_former_gets_nothing(world: World) -> None:
     card = world.card()
     world.check()
-    person: Person = {
+    person: HolderValues = {
         "name": "Luis Soto",
         "language": "en",
         "time_zone": "America/Lima",

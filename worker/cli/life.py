@@ -12,7 +12,7 @@ from worker.core.life import Effect, Happening, LifeEvent
 from worker.errors import VigenciaError
 from worker.setup.app import App, build_ready
 from worker.store import views
-from worker.store.books import Person
+from worker.store.books import HolderValues
 from worker.store.engine import reading
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ def reassign(card: str, now: datetime | None, as_json: bool, **person: Any) -> N
     _tell(card, effect, paused, as_json)
 
 
-def _checked(person: dict[str, Any]) -> Person:
+def _checked(person: dict[str, Any]) -> HolderValues:
     from worker.cardbook.values import (
         ValueProblem,
         parse_contact_phone,
@@ -132,7 +132,7 @@ def _checked(person: dict[str, Any]) -> Person:
             person["time_zone"] = zone_of(person["contact_phone"])
     except ValueProblem as problem:
         raise VigenciaError(problem.message, hint_without_file(problem)) from None
-    return Person(
+    return HolderValues(
         name=person["name"],
         language=person["language"],
         time_zone=person["time_zone"],

@@ -17,7 +17,7 @@ from worker.core.rules import Rules
 from worker.core.windows import REMEMBERED, SILENT, Decision
 from worker.pipeline import endings
 from worker.pipeline.events import apply
-from worker.pipeline.owe import Owed, owe
+from worker.pipeline.owe import OwedNotice, owe
 from worker.providers.registry import PROVIDERS, named
 from worker.store import books as book_store
 from worker.store import cards as card_store
@@ -183,7 +183,9 @@ class Checks:
     ) -> Checked:
         stale = [reminder for _, decision in decided for reminder in decision.stale]
         endings.end(conn, stale, ReminderState.SUPERSEDED, RENEWED, now)
-        owed = [Owed(w.card, w.holder, p) for w, decision in decided for p in decision.planned]
+        owed = [
+            OwedNotice(w.card, w.holder, p) for w, decision in decided for p in decision.planned
+        ]
         written = owe(conn, owed, now, self.hint)
         card_store.advance(conn, instants)
         due: dict[Channel, list[int]] = defaultdict(list)
@@ -212,7 +214,7 @@ def _alarm(one: Watched) -> None:
     log.exception("alarm", cause="card_check_failed", card=one.card.id)
 
 
-def _raise_alarms(owed: Iterable[Owed]) -> None:
+def _raise_alarms(owed: Iterable[OwedNotice]) -> None:
     for one in owed:
         planned = one.planned
         if planned.state is ReminderState.MISSED:

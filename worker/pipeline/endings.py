@@ -9,7 +9,7 @@ from worker import metrics
 from worker.core.reminders import ReminderState
 from worker.store import reminder_changes as ledger
 from worker.store.committed import after_commit
-from worker.store.reminder_changes import Change
+from worker.store.reminder_changes import ReminderChange
 
 
 def end(
@@ -39,14 +39,14 @@ def miss(conn: Connection, ids: Iterable[int]) -> None:
     count(ledger.miss(conn, ids))
 
 
-def count(changes: Collection[Change], told_at: datetime | None = None) -> None:
+def count(changes: Collection[ReminderChange], told_at: datetime | None = None) -> None:
     """Count the reminders that have ended, once the transaction is committed; and how long those
     that were ``told_at`` then have taken."""
     if changes:
         after_commit(_count)(changes, told_at)
 
 
-def _count(changes: Iterable[Change], told_at: datetime | None) -> None:
+def _count(changes: Iterable[ReminderChange], told_at: datetime | None) -> None:
     for one in changes:
         if one.state != ReminderState.PENDING:
             metrics.reminder(one.state, one.channel, one.reason)

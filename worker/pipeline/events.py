@@ -13,11 +13,11 @@ from worker.core.rules import Rules
 from worker.core.windows import ways
 from worker.errors import VigenciaError
 from worker.pipeline import endings
-from worker.pipeline.owe import Owed, owe
+from worker.pipeline.owe import OwedNotice, owe
 from worker.store import books, suppressions
 from worker.store import cards as card_store
 from worker.store import reminders as ledger
-from worker.store.books import Person
+from worker.store.books import HolderValues
 from worker.store.cards import Watched
 from worker.store.engine import writing
 
@@ -42,7 +42,7 @@ class Life:
         with writing(self.engine) as conn:
             return self._record(conn, card_id, what, now)
 
-    def reassign(self, card_id: int, person: Person, now: datetime) -> Effect:
+    def reassign(self, card_id: int, person: HolderValues, now: datetime) -> Effect:
         """Give the card to another holder, in the same way. The former one is forgotten unless
         another card of the book is theirs."""
         with writing(self.engine) as conn:
@@ -93,7 +93,7 @@ def tell(
     Cards of one holder that share an address travel in one message. ``guardian``: whether the
     keeper of the book is told of holders out of reach.
     """
-    notices: list[Owed] = []
+    notices: list[OwedNotice] = []
     for told, notice, on in news:
         card, holder = told.card, told.holder
         due_at = rules.hours.next_open(now, holder.time_zone)
@@ -106,7 +106,7 @@ def tell(
                 planned = replace(planned, due_at=now, state=state, reason="no_address")
             elif channel is Channel.GUARDIAN and not guardian:
                 continue
-            notices.append(Owed(card, holder, planned))
+            notices.append(OwedNotice(card, holder, planned))
     return list(owe(conn, notices, now).messages)
 
 

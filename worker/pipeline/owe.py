@@ -24,7 +24,7 @@ _NO_HINT = timedelta()
 
 
 @dataclass(frozen=True, slots=True)
-class Owed:
+class OwedNotice:
     """A notice about a card. Its ``holder`` reads it, unless it is planned for the guardian."""
 
     card: Card
@@ -33,7 +33,7 @@ class Owed:
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class NewlyOwed:
     """What was not owed yet: how many ``reminders``, and by id the ``messages`` they are in."""
 
     reminders: int
@@ -41,8 +41,8 @@ class Written:
 
 
 def owe(
-    conn: Connection, notices: Iterable[Owed], now: datetime, hint: timedelta = _NO_HINT
-) -> Written:
+    conn: Connection, notices: Iterable[OwedNotice], now: datetime, hint: timedelta = _NO_HINT
+) -> NewlyOwed:
     """Write those of ``notices`` that are not owed yet; one that ends at once is in no message.
 
     There is one message for each reader, channel, address and day; or several, where one has no
@@ -50,7 +50,7 @@ def owe(
     pick up a message that it will be told of.
     """
     rows = []
-    groups: dict[tuple[Any, ...], list[Owed]] = defaultdict(list)
+    groups: dict[tuple[Any, ...], list[OwedNotice]] = defaultdict(list)
     guardians: dict[int, int] = {}
     for one in notices:
         card, holder, planned = one.card, one.holder, one.planned
@@ -79,10 +79,10 @@ def owe(
     carrying = {one.message_id for one in inserted}
     message_store.drop(conn, [message for message in ids if message not in carrying])
     messages = zip(ids, new, strict=True)
-    return Written(len(inserted), {id_: message for id_, message in messages if id_ in carrying})
+    return NewlyOwed(len(inserted), {id_: message for id_, message in messages if id_ in carrying})
 
 
-def _message(reader: int, part: Sequence[Owed]) -> NewMessage:
+def _message(reader: int, part: Sequence[OwedNotice]) -> NewMessage:
     """A message to ``reader``: due with its first notice, useful as long as its last."""
     return NewMessage(
         book_id=part[0].card.book_id,

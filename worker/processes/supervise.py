@@ -71,7 +71,7 @@ def _sandbox(app: App, web_url: str) -> Iterator[None]:
     yield
 
 
-class _Part(KeptProcess):
+class _Supervised(KeptProcess):
     """A process of the program; ``env`` is what it sees."""
 
     def __init__(
@@ -94,7 +94,7 @@ class _Part(KeptProcess):
         return 0.5 if lived > 10 else 5.0
 
 
-class Workers(_Part):
+class Workers(_Supervised):
     """The worker processes; ``env`` is what they see beside the queue (default: what we see)."""
 
     def __init__(
@@ -113,7 +113,7 @@ class Workers(_Part):
         log.error("alarm", cause="workers_ended", exit_code=exit_code)
 
 
-class Web(_Part):
+class Web(_Supervised):
     """The web process, at ``url``."""
 
     def __init__(self, app: App, url: str, env: Mapping[str, str]) -> None:

@@ -11,7 +11,7 @@ from yarl import URL
 
 from worker.sandbox.webhooks import is_here
 
-_AT_ONCE: Final = 32
+_PARALLEL_CALLS: Final = 32
 _TIMEOUT_S: Final = 5.0
 _LONGEST_PAUSE_S: Final = 4.0
 
@@ -37,7 +37,7 @@ class Poster:
     def __init__(self) -> None:
         self.counts: Counter[str] = Counter()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._slots = asyncio.Semaphore(_AT_ONCE)
+        self._slots = asyncio.Semaphore(_PARALLEL_CALLS)
         self._session: aiohttp.ClientSession | None = None
 
     def start(self, post: Post, pause: float) -> None:

@@ -144,7 +144,7 @@ def add_holders(conn: Connection, rows: Iterable[Mapping[str, Any]]) -> list[int
     return insert_many(conn, holders, rows)
 
 
-class Person(TypedDict):
+class HolderValues(TypedDict):
     """Who a holder is; ``language`` and ``time_zone`` that are ``None`` are the book's."""
 
     name: str
@@ -154,7 +154,7 @@ class Person(TypedDict):
     email: str | None
 
 
-def holder_like(conn: Connection, book_id: int, person: Person, now: datetime) -> int:
+def holder_like(conn: Connection, book_id: int, person: HolderValues, now: datetime) -> int:
     """The id of the book's holder who is just like ``person``, made if there is none."""
     book = conn.execute(select(books).where(books.c.id == book_id)).one()
     values = {
@@ -197,7 +197,7 @@ def take_turns(conn: Connection, book_ids: Iterable[int]) -> None:
 def guardian_of(conn: Connection, book_id: int, now: datetime) -> int:
     """The id of the holder who stands for the book's guardian, as messages need one."""
     book = conn.execute(select(books).where(books.c.id == book_id)).one()
-    person: Person = {
+    person: HolderValues = {
         "name": book.name,
         "language": book.language,
         "time_zone": book.time_zone,

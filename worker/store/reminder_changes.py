@@ -52,7 +52,7 @@ def as_row(card_id: int, planned: Planned, message_id: int | None, now: datetime
     }
 
 
-class Change(NamedTuple):
+class ReminderChange(NamedTuple):
     """A reminder as it is after a change, for those who count; ``owed_at``: since when it was
     owed."""
 
@@ -71,7 +71,7 @@ _CHANGE = (
 )
 
 
-def insert_new(conn: Connection, rows: Sequence[NewReminder]) -> list[Change]:
+def insert_new(conn: Connection, rows: Sequence[NewReminder]) -> list[ReminderChange]:
     """Insert the rows that are not there yet; returns those inserted.
 
     The unique key decides: whoever comes second writes nothing. Only a reminder that had ended
@@ -84,8 +84,8 @@ def insert_new(conn: Connection, rows: Sequence[NewReminder]) -> list[Change]:
     return _changes(conn.execute(statement, source_values(conn, reminders, rows)))
 
 
-def _changes(found: Iterable[Row[Any]]) -> list[Change]:
-    return [Change._make(row) for row in found]
+def _changes(found: Iterable[Row[Any]]) -> list[ReminderChange]:
+    return [ReminderChange._make(row) for row in found]
 
 
 @cache
@@ -109,7 +109,7 @@ def _insertion(dialect: str, names: tuple[str, ...]) -> Any:
 
 def end(
     conn: Connection, ids: Iterable[int], state: ReminderState, reason: str | None, now: datetime
-) -> list[Change]:
+) -> list[ReminderChange]:
     """End the waiting reminders ``ids``; one that has ended stays as it is."""
     wanted = list(ids)
     if not wanted:
@@ -124,7 +124,7 @@ def end(
 
 def told(
     conn: Connection, message_ids: Collection[int], at: datetime, begun: datetime | None = None
-) -> list[Change]:
+) -> list[ReminderChange]:
     """The provider has the messages: what they carry was told ``at``.
 
     That holds too for a notice that an event ended after the attempt that carried it had
@@ -141,7 +141,7 @@ def told(
 
 def delivered(
     conn: Connection, message_id: int, at: datetime, begun: datetime
-) -> tuple[list[Change], list[Change]]:
+) -> tuple[list[ReminderChange], list[ReminderChange]]:
     """The message has arrived, in the attempt that had ``begun`` then: all that it carried was
     told, even what was thought to have failed. Returns what nobody knew to be told, and what was
     known to be sent."""
@@ -162,7 +162,7 @@ def _carried(
     at: datetime,
     begun: Any,
     given_up: Any,
-) -> list[Change]:
+) -> list[ReminderChange]:
     overtaken = and_(
         reminders.c.state == ReminderState.SUPERSEDED, reminders.c.reason.in_(REVIVABLE)
     )
@@ -190,7 +190,7 @@ def reopen(conn: Connection, message_id: int) -> None:
     )
 
 
-def miss(conn: Connection, ids: Iterable[int]) -> list[Change]:
+def miss(conn: Connection, ids: Iterable[int]) -> list[ReminderChange]:
     """Nobody was told: what was only held back on its channel has been missed."""
     missed = (
         update(reminders)

@@ -28,7 +28,7 @@ from worker.store import reminder_changes as ledger
 from worker.store.books import erase_done
 from worker.store.bulk import batched
 from worker.store.cards import CardEvent
-from worker.store.reminder_changes import Change
+from worker.store.reminder_changes import ReminderChange
 from worker.store.tables import (
     attempts,
     books,
@@ -117,7 +117,7 @@ def erase_book(conn: Connection, book_id: int) -> None:
         conn.execute(delete(table).where(which))
 
 
-def close_book(conn: Connection, book_id: int, now: datetime) -> list[Change]:
+def close_book(conn: Connection, book_id: int, now: datetime) -> list[ReminderChange]:
     """Take the cards of a book away and forget its persons; the proof stays. ``hold`` came
     before. Returns the reminders that end with it."""
     ended = _close(conn, _cards(book_id), now)
@@ -130,7 +130,7 @@ def close_book(conn: Connection, book_id: int, now: datetime) -> list[Change]:
     return ended
 
 
-def close_card(conn: Connection, card_id: int, now: datetime) -> list[Change]:
+def close_card(conn: Connection, card_id: int, now: datetime) -> list[ReminderChange]:
     """Take one card away, and forget its holder unless another card is theirs. Returns the
     reminders that end with it."""
     row = conn.execute(select(cards).where(cards.c.id == card_id).with_for_update()).one()
@@ -139,11 +139,11 @@ def close_card(conn: Connection, card_id: int, now: datetime) -> list[Change]:
     return ended
 
 
-def _close(conn: Connection, mine: Select[Any], now: datetime) -> list[Change]:
+def _close(conn: Connection, mine: Select[Any], now: datetime) -> list[ReminderChange]:
     waiting = select(reminders.c.id).where(
         reminders.c.card_id.in_(mine), reminders.c.state == ReminderState.PENDING
     )
-    changes: list[Change] = []
+    changes: list[ReminderChange] = []
     for some in batched(conn.execute(waiting).scalars().all()):
         changes += ledger.end(conn, some, ReminderState.SUPERSEDED, REMOVED, now)
     there = cards.c.id.in_(mine), cards.c.removed_at.is_(None)

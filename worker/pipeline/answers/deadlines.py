@@ -15,7 +15,7 @@ from worker.core.rules import Rules
 from worker.pipeline.answers.found import Found, find
 from worker.pipeline.answers.view import State, View, names
 from worker.pipeline.events import apply
-from worker.pipeline.owe import Owed, owe
+from worker.pipeline.owe import OwedNotice, owe
 from worker.store import cards as card_store
 from worker.store import recipients
 from worker.store import reminders as ledger
@@ -76,7 +76,9 @@ class Answers:
             if view.state is not State.ASK:
                 return view
             row, watched = found
-            if not owe(conn, [Owed(watched.card, watched.holder, again.planned)], now).reminders:
+            if not owe(
+                conn, [OwedNotice(watched.card, watched.holder, again.planned)], now
+            ).reminders:
                 return replace(view, state=State.ALREADY)
             _trail(conn, row, "tomorrow", now)
             return replace(view, state=State.DONE)

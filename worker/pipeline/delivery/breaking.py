@@ -30,7 +30,8 @@ _RELEASED = 5_000
 # What the provider answers only to those it lets in. A timeout or a 429 shows nothing.
 _ANSWERS = (OutcomeKind.ACCEPTED, OutcomeKind.RECIPIENT_DEAD, OutcomeKind.MESSAGE_DEAD)
 _FAULTS = (OutcomeKind.CONFIG_FAULT, OutcomeKind.DOWN)
-_AT_ONCE = timedelta(seconds=1)
+# Held for as long as it takes to look at it once more: then it is handed over, or waits.
+_NEXT_LOOK = timedelta(seconds=1)
 # The longest name of what is told once a day.
 _KIND = 30
 
@@ -131,12 +132,12 @@ def _trip(
     for one in urgent:
         outgoing = one.outgoing
         if one.ready.spare:  # another provider is there to take it over
-            found.until[outgoing.id] = one.at + _AT_ONCE
+            found.until[outgoing.id] = one.at + _NEXT_LOOK
             continue
         until = min(item.useful_until for item in one.ready.items)
         again = rest(until, looks, hours, outgoing.holder.time_zone)
         # No time for that: the next look hands it over, if there is anybody to hand it to.
-        found.until[outgoing.id] = again or one.at + _AT_ONCE
+        found.until[outgoing.id] = again or one.at + _NEXT_LOOK
         looks = [at + policy.longest, probe_at] if again else looks
     found.known.update(ids[1:] if news else ids)
 

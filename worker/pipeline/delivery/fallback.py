@@ -12,7 +12,7 @@ from worker.core.cards import Channel
 from worker.core.recheck import Item
 from worker.core.reminders import Planned
 from worker.core.windows import address_of
-from worker.pipeline.owe import Owed, owe
+from worker.pipeline.owe import OwedNotice, owe
 from worker.providers.registry import is_providers_word
 from worker.store import messages as message_store
 from worker.store import reminder_changes
@@ -24,7 +24,7 @@ from worker.store.outbox import OutgoingMessage
 log = structlog.get_logger(__name__)
 
 # These messages get no hint: the sweep finds them at the next tick.
-_AT_ONCE = timedelta()
+_NO_HINT = timedelta()
 
 
 def fall_back(
@@ -92,11 +92,11 @@ def _move(
 ) -> None:
     until = max(item.useful_until for item in items)
     new = NewMessage(outgoing.book_id, holder_id, outgoing.channel, now, until)
-    [message_id] = message_store.create(conn, [new], now, _AT_ONCE)
+    [message_id] = message_store.create(conn, [new], now, _NO_HINT)
     reminder_changes.move(conn, [item.id for item in items], message_id)
 
 
-def _over(outgoing: OutgoingMessage, item: Item, channel: Channel, now: datetime) -> Owed:
+def _over(outgoing: OutgoingMessage, item: Item, channel: Channel, now: datetime) -> OwedNotice:
     key = replace(item.key, channel=channel)
     planned = Planned(key, now, item.useful_until, urgency=(0, 0))
-    return Owed(item.card, outgoing.holder, planned)
+    return OwedNotice(item.card, outgoing.holder, planned)

@@ -11,11 +11,12 @@ from worker.store.committed import after_commit
 
 log = structlog.get_logger(__name__)
 
-_AT_ONCE = 5_000
+# Messages in one statement.
+_BATCH = 5_000
 
 
 def free(conn: Connection, closed: Breaker, now: datetime) -> None:
     """Make due what waited for ``closed``; others may hold some of it, which come by themselves."""
     after_commit(log.info)("breaker_closed", key=closed.key, code=closed.code)
-    while breaker_store.release(conn, closed, now, _AT_ONCE) == _AT_ONCE:
+    while breaker_store.release(conn, closed, now, _BATCH) == _BATCH:
         pass

@@ -31,7 +31,8 @@ from worker.store.outbox import OutgoingMessage
 
 log = structlog.get_logger(__name__)
 
-_AT_ONCE = timedelta(seconds=1)
+# Held for as long as it takes to look at it once more: then it is handed over, or waits.
+_NEXT_LOOK = timedelta(seconds=1)
 # Reports look at no hour: what goes over to the other channel waits there for the day.
 _ALWAYS = Elsewhere(Hours(time.min, time.max), tuple(Channel))
 # A refusal that is one recipient's is tried so often before another way takes over.
@@ -177,7 +178,7 @@ def _undelivered(
     elsewhere = bool(outgoing.items) and len(helped) == len(outgoing.items)
     following = _next(conn, outgoing, outcome, policy, now, elsewhere=elsewhere)
     if stopped and following.at is not None:
-        following = Next(MessageState.HELD, now + _AT_ONCE, PREFIX + outcome.code)
+        following = Next(MessageState.HELD, now + _NEXT_LOOK, PREFIX + outcome.code)
     if not outgoing.items:
         following = Next(MessageState.UNDELIVERED, None, outcome.code)
     message_states.set_undelivered(

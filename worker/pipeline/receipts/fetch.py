@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Engine
 
 from worker.pipeline.receipts.apply import Receipts
+from worker.pipeline.receipts.asking import ask_all
 from worker.pipeline.receipts.seen import as_report
 from worker.providers.base import Searchable, Sighting
 from worker.store import attempts as attempt_store
@@ -18,7 +19,6 @@ from worker.store.engine import reading, writing
 
 # A handset that did not confirm by then will not: carriers give up after three days.
 _UNTIL = timedelta(days=3)
-_AT_ONCE = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,15 +36,8 @@ class Fetching:
         Each is asked about after pauses that double, and no more after three days: it stays
         ``sent``, since a receipt that never comes proves nothing.
         """
-        slots = asyncio.Semaphore(_AT_ONCE)
-
-        async def ask(one: Unconfirmed) -> Sighting | None:
-            async with slots:
-                asked = self.lists.get(one.provider)
-                return await asked.fetch(one.provider_id) if asked else None
-
         waiting = await asyncio.to_thread(self._waiting, ids)
-        seen = await asyncio.gather(*(ask(one) for one in waiting))
+        seen = await ask_all(self._ask, waiting)
         reports = [
             as_report(sighting, one.provider, one.attempt, now)
             for one, sighting in zip(waiting, seen, strict=True)
@@ -53,6 +46,10 @@ class Fetching:
         counts = await asyncio.to_thread(self.receipts.take, reports, now)
         await asyncio.to_thread(self._look_again, waiting, now)
         return Counter(fetched=len(waiting)) + counts
+
+    async def _ask(self, one: Unconfirmed) -> Sighting | None:
+        asked = self.lists.get(one.provider)
+        return await asked.fetch(one.provider_id) if asked else None
 
     def _waiting(self, ids: Sequence[int]) -> list[Unconfirmed]:
         with reading(self.engine) as conn:

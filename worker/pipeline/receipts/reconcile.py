@@ -18,6 +18,7 @@ from worker.core.outcomes import Outcome, OutcomeKind
 from worker.core.reminders import MessageState
 from worker.core.reports import News, Phase
 from worker.core.retry import RetryPolicy
+from worker.pipeline.receipts.asking import ask_all
 from worker.pipeline.receipts.effects import apply
 from worker.pipeline.receipts.seen import as_report
 from worker.pipeline.receipts.settling import end, give_up, miss, settle
@@ -41,8 +42,6 @@ _BEFORE, _AFTER = timedelta(seconds=30), timedelta(minutes=3)
 _CATCHES_UP = timedelta(minutes=15)
 # What the list said so long ago says nothing of now: the process stood still in between.
 _FRESH = timedelta(seconds=30)
-# Calls at once: the list is asked for what went wrong, not for everything.
-_AT_ONCE = 8
 # Codes of attempts that are behind us: it was not in the list; nobody could tell.
 _NOT_FOUND, _RESENT = "reconciled:not_found", "unknown_resent"
 
@@ -77,19 +76,16 @@ class Reconciliation:
         more. What is unknown even then stays so, alarmed once its notice is no longer useful.
         """
         states: Counter[str] = Counter()
-        slots = asyncio.Semaphore(_AT_ONCE)
-
-        async def ask(one: Unknown) -> _Asked:
-            async with slots:
-                watch, whom = Stopwatch(), self.lists.get(one.provider)
-                return _Asked(one, await whom.find(one.address) if whom else None, watch)
-
         for channel in Channel:
             found = await asyncio.to_thread(self._unknown, channel, ids)
             # One after the other: of two equal texts to one number each must find its own.
-            for asked in await asyncio.gather(*(ask(one) for one in found)):
+            for asked in await ask_all(self._ask, found):
                 states[await asyncio.to_thread(self._settle, asked, now)] += 1
         return states
+
+    async def _ask(self, one: Unknown) -> _Asked:
+        watch, whom = Stopwatch(), self.lists.get(one.provider)
+        return _Asked(one, await whom.find(one.address) if whom else None, watch)
 
     def _unknown(self, channel: Channel, ids: Sequence[int]) -> list[Unknown]:
         with reading(self.engine) as conn:

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import product
 from uuid import uuid4
 
 import structlog
@@ -23,6 +24,7 @@ from worker.pipeline import endings
 from worker.pipeline.consent import Consent
 from worker.pipeline.delivery.rendering import Renderer, digest
 from worker.pipeline.delivery.results import Taken, sent
+from worker.pipeline.receipts.asking import ask_all
 from worker.providers.base import Hearing, Searchable, Sighting, Written
 from worker.providers.registry import find
 from worker.store import attempts as attempt_store
@@ -39,7 +41,6 @@ log = structlog.get_logger(__name__)
 
 # A provider's clock and ours, and the second that its dates are cut to.
 _CLOCKS = timedelta(minutes=1)
-_AT_ONCE = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,17 +98,14 @@ class Release:
         return heard
 
     async def _ask(self, addresses: Collection[str]) -> None:
-        slots = asyncio.Semaphore(_AT_ONCE)
-
-        async def ask(name: str, provider: Searchable, address: str) -> None:
-            async with slots:
-                found = await provider.find(address)
+        async def ask(question: tuple[str, str]) -> None:
+            name, address = question
+            found = await self.sent[name].find(address)
             if found is None:
                 raise _cannot_tell(name)
             self._seen.setdefault(address, []).extend((name, one) for one in found)
 
-        questions = [(*one, address) for one in self.sent.items() for address in addresses]
-        await asyncio.gather(*(ask(*question) for question in questions))
+        await ask_all(ask, product(self.sent, addresses))
 
     def _listen(self, heard: Sequence[tuple[str, Written]], now: datetime) -> Counter[str]:
         words: Counter[str] = Counter()

@@ -13,7 +13,7 @@ from itertools import cycle
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Row, Table, insert, select, update
+from sqlalchemy import Connection, Engine, Row, Table, event, insert, select, update
 
 from tests.integration.sandbox_helpers import record
 from tests.patience import patient
@@ -419,12 +419,20 @@ def until(condition: Callable[[], object], seconds: float = 10) -> bool:
     return met
 
 
-def explained(conn: Connection, statement: Any) -> str:
-    """How the database goes about it; the tables of a test are too small for PostgreSQL to bother
-    with indexes by itself."""
+def explained(conn: Connection, ask: Callable[[], object]) -> str:
+    """How the database goes about what ``ask`` asks it; the tables of a test are too small for
+    PostgreSQL to bother with indexes by itself."""
     sqlite = conn.dialect.name == "sqlite"
     if not sqlite:
         conn.exec_driver_sql("SET LOCAL enable_seqscan = off")
-    text = statement.compile(conn, compile_kwargs={"literal_binds": True})
-    rows = conn.exec_driver_sql(f"EXPLAIN {'QUERY PLAN ' if sqlite else ''}{text}")
-    return "\n".join(str(row) for row in rows)
+    asked: list[tuple[str, Any]] = []
+
+    def note(_conn: object, _cursor: object, statement: str, given: Any, *_: object) -> None:
+        asked.append((statement, given))
+
+    event.listen(conn, "before_cursor_execute", note)
+    ask()
+    event.remove(conn, "before_cursor_execute", note)
+    word = "EXPLAIN QUERY PLAN" if sqlite else "EXPLAIN"
+    plans = [conn.exec_driver_sql(f"{word} {statement}", given) for statement, given in asked]
+    return "\n".join(str(row) for plan in plans for row in plan)

@@ -29,7 +29,7 @@ from worker.core.cards import Channel
 from worker.core.outcomes import ALONE, Outcome, OutcomeKind, accepted
 from worker.core.reminders import MessageState, ReminderState
 from worker.pipeline.delivery.limits import Limits, country_of, senders_of
-from worker.processes.doctor import examination as health
+from worker.processes.doctor.examination import look_at
 from worker.providers.sendgrid.outcomes import SENDGRID_STATUSES
 from worker.providers.twilio.outcomes import TWILIO_CODES
 from worker.store import breakers as breaker_store
@@ -57,7 +57,7 @@ FAULTS: dict[str, tuple[Channel, dict[str, Any]]] = {
 
 def doctor(world: World) -> list[str]:
     """What the examination says of breakers."""
-    return [f.message for f in health._limits(world.app(lambda: NOW))]
+    return [f.message for f in look_at(world.app(lambda: NOW), "limits")]
 
 
 def refused(code: str = "twilio:20003") -> Carrier:
@@ -382,6 +382,6 @@ def test_what_nobody_waits_for_is_no_warning(world: World) -> None:
     world.send(providers={SMS: refused()})
     world.change(cards, plan_end=TODAY + timedelta(days=35))
     world.send(AFTER, SMS, providers={SMS: refused()})
-    [found] = health._limits(world.app(lambda: AFTER))
+    [found] = look_at(world.app(lambda: AFTER), "limits")
     assert (found.state, found.hint) == ("ok", "")
     assert "the next message tries it" in found.message

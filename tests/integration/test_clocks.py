@@ -15,7 +15,7 @@ from worker.core.cards import Channel
 from worker.core.reminders import ReminderState
 from worker.processes import clocks
 from worker.processes.clock_guard import ClockGuard
-from worker.processes.doctor.examination import _clocks
+from worker.processes.doctor.examination import look_at
 from worker.processes.scheduler import run
 from worker.setup.app import App
 from worker.store.tables import reminders
@@ -29,7 +29,8 @@ def told(world: World, seconds: int) -> list[tuple[str, str]]:
     set_file_clock(world.clock, datetime.now(UTC))
     body = json.dumps({"clock_offset_s": seconds})
     assert call(world.sandbox, "POST", "/sandbox/account", body).status == 200
-    return [(one.state, one.message) for one in _clocks(world.app(lambda: datetime.now(UTC)))]
+    app = world.app(lambda: datetime.now(UTC))
+    return [(one.state, one.message) for one in look_at(app, "clocks")]
 
 
 def test_clocks_that_agree_are_fine(world: World) -> None:
@@ -50,7 +51,8 @@ def test_a_database_with_another_time_is_told(world: World) -> None:
     if world.engine.dialect.name == "sqlite":
         pytest.skip("it has no clock of its own")
     app = world.app(lambda: datetime.now(UTC) - timedelta(minutes=2))
-    assert any("the database" in one.message and one.state == "warning" for one in _clocks(app))
+    warned = [one.message for one in look_at(app, "clocks") if one.state == "warning"]
+    assert any("the database" in message for message in warned)
 
 
 def test_who_does_not_answer_is_left_out(world: World) -> None:

@@ -407,6 +407,6 @@ def test_the_cards_of_an_address_are_found_by_indexes(
     with reading(world.engine) as conn:
         found = recipients.cards_at(conn, channel, address)
         assert found == ([wanted, own] if channel is SMS else [wanted])
-        plan = explained(conn, recipients._at(channel, address))
+        plan = explained(conn, lambda: recipients.cards_at(conn, channel, address))
     assert {name for name in indexes if name in plan} == indexes, plan
     assert "SCAN" not in plan.upper().replace("INDEX SCAN", "").replace("HEAP SCAN", ""), plan

@@ -10,7 +10,7 @@ import stat
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import psycopg
 import pytest
@@ -372,17 +372,13 @@ def test_a_folder_that_was_there_keeps_its_rights(tmp_path: Path) -> None:
     assert stat.S_IMODE((tmp_path / "shared").stat().st_mode) == 0o750
 
 
-def test_an_address_with_bounds_of_its_own_keeps_them(monkeypatch: pytest.MonkeyPatch) -> None:
-    seen: dict[str, Any] = {}
-
-    def connect(*_: Any, **given: Any) -> Any:
-        seen.update(given)
-        raise psycopg.OperationalError
-
-    monkeypatch.setattr(postgresql._Connection, "connect", connect)
-    with pytest.raises(UnreachableError):
-        answer(open_engine("postgresql://localhost/x?keepalives_idle=7"))
-    assert (seen["keepalives_idle"], seen["tcp_user_timeout"]) == ("7", 30_000)
+def test_an_address_with_bounds_of_its_own_keeps_them(migrated_postgresql: Engine) -> None:
+    url = migrated_postgresql.url.update_query_dict({"keepalives_idle": "7"})
+    engine = open_engine(url.render_as_string(hide_password=False))
+    with engine.connect() as conn:
+        told = cast(psycopg.Connection[Any], conn.connection.dbapi_connection).info.get_parameters()
+    engine.dispose()
+    assert (told["keepalives_idle"], told["tcp_user_timeout"]) == ("7", "30000")
 
 
 def test_a_disk_without_room_is_told(

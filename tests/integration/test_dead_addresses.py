@@ -9,23 +9,25 @@ from structlog.testing import capture_logs
 
 from tests.integration.helpers import EMAIL, NOW, PHONE, TODAY, World, always, causes
 from tests.integration.passing_time import next_look
+from tests.integration.sandbox_helpers import mailbox
 from worker.core.cards import Channel, Kind
 from worker.core.outcomes import Outcome, OutcomeKind
 from worker.core.promise import Account
 from worker.core.reminders import MessageState, ReminderState
 from worker.core.reports import Report
-from worker.monitoring.alarm_email import _sums
+from worker.monitoring.alarm_email import Digest
+from worker.monitoring.alarms import Watch
 from worker.monitoring.promise import Promise
 from worker.pipeline.receipts import Receipts
-from worker.processes.doctor import examination as health
+from worker.processes.doctor.examination import look_at
 from worker.store import alarm_counts
 from worker.store import suppressions as suppression_store
-from worker.store.alarm_counts import Standing
 from worker.store.engine import reading
 from worker.store.tables import attempts, books, cards, reminders, suppressions
 
 SMS, MAIL = Channel.SMS, Channel.EMAIL
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+OPERATOR = "duty@example.com"
 ACCEPTED = always(Outcome(OutcomeKind.ACCEPTED, "accepted"))
 OFF = (30003, 30004, 30005, 30006)
 # One notice by SMS alone, useful for days.
@@ -215,12 +217,18 @@ def test_the_next_notice_to_a_dead_number_is_unreached_as_well(world: World) -> 
 
 def test_doctor_and_the_alarm_email_tell_of_dead_addresses(world: World) -> None:
     refused(world, guardian=False)
-    [found] = health._addresses(world.app(lambda: NOW))
+    app = world.app(lambda: NOW, alarms={"email": OPERATOR})
+    [found] = look_at(app, "addresses")
     assert (found.state, found.message.split()[0]) == ("warning", "1")
     with reading(world.engine) as conn:
         span = timedelta(hours=1)
         found_now = alarm_counts.standing(conn, NOW, {"event": span}, span, span, span, NOW - HOUR)
         assert suppression_store.dead(conn, NOW + HOUR, 10) == 0, "none since then"
     assert found_now.dead == 1
-    [line] = [one for one in _sums(Standing(dead=1), NOW) if "dead" in one]
+    digest = Digest(app)
+    digest.want(NOW)
+    digest.send(NOW, Watch(app).standing)
+    [letter] = mailbox(world.sandbox, OPERATOR)["email"][OPERATOR]
+    [line] = [one for one in letter["text"].splitlines() if "dead" in one]
+    assert line.split()[0] == "1"
     assert "suppressions list" in line

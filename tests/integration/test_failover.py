@@ -16,7 +16,7 @@ from tests.integration.sandbox_helpers import set_faults
 from worker.core.cards import Channel
 from worker.core.outcomes import OutcomeKind
 from worker.core.reminders import MessageState
-from worker.processes.doctor import examination as health
+from worker.processes.doctor.examination import look_at
 from worker.providers.base import EmailOut
 from worker.sandbox.credentials import ACCOUNT_SID, API_KEY, AUTH_TOKEN, SENDER
 from worker.setup.app import App
@@ -279,6 +279,6 @@ def test_the_operators_message_goes_the_other_way_too(world: World, server: Mail
 
 
 def test_doctor_names_both_and_their_weights(world: World, server: MailServer) -> None:
-    found = [f.message for f in health._providers(app_of(world, server)) if f.name == MAIL]
+    found = [f.message for f in look_at(app_of(world, server), "providers") if f.name == MAIL]
     assert len(found) == 1
     assert f"SendGrid, weight 100 and SMTP (127.0.0.1:{server.port}), weight 0" in found[0]

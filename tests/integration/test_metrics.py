@@ -34,7 +34,7 @@ from worker.core.outcomes import Outcome, OutcomeKind, accepted
 from worker.core.reminders import MessageState
 from worker.monitoring.gauges import Ledger
 from worker.monitoring.metrics_page import Page, serve
-from worker.processes import workers as worker_processes
+from worker.processes.count_files import counted
 from worker.providers.registry import STATUSES
 from worker.setup.app import App
 from worker.setup.broker import QUEUES, open_broker
@@ -474,9 +474,9 @@ print("went on")
 def test_a_worker_starts_without_its_counts_where_the_disk_is_full(tmp_path: Path) -> None:
     code = f"""
 import os
-from worker.processes import workers as worker_processes
+from worker.processes.count_files import counted
 {_FULL}
-with worker_processes._counts():
+with counted():
     print("works", os.environ.get("PROMETHEUS_MULTIPROC_DIR"))
 """
     env = {name: value for name, value in os.environ.items() if "PROMETHEUS" not in name}
@@ -496,7 +496,7 @@ def test_counts_of_commands_that_were_killed_are_removed(
     for pid in (gone.pid, os.getpid()):
         (tmp_path / f"vigencia-metrics-{pid}-x").mkdir()
         (tmp_path / f"vigencia-metrics-{pid}-x" / "counter_1.db").touch()
-    with worker_processes._counts():
+    with counted():
         inside = Path(os.environ["PROMETHEUS_MULTIPROC_DIR"])
         assert list(inside.iterdir()) == []
     left = {path.name for path in tmp_path.iterdir()}
@@ -511,7 +511,7 @@ def test_a_folder_of_ones_own_is_emptied_of_counts(
     monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path / "counts"))
     (tmp_path / "counts").mkdir()
     (tmp_path / "counts" / "counter_1.db").touch()
-    with worker_processes._counts():
+    with counted():
         assert list((tmp_path / "counts").iterdir()) == []
 
 

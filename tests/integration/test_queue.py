@@ -5,7 +5,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -26,6 +26,7 @@ from worker.core.cards import Channel
 from worker.core.reminders import MessageState, ReminderState
 from worker.errors import UnreachableError
 from worker.monitoring.gauges import Ledger
+from worker.pipeline.check import Checked, Checks
 from worker.processes.actors import Hints
 from worker.processes.clock_guard import ClockGuard
 from worker.processes.embedded import EmbeddedServer
@@ -194,14 +195,14 @@ def test_work_that_fails_unexpectedly_is_tried_again(
     world: World, app: App, broker: RedisBroker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world.card()
-    real, broken = Hints._check_cards, iter([True])
+    real, broken = Checks.run, iter([True])
 
-    def fragile(self: Hints, ids: list[int]) -> None:
+    def fragile(self: Checks, ids: Sequence[int], now: datetime) -> Checked:
         if next(broken, False):
             raise RuntimeError("unexpected")
-        real(self, ids)
+        return real(self, ids, now)
 
-    monkeypatch.setattr(Hints, "_check_cards", fragile)
+    monkeypatch.setattr(Checks, "run", fragile)
     hints = Hints(broker, app)
     with working(broker, app):
         hints.check_cards([row.id for row in world.rows(cards)])
@@ -247,10 +248,11 @@ def test_a_queue_that_died_between_check_and_send_loses_no_message(
     world: World, app: App, tmp_path: Path
 ) -> None:
     with EmbeddedServer(tmp_path / "queue") as server:
-        hints = Hints(open_broker(server.url), app, outage=Outage())
+        broker = open_broker(server.url)
+        Hints(broker, app, outage=Outage())
     world.card()
     with capture_logs() as logs:
-        hints._check_cards([row.id for row in world.rows(cards)])
+        broker.get_actor("check_cards")([row.id for row in world.rows(cards)])
     assert causes(logs) == ["queue_unreachable"]
     hint = timedelta(seconds=app.settings.scheduler.hint_seconds)
     assert states(world) == [MessageState.PENDING] * 2

@@ -55,7 +55,7 @@ def test_the_migrated_schema_is_the_one_the_code_speaks_of(empty: Engine) -> Non
 def test_what_is_migrated_can_be_taken_back(empty: Engine) -> None:
     upgrade(empty)
     config = Config()
-    config.set_main_option("script_location", str(migrate._MIGRATIONS))
+    config.set_main_option("script_location", "worker.store:migrations")
     with writing(empty) as conn:
         config.attributes["connection"] = conn
         command.downgrade(config, "base")

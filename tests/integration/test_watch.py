@@ -278,8 +278,8 @@ def switch() -> Iterator[Switch]:
     found.server_close()
 
 
-def ended(heart: Heartbeat) -> bool:
-    return until(lambda: heart._thread is not None and not heart._thread.is_alive())
+def no_beat_is_under_way() -> bool:
+    return all(thread.name != "heartbeat" for thread in threading.enumerate())
 
 
 def test_the_scheduler_gives_a_sign_of_life_once_a_minute(world: World, switch: Switch) -> None:
@@ -302,7 +302,7 @@ def test_a_switch_that_hangs_keeps_nobody_waiting(switch: Switch) -> None:
         heart.beat()
     assert switch.beats == 1, "one is under way"
     switch.let.set()
-    assert ended(heart)
+    assert until(no_beat_is_under_way)
     heart.beat()
     assert until(lambda: switch.beats == 2)
 
@@ -315,16 +315,15 @@ def test_a_switch_that_refuses_is_warned_of_without_its_address(
     heart = Heartbeat(switch.url)
     with capture_logs() as logs:
         heart.beat()
-        assert ended(heart)
+        assert until(no_beat_is_under_way)
     assert [(one["event"], one["log_level"]) for one in logs] == [("heartbeat_failed", "warning")]
     assert "token" not in str(logs)
     assert switch.beats == 1, "a redirect is not followed"
 
 
 def test_without_an_address_there_is_no_sign_of_life() -> None:
-    heart = Heartbeat(None)
-    heart.beat()
-    assert heart._thread is None
+    Heartbeat(None).beat()
+    assert no_beat_is_under_way()
 
 
 @pytest.mark.parametrize(

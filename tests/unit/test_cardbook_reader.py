@@ -14,7 +14,7 @@ from openpyxl.utils.datetime import CALENDAR_MAC_1904
 
 from worker.cardbook import grid as grid_module
 from worker.cardbook import reader as reader_module
-from worker.cardbook import source_file
+from worker.cardbook import source_file, unpack
 from worker.cardbook import workbook as workbook_module
 from worker.cardbook.options import ReadOptions
 from worker.cardbook.reader import Sheet, read_sheet
@@ -222,12 +222,15 @@ def test_a_workbook_that_unpacks_too_far_is_never_unpacked(
     with zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("xl/worksheets/sheet1.xml", bytes(33 << 20))
     (tmp_path / "book.xlsx").write_bytes(bomb.getvalue())
-    monkeypatch.setattr(workbook_module, "_lines", lambda *_: pytest.fail("it was unpacked"))
+    child, mark = tmp_path / "child.py", tmp_path / "mark"
+    child.write_text(f"open({str(mark)!r}, 'w')")
+    monkeypatch.setattr(unpack, "__file__", str(child))
     assert "unpacks to 33 MB" in refusal(tmp_path / "book.xlsx").message
     # Below the ratio, the plain sum is held against its own limit.
     monkeypatch.setattr(workbook_module, "MAX_RATIO", 10**9)
     monkeypatch.setattr(workbook_module, "MAX_UNPACKED_BYTES", 32 << 20)
     assert "the limit is 32 MB" in refusal(tmp_path / "book.xlsx").hint
+    assert not mark.exists()
 
 
 # Files that are no card book

@@ -24,7 +24,9 @@ from worker.providers.sendgrid.outcomes import (
     from_sendgrid,
     from_sendgrid_event,
 )
-from worker.providers.twilio.outcomes import TWILIO_CODES, TWILIO_WORDS, from_twilio, is_listed
+from worker.providers.twilio.codes import CALLS
+from worker.providers.twilio.delivery_codes import CARRIERS, CHANNELS
+from worker.providers.twilio.outcomes import TWILIO_CODES, from_twilio
 
 NOT_SENT, TRANSIENT = OutcomeKind.NOT_SENT, OutcomeKind.TRANSIENT
 AMBIGUOUS, CONFIG_FAULT = OutcomeKind.AMBIGUOUS, OutcomeKind.CONFIG_FAULT
@@ -127,19 +129,26 @@ def test_a_fault_on_the_wire_tells_whether_anything_was_written(
     assert from_fault(fault) == Outcome(kind, fault.value, alarm=alarm)
 
 
-LISTED = {
-    int(code)
-    for line in (Path(__file__).parents[1] / "data" / "twilio-codes.txt").read_text().splitlines()
-    if not line.startswith("#")
-    for code in line.split()
+def data(name: str) -> list[list[str]]:
+    """The lines of a list of Twilio's, as words."""
+    lines = (Path(__file__).parents[1] / "data" / name).read_text("utf-8").splitlines()
+    return [line.split() for line in lines if not line.startswith("#")]
+
+
+LISTED = {int(code) for line in data("twilio-codes.txt") for code in line}
+# What they are about is no message: registrations, services, links.
+OTHERS = {
+    code
+    for first, last, *_ in data("twilio-other-codes.txt")
+    for code in range(int(first), int(last) + 1)
 }
 
 
 def test_every_code_that_twilio_lists_for_messages_has_a_class() -> None:
     assert len(LISTED) > 400
-    assert {code for code in LISTED if not is_listed(code)} == set()
+    assert LISTED - TWILIO_CODES.keys() - OTHERS == set()
     assert {code for code, _ in TWILIO_ROWS} <= TWILIO_CODES.keys()
-    assert all(TWILIO_WORDS[code] for code in TWILIO_CODES)
+    assert all(words for table in (CALLS, CARRIERS, CHANNELS) for _, _, words in table)
 
 
 @pytest.mark.parametrize(

@@ -1,17 +1,10 @@
 """Starts dramatiq's own process manager with the settings that matter here."""
 
 import os
-import shutil
-import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from pathlib import Path
-
-import structlog
+from collections.abc import Sequence
 
 from worker.children import fork_from_here
-
-log = structlog.get_logger(__name__)
+from worker.processes.count_files import counted, not_counted
 
 # Queue messages of each queue that a process has in hand, those it works on included. They are
 # batches: with more one process would hoard them while another stands idle, with one it would wait
@@ -22,8 +15,6 @@ _PREFETCH = "2"
 _IDLE = "100"
 # After losing the queue server, look for it again this soon (milliseconds).
 _RESTART_DELAY = "1000"
-_COUNTS = "PROMETHEUS_MULTIPROC_DIR"
-_PREFIX = "vigencia-metrics-"
 
 
 def tune() -> None:
@@ -67,57 +58,5 @@ def serve(
     if metrics:
         arguments += ["--fork-function", "worker.monitoring.metrics_page:workers"]
     parsed = make_argument_parser().parse_args(arguments)  # type: ignore[no-untyped-call]
-    with _counts() if metrics else _no_counts():
+    with counted() if metrics else not_counted():
         return int(main(parsed) or 0)  # type: ignore[no-untyped-call]
-
-
-@contextmanager
-def _no_counts() -> Iterator[None]:
-    os.environ.pop(_COUNTS, None)
-    yield
-
-
-@contextmanager
-def _counts() -> Iterator[None]:
-    """An empty folder for the files with counts, one for each process, named in the environment
-    before prometheus_client is imported; counts of processes that have ended are not carried on."""
-    if given := os.environ.get(_COUNTS):
-        folder = Path(given)
-        folder.mkdir(parents=True, exist_ok=True)
-        for file in folder.glob("*.db"):
-            file.unlink(missing_ok=True)
-        yield
-        return
-    try:
-        _remove_left_behind()
-        made = tempfile.TemporaryDirectory(prefix=f"{_PREFIX}{os.getpid()}-")
-    except OSError as error:  # a full disk: what is sent matters more than what is counted
-        log.warning("metrics_not_counted", reason=type(error).__name__)
-        with _no_counts():
-            yield
-        return
-    with made as name:
-        os.environ[_COUNTS] = name
-        yield
-
-
-def _remove_left_behind() -> None:
-    """Folders of commands that were killed."""
-    for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
-        pid = folder.name.removeprefix(_PREFIX).partition("-")[0]
-        try:
-            ours = folder.stat().st_uid == os.getuid()
-        except OSError:  # somebody else removed it just now
-            continue
-        if ours and pid.isascii() and pid.isdigit() and not _runs(int(pid)):
-            shutil.rmtree(folder, ignore_errors=True)
-
-
-def _runs(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

@@ -21,10 +21,6 @@ _LATEST, _ENOUGH = 5_000, 1_000
 def latest_ends(conn: Connection, like: Tried, start: str, quiet: datetime) -> Sequence[Row[Any]]:
     """``address`` and ``code`` of texts from the sender of ``like`` to numbers that begin with
     ``start``, of which something final was reported, or nothing since ``quiet``; latest first."""
-    return conn.execute(_latest_ends(like, start, quiet)).all()
-
-
-def _latest_ends(like: Tried, start: str, quiet: datetime) -> Select[Any]:
     # The words of the partial index, as a literal: only so does PostgreSQL see that it applies.
     known = attempts.c.address != literal("", literal_execute=True)
     latest = (
@@ -35,7 +31,7 @@ def _latest_ends(like: Tried, start: str, quiet: datetime) -> Select[Any]:
         .subquery()
     )
     final = or_(latest.c.code == CONFIRMED, latest.c.outcome != OutcomeKind.ACCEPTED)
-    return (
+    found: Select[Any] = (
         select(latest.c.address, latest.c.code)
         .where(
             latest.c.provider == like.provider,
@@ -47,6 +43,7 @@ def _latest_ends(like: Tried, start: str, quiet: datetime) -> Select[Any]:
         .order_by(latest.c.started_at.desc())
         .limit(_ENOUGH)
     )
+    return conn.execute(found).all()
 
 
 def taken_since(

@@ -37,11 +37,17 @@ def examine(*, online: bool = False) -> list[CheckResult]:
         return [CheckResult("configuration", "error", error.message, error.hint)]
     except Exception as error:  # whatever a setting may do, its name helps more than a traceback
         return [_unexpected("configuration", error)]
-    findings = [CheckResult("configuration", "ok", f"{config_dir()}, and the environment over it")]
-    looks = {**_LOOKS, **({"online": ask_providers} if online else {})}
-    for name, look in looks.items():
+    found = CheckResult("configuration", "ok", f"{config_dir()}, and the environment over it")
+    parts = [part for part in _PARTS if online or part != _ONLINE]
+    return [found, *look_at(app, *parts)]
+
+
+def look_at(app: App, *parts: str) -> list[CheckResult]:
+    """Look at these parts of a program that is put together."""
+    findings: list[CheckResult] = []
+    for name in parts:
         try:
-            findings += look(app)
+            findings += _PARTS[name](app)
         except VigenciaError as error:
             findings.append(CheckResult(name, "error", error.message, error.hint))
         except Exception as error:
@@ -223,7 +229,8 @@ def _pack(pack: OperatorPack, today: date) -> Iterator[CheckResult]:
             yield CheckResult("rules", "warning", message)
 
 
-_LOOKS: dict[str, Callable[[App], Iterator[CheckResult]]] = {
+_ONLINE = "online"
+_PARTS: dict[str, Callable[[App], Iterator[CheckResult]]] = {
     "database": database,
     "quarantine": _quarantine,
     "clocks": _clocks,
@@ -235,4 +242,5 @@ _LOOKS: dict[str, Callable[[App], Iterator[CheckResult]]] = {
     "limits": _limits,
     "addresses": _addresses,
     "books": _books,
+    _ONLINE: ask_providers,
 }

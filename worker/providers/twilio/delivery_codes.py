@@ -1,10 +1,8 @@
 """Twilio's codes for what fails behind the call: 30xxx of carriers, 63xxx of other channels.
 
-Source: as for ``codes``. ``BLOCKS`` are codes that no message should come with: they are
-about registrations, services and links. Should one come all the same, it is held like an unknown.
+Source: as for ``codes``. Codes that no message should come with (of registrations, services and
+links) are not here: should one come all the same, it is held like an unknown.
 """
-
-from collections.abc import Sequence
 
 from worker.core.outcomes import (
     BAD,
@@ -124,27 +122,4 @@ CHANNELS: Table = (
     (63049, RECIPIENT, "the channel chose not to deliver it"),
     (63051, ACCOUNT, "the business account is locked"),
     (63052, SENDER, "the business account is restricted"),
-)
-
-# First and last code, and what they are about.
-BLOCKS: Sequence[tuple[int, int, str]] = (
-    (10003, 10004, "calls"),
-    (11100, 11399, "what Twilio fetches from our web process"),
-    (14101, 14111, "answers in TwiML"),
-    (20020, 20199, "provisioning and access tokens"),
-    (21200, 21299, "calls"),
-    (21402, 21599, "buying and moving numbers"),
-    (21613, 21651, "buying numbers"),
-    (21710, 21799, "registrations of brands, campaigns and services"),
-    (23001, 23006, "redaction and opt-out handling that exclude each other"),
-    (30100, 30136, "links that Twilio shortens"),
-    (30436, 30499, "toll-free verification"),
-    (30501, 30599, "toll-free verification and campaigns"),
-    (30600, 30999, "registrations of brands and campaigns"),
-    (35100, 35199, "scheduled messages"),
-    (36001, 36009, "broadcasts"),
-    (57001, 57022, "registry events"),
-    (63043, 63059, "samples of templates"),
-    (90012, 90041, "broadcasts"),
-    (92001, 92099, "registered texts"),
 )

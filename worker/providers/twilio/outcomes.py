@@ -11,14 +11,10 @@ from worker.core.outcomes import (
     outcome_of,
 )
 from worker.providers.twilio.codes import ACCOUNT, CALLS, MESSAGE
-from worker.providers.twilio.delivery_codes import BLOCKS, CARRIERS, CHANNELS
+from worker.providers.twilio.delivery_codes import CARRIERS, CHANNELS
 
 TWILIO_CODES: Mapping[int, Row] = {
     code: row for table in (CALLS, CARRIERS, CHANNELS) for code, row, _ in table
-}
-# What each code's page says, in a few words.
-TWILIO_WORDS: Mapping[int, str] = {
-    code: words for table in (CALLS, CARRIERS, CHANNELS) for code, _, words in table
 }
 # Held and alarmed, and tried again while the notice is useful: nobody is lost by a code that is
 # newer than the tables, and it keeps nobody else back.
@@ -33,11 +29,6 @@ def twilio_row(code: int) -> Row:
 def row(rest: str) -> Row | None:
     """See ``Declaration``."""
     return twilio_row(int(rest)) if rest.isdecimal() else None
-
-
-def is_listed(code: int) -> bool:
-    """Does a table or a block know ``code``?"""
-    return code in TWILIO_CODES or any(first <= code <= last for first, last, _ in BLOCKS)
 
 
 def from_twilio(status: int | None, code: int | None, retry_after: float | None = None) -> Outcome:

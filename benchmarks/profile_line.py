@@ -19,9 +19,10 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from benchmarks.stage.providers import Providers
 from benchmarks.throughput import load
 from benchmarks.throughput.ours import settings
-from benchmarks.throughput.servers import Stub, postgresql
+from benchmarks.throughput.servers import postgresql_for_many
 from worker.core.cards import Channel
 from worker.setup.app import App, build_ready
 from worker.store import cards as card_store
@@ -57,16 +58,16 @@ def main(database: str, cards: int) -> None:
 @contextlib.contextmanager
 def line(database: str, cards: int) -> Iterator[App]:
     """The app on a database of its own with ``cards`` due, and a quarter more to warm up with."""
-    with tempfile.TemporaryDirectory() as name, Stub() as stub:
+    with tempfile.TemporaryDirectory() as name, Providers() as providers:
         folder = Path(name)
         sqlite = contextlib.nullcontext(f"sqlite:///{folder}/profile.db")
-        with sqlite if database == "sqlite" else postgresql(folder) as url:
+        with sqlite if database == "sqlite" else postgresql_for_many(folder) as url:
             engine = open_engine(url)
             upgrade(engine)
             load.fill(engine, cards * 2, cards + cards // 4)
             engine.dispose()
-            os.environ.update(settings(url, "unix:///none", stub.url, 128, folder / "clock"))
-            stub.reset(0.01)
+            os.environ.update(settings(url, "unix:///none", providers.url, 128, folder / "clock"))
+            providers.reset(0.01)
             app = build_ready()
             yield app
             app.engine.dispose()

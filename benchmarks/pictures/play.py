@@ -4,7 +4,6 @@ import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import Any
 from urllib.error import URLError
 
+from benchmarks.stage.ports import free_port
 from worker.clock import set_file_clock
 from worker.sandbox.process import SandboxProcess
 
@@ -71,7 +71,7 @@ class Shown:
 @contextmanager
 def play(scratch: Path) -> Iterator[list[Shown]]:
     """Play the book in ``scratch``; the pages are served as long as the block lasts."""
-    clock, port = scratch / "clock", _free_port()
+    clock, port = scratch / "clock", free_port()
     set_file_clock(clock, _WEST)
     with SandboxProcess(clock_file=clock) as sandbox:
         stage = _Stage(scratch, clock, port, sandbox.url)
@@ -179,12 +179,6 @@ def _pages(received: Mapping[str, Any]) -> Iterator[Shown]:
         found = re.search(rf"http://127\.0\.0\.1:\d+/{path}/[0-9A-Za-z]+", text)
         assert found, f"the email to {person} has no link for {name}"
         yield Shown(f"page-{name}", "page", title, found[0], _language(person))
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _wait_for(url: str) -> None:

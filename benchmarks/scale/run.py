@@ -56,7 +56,7 @@ class Scale:
                 self.folder.mkdir(parents=True, exist_ok=True)
                 self._work = self.folder
             keep = self.folder is not None
-            address = stack.enter_context(server.postgresql(self._work, keep=keep))
+            address = stack.enter_context(server.server_of_this_size(self._work, keep=keep))
             self._clock = self._work / "now"
             set_file_clock(self._clock, NOW)
             self.report: dict[str, Any] = {"cards": self.cards, "settings": server.SETTINGS}

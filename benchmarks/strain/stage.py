@@ -6,7 +6,6 @@ import subprocess
 import sys
 import tempfile
 import time
-import urllib.request
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,65 +15,14 @@ from typing import Any
 import redis
 from sqlalchemy import Engine, text
 
+from benchmarks.stage.providers import Providers
 from benchmarks.throughput.meter import cost
-from benchmarks.throughput.servers import postgresql
+from benchmarks.throughput.servers import postgresql_for_many
 from worker.children import spawn, stop
 from worker.processes.embedded import EmbeddedServer
 from worker.setup.broker import NAMESPACE, QUEUES
 from worker.store.engine import open_engine, reading
 from worker.store.migrate import upgrade
-
-ROOT = Path(__file__).parents[2]
-
-
-class Providers:
-    """``benchmarks.strain.provider`` in a child process."""
-
-    def __init__(self, folder: Path) -> None:
-        self._file = folder / "ports"
-
-    def __enter__(self) -> "Providers":
-        command = [sys.executable, "-m", "benchmarks.strain.provider", str(self._file)]
-        self._child = subprocess.Popen(command, cwd=ROOT)
-        give_up = time.monotonic() + 20
-        while not self._file.exists() and time.monotonic() < give_up:
-            time.sleep(0.02)
-        ports = json.loads(self._file.read_text())
-        self.urls = {name: f"http://127.0.0.1:{port}" for name, port in ports.items()}
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._child.terminate()
-        self._child.wait(10)
-
-    def set(self, **channels: dict[str, Any]) -> None:
-        """How they behave from now on."""
-        self._call("PUT", channels)
-
-    def forget(self) -> None:
-        """Be as at the beginning."""
-        new = {"forget": True, "latency": 0.1, "status": 200, "reachable": True}
-        self.set(sms=new, email=new)
-
-    def told(self) -> dict[str, Any]:
-        """What came to each."""
-        found: dict[str, Any] = self._call("GET", None)
-        return found
-
-    def count(self, channel: str) -> int:
-        """How many different addresses were told."""
-        return int(self._call("GET", None, "/counts")[channel])
-
-    def took(self, channel: str) -> list[str]:
-        """The addresses of what was accepted, in order."""
-        return [address for address, _ in self.told()[channel]["took"]]
-
-    def _call(self, method: str, body: object, more: str = "") -> Any:
-        data = json.dumps(body).encode() if body is not None else None
-        url = f"{self.urls['email']}/stub{more}"
-        request = urllib.request.Request(url, data, method=method)  # noqa: S310
-        with urllib.request.urlopen(request, timeout=20) as answer:  # noqa: S310
-            return json.load(answer)
 
 
 class StrainStage:
@@ -107,7 +55,7 @@ class StrainStage:
     def playing(self, **more: str) -> Iterator["Play"]:
         """Scheduler and workers, from a clean queue and providers that have forgotten all."""
         self.queue.flushall()
-        self.providers.forget()
+        self.providers.reset()
         log = self.folder / "log"
         with log.open("wb") as output:
             env = self.environment(**more)
@@ -198,11 +146,11 @@ def stage(database: str) -> Iterator[StrainStage]:
     """Everything a case needs; ``database``: sqlite or postgresql."""
     with tempfile.TemporaryDirectory(prefix="vigencia-strain-") as name:
         folder = Path(name)
-        with EmbeddedServer(folder / "queue") as queue, Providers(folder) as providers:
+        with EmbeddedServer(folder / "queue") as queue, Providers() as providers:
             if database == "sqlite":
                 yield StrainStage(folder, f"sqlite:///{folder / 'strain.db'}", queue.url, providers)
                 return
-            with postgresql(folder) as url:
+            with postgresql_for_many(folder) as url:
                 found = StrainStage(folder, url, queue.url, providers)
                 yield found
                 found.engine.dispose()

@@ -12,11 +12,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmarks.stage.providers import Providers
 from benchmarks.throughput import load, tables
 from benchmarks.throughput.designs import ROOT, baseline
 from benchmarks.throughput.meter import cost
 from benchmarks.throughput.ours import ours, settings
-from benchmarks.throughput.servers import Stub, postgresql
+from benchmarks.throughput.servers import postgresql_for_many
 from benchmarks.throughput.texts import payload
 from worker.processes.embedded import EmbeddedServer
 from worker.store.engine import open_engine
@@ -31,7 +32,7 @@ Progress = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """One design in one round; ``lost`` and ``duplicates`` by the stub's own count."""
+    """One design in one round; ``lost`` and ``duplicates`` by the providers' own count."""
 
     design: str
     database: str
@@ -74,7 +75,7 @@ class Here:
     directory: Path
     databases: dict[str, str]
     queue: str
-    stub: Stub
+    providers: Providers
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,15 +88,15 @@ class Place:
     def open(self) -> Iterator[Here]:
         """Start them."""
         with (
-            postgresql(self.directory) as postgres,
+            postgresql_for_many(self.directory) as postgres,
             EmbeddedServer(self.directory / "queue") as queue,
-            Stub() as stub,
+            Providers() as providers,
         ):
             databases = {
                 "postgresql": postgres,
                 "sqlite": f"sqlite:///{self.directory / 'bench.db'}",
             }
-            yield Here(self.directory, databases, queue.url, stub)
+            yield Here(self.directory, databases, queue.url, providers)
 
 
 class BenchSession:
@@ -149,7 +150,7 @@ class BenchSession:
     ) -> None:
         self._progress(f"ours on {database}: {told}")
         due = self._bench.due if in_flight == 128 else self._bench.due_wide
-        env = settings(self._here.databases[database], self._here.queue, self._here.stub.url,
+        env = settings(self._here.databases[database], self._here.queue, self._here.providers.url,
                        in_flight, self._here.directory / "clock")  # fmt: skip
         env["VIGENCIA_RETRY__BASE_SECONDS"] = "1"
         with ours(env) as line:
@@ -160,29 +161,31 @@ class BenchSession:
         engine = self._engines["postgresql"]
         url = self._here.databases["postgresql"]
         due = self._bench.due_slow if name in _SLOW else self._bench.due
-        with baseline(name, engine, url, _own_database(self._here.queue), self._here.stub.url) as b:
+        with baseline(
+            name, engine, url, _own_database(self._here.queue), self._here.providers.url
+        ) as b:
             self._measure(b, "postgresql", due, 128, 0.1, 0.0)
 
     def _measure(
         self, line: Any, database: str, due: int, in_flight: int, latency: float, errors: float
     ) -> None:
         self._warm_up(line, due)
-        self._here.stub.reset(latency, errors)
+        self._here.providers.reset(latency, errors)
         before = cost(line.pids)
         began = time.monotonic()
         line.start(due)
         again = line.again if errors else None
-        told = self._here.stub.wait_for(due, _GIVE_UP_SECONDS, again)
+        told = self._here.providers.wait_for(due, _GIVE_UP_SECONDS, again)
         after = cost(line.pids)
         self._keep(line.name, database, due, in_flight, latency, told, told["last"] - began,
                    after.cpu - before.cpu, after.peak_mb)  # fmt: skip
 
     def _warm_up(self, line: Any, due: int) -> None:
         """Every design has run before it is measured: imports, connections, compiled statements."""
-        self._here.stub.reset(0.0)
+        self._here.providers.reset(0.0)
         line.reset(_WARM_UP)
         line.start(_WARM_UP)
-        self._here.stub.wait_for(_WARM_UP, 30)
+        self._here.providers.wait_for(_WARM_UP, 30)
         line.reset(due)
 
     def _bare(self, in_flight: int, latency: float, due: int) -> None:
@@ -190,9 +193,9 @@ class BenchSession:
         file = self._here.directory / f"payloads-{due}.json"
         if not file.exists():
             write_payloads(file, due)
-        self._here.stub.reset(latency)
+        self._here.providers.reset(latency)
         child = subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.throughput.bare", self._here.stub.url,
+            [sys.executable, "-m", "benchmarks.throughput.bare", self._here.providers.url,
              str(in_flight), str(file)],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT,
         )  # fmt: skip
@@ -202,7 +205,7 @@ class BenchSession:
         began = time.monotonic()
         child.stdin.write("go\n")
         child.stdin.flush()
-        told = self._here.stub.wait_for(due, _GIVE_UP_SECONDS)
+        told = self._here.providers.wait_for(due, _GIVE_UP_SECONDS)
         peak = cost([child.pid]).peak_mb
         used = float(child.stdout.readline())
         child.wait(10)

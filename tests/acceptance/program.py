@@ -4,7 +4,6 @@ import atexit
 import functools
 import json
 import os
-import socket
 import subprocess
 import sys
 import tempfile
@@ -114,10 +113,3 @@ def _written() -> IO[str]:
 def _of_interpreter(env: Mapping[str, str]) -> dict[str, str]:
     """What Python itself reads as it starts."""
     return {k: v for k, v in env.items() if k.startswith(("PYTHON", "LC_", "LANG"))}
-
-
-def free_port() -> int:
-    """A port on this machine where nothing listens at the moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

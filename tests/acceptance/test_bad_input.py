@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.program import ROOT, Program, Ran, free_port
+from benchmarks.stage.ports import free_port
+from tests.acceptance.program import ROOT, Program, Ran
 from worker.sandbox import credentials
 from worker.sandbox.process import SandboxProcess
 

@@ -9,7 +9,8 @@ import redis
 from pydantic import SecretStr
 from sqlalchemy import URL
 
-from tests.acceptance.program import Program, free_port
+from benchmarks.stage.ports import free_port
+from tests.acceptance.program import Program
 from tests.integration.helpers import until
 from tests.integration.test_database_faults import read_only
 from tests.patience import patient

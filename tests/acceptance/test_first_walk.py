@@ -14,8 +14,9 @@ from typing import Any
 import pytest
 from python_calamine import load_workbook
 
+from benchmarks.stage.ports import free_port
 from tests.acceptance.own_book import HEADERS, write_own_book
-from tests.acceptance.program import ROOT, Program, free_port
+from tests.acceptance.program import ROOT, Program
 from tests.integration.helpers import until
 
 _README = (ROOT / "README.md").read_text("utf-8")

@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 from sqlalchemy import URL, Engine, func, select
 
-from tests.acceptance.program import ROOT, Program, free_port
+from benchmarks.stage.ports import free_port
+from tests.acceptance.program import ROOT, Program
 from tests.integration.helpers import until
 from tests.integration.sandbox_helpers import record
 from tests.integration.test_database_faults import read_only

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from tests.acceptance.program import Program, free_port
+from benchmarks.stage.ports import free_port
+from tests.acceptance.program import Program
 from tests.integration.helpers import until
 from tests.patience import patient
 from worker.store.engine import open_engine, reading

@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 from sqlalchemy import URL
 
+from benchmarks.stage.ports import free_port
 from tests.acceptance.guide import blocks, follow, postgresql_programs
-from tests.acceptance.program import Program, free_port
+from tests.acceptance.program import Program
 from tests.integration.sandbox_helpers import call, reset
 from worker.sandbox.process import SandboxProcess
 

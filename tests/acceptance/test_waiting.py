@@ -5,7 +5,8 @@ import signal
 
 import pytest
 
-from tests.acceptance.program import Program, free_port
+from benchmarks.stage.ports import free_port
+from tests.acceptance.program import Program
 from tests.integration.helpers import until
 from tests.patience import patient
 from worker.sandbox.process import SandboxProcess

@@ -21,7 +21,8 @@ import aiohttp
 import pytest
 from sqlalchemy import func, select
 
-from tests.acceptance.program import Program, free_port
+from benchmarks.stage.ports import free_port
+from tests.acceptance.program import Program
 from tests.integration.helpers import until
 from tests.integration.sandbox_helpers import call
 from tests.integration.web_helpers import ATTEMPT, event, post_status, status_form

@@ -25,7 +25,7 @@ from starlette.applications import Starlette
 from starlette.types import Message
 from structlog import get_logger
 
-from tests.acceptance.program import free_port
+from benchmarks.stage.ports import free_port
 from tests.integration.helpers import NOW, World, always, until
 from tests.patience import patient
 from worker import metrics

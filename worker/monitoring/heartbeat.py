@@ -2,24 +2,17 @@
 
 import threading
 import time
-import urllib.request
-from typing import Any, Final
+from typing import Final
 
 import structlog
 from pydantic import SecretStr
 
+from worker.monitoring.secret_calls import get
+
 log = structlog.get_logger(__name__)
 
-# Seconds: at most one beat in so many, and the longest one may take.
+# Seconds: at most one beat in so many.
 EVERY: Final = 60.0
-_TIMEOUT: Final = 10.0
-
-
-class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    """The address is a secret: it is not carried to wherever the answer points."""
-
-    def redirect_request(self, *_args: Any, **_kwargs: Any) -> None:
-        """Do not follow; the answer then counts as a failure."""
 
 
 class Heartbeat:
@@ -27,7 +20,6 @@ class Heartbeat:
 
     def __init__(self, url: SecretStr | None, every: float = EVERY) -> None:
         self._url, self._every = url, every
-        self._opener = urllib.request.build_opener(_NoRedirect)
         self._last = float("-inf")
         self._thread: threading.Thread | None = None
 
@@ -43,8 +35,6 @@ class Heartbeat:
     def _call(self) -> None:
         assert self._url is not None  # noqa: S101 - beat() has looked
         try:
-            # https, or this machine: the settings made sure of it.
-            with self._opener.open(self._url.get_secret_value(), timeout=_TIMEOUT) as answer:
-                answer.read(1024)
+            get(self._url.get_secret_value(), 1024)
         except Exception as error:  # whatever it is, its text may hold the address
             log.warning("heartbeat_failed", reason=type(error).__name__)

@@ -7,19 +7,11 @@ from http.client import HTTPException
 from typing import Any
 from urllib.error import HTTPError
 
+from worker.monitoring.secret_calls import get
 from worker.processes.doctor.findings import CheckResult
 from worker.providers.declaration import Question, Remark
 from worker.setup.app import App
 from worker.setup.gateways import Gateway
-
-_TIMEOUT = 10.0
-
-
-class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    """Credentials are not carried to wherever an answer points."""
-
-    def redirect_request(self, *_args: Any, **_kwargs: Any) -> None:
-        """Do not follow."""
 
 
 class _RefusedError(Exception):
@@ -59,10 +51,8 @@ def _ask(gateway: Gateway) -> Remark:
 def _get(question: Question) -> dict[str, Any]:
     headers = {"Authorization": question.authorization}
     request = urllib.request.Request(question.url, headers=headers)  # noqa: S310
-    opener = urllib.request.build_opener(_NoRedirect)
     try:
-        with opener.open(request, timeout=_TIMEOUT) as answer:
-            found = json.loads(answer.read(65_536))
+        found = json.loads(get(request, 65_536))
     except HTTPError as error:
         raise _RefusedError(error.code) from None
     if not isinstance(found, dict):

@@ -16,7 +16,7 @@ from worker.errors import VigenciaError
 from worker.providers.base import EmailOut
 from worker.providers.transport import Transport
 from worker.setup.app import App
-from worker.store import alarm_counts
+from worker.store import alarm_counts, digests
 from worker.store import inbound as inbound_store
 from worker.store.alarm_counts import Standing
 from worker.store.engine import reading, writing
@@ -67,7 +67,7 @@ class Digest:
             self._wanted = None
             return
         with writing(self._app.engine) as conn:
-            ours = alarm_counts.claim_digest(conn, _KIND, bucket)
+            ours = digests.claim(conn, _KIND, bucket)
         if not ours:
             # Another told of this hour; what was found before it began is told as well.
             if self._wanted is not None and self._wanted < bucket:
@@ -76,7 +76,7 @@ class Digest:
         outcome = asyncio.run(self._call(self._text(standing, since, now)))
         if outcome.kind in _AGAIN:  # at the next look, until it goes out
             with writing(self._app.engine) as conn:
-                alarm_counts.release_digest(conn, _KIND, bucket)
+                digests.release(conn, _KIND, bucket)
         else:
             self._wanted = None
         if outcome.kind is not OutcomeKind.ACCEPTED and not self._complained:

@@ -5,14 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, case, delete, func, literal, select
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import ColumnElement, Connection, Row, case, func, literal, select
 
 from worker.core.optout import Said
 from worker.core.reminders import MessageState, ReminderState
 from worker.store import suppressions
 from worker.store.open_messages import MOST, count, in_open_messages, open_messages
-from worker.store.tables import attempts, books, cards, digests, inbound, reminders
+from worker.store.tables import attempts, books, cards, inbound, reminders
 from worker.store.types import Instant
 
 
@@ -93,15 +92,3 @@ def missed_since(conn: Connection, since: datetime, limit: int) -> Sequence[Row[
 
 # As a literal: only so can the databases see that the partial index of the missed applies.
 _MISSED: ColumnElement[str] = literal(ReminderState.MISSED.value, literal_execute=True)
-
-
-def claim_digest(conn: Connection, kind: str, at: datetime) -> bool:
-    """Take on the digest ``kind`` of ``at``; of several processes one gets it."""
-    dialect: Any = postgresql if conn.dialect.name == "postgresql" else sqlite
-    statement = dialect.insert(digests).values(kind=kind, at=at).on_conflict_do_nothing()
-    return conn.execute(statement.returning(digests.c.kind)).first() is not None
-
-
-def release_digest(conn: Connection, kind: str, at: datetime) -> None:
-    """Give back a digest that could not be sent."""
-    conn.execute(delete(digests).where(digests.c.kind == kind, digests.c.at == at))

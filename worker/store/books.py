@@ -6,13 +6,13 @@ from datetime import datetime
 from typing import Any, TypedDict
 
 from sqlalchemy import Connection, Row, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from worker.core.cards import CardState
 from worker.core.names import same_name
 from worker.core.reminders import ReminderState
 from worker.store.bulk import among, batched, insert_many, update_many
 from worker.store.tables import books, cards, holders, reminders
+from worker.store.upsert import upsert
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +32,9 @@ def ensure(conn: Connection, name: str, wanted: Mapping[str, Any], now: datetime
     """
     defaults, changes = _parted(wanted)
     if find(conn, name) is None:
-        dialect: Any = postgresql if conn.dialect.name == "postgresql" else sqlite
-        new = dialect.insert(books).values(name=name, created_at=now, **{**defaults, **changes})
+        new = upsert(conn.dialect.name, books).values(
+            name=name, created_at=now, **{**defaults, **changes}
+        )
         # Another process may have made it a moment ago.
         conn.execute(new.on_conflict_do_nothing(index_elements=["name"]))
     # No key changes: what refers to the book, such as a message of a check, need not wait.

@@ -7,12 +7,12 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, delete, exists, func, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from worker.core.breaker import PREFIX, BreakerPolicy
 from worker.core.cards import Channel
 from worker.core.reminders import MessageState
 from worker.store.tables import attempts, breakers, messages
+from worker.store.upsert import upsert
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +107,12 @@ def trip(
         "failures": 1,
         "behind": behind,
     }
-    opened = _insert(conn).values(row).on_conflict_do_nothing().returning(breakers.c.key)
+    opened = (
+        upsert(conn.dialect.name, breakers)
+        .values(row)
+        .on_conflict_do_nothing()
+        .returning(breakers.c.key)
+    )
     if conn.execute(opened).first() is not None:
         return now + policy.pause(1), True
     found = conn.execute(select(breakers).where(breakers.c.key == key).with_for_update()).one()
@@ -208,11 +213,6 @@ def release(
 def _lane_channel(channel: str) -> str:
     """The guardian is told by email."""
     return Channel.EMAIL if channel == Channel.GUARDIAN else channel
-
-
-def _insert(conn: Connection) -> Any:
-    dialect: Any = postgresql if conn.dialect.name == "postgresql" else sqlite
-    return dialect.insert(breakers)
 
 
 def _breaker(row: Row[Any], held: int = 0) -> Breaker:

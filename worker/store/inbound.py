@@ -6,10 +6,11 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, delete, func, select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from worker.core.optout import Said
+from worker.store.digests import claim
 from worker.store.tables import digests, inbound
+from worker.store.upsert import upsert
 
 _WORDS = (Said.OUT, Said.IN)
 _LOOK = "inbound_look"
@@ -30,9 +31,12 @@ class Heard:
 
 def keep(conn: Connection, one: Heard, now: datetime) -> bool:
     """Keep a message; whether it is news. Who brings the same one at this moment waits."""
-    dialect: Any = postgresql if conn.dialect.name == "postgresql" else sqlite
     values = {name: getattr(one, name) for name in Heard.__slots__}
-    statement = dialect.insert(inbound).values(**values, received_at=now).on_conflict_do_nothing()
+    statement = (
+        upsert(conn.dialect.name, inbound)
+        .values(**values, received_at=now)
+        .on_conflict_do_nothing()
+    )
     return conn.execute(statement.returning(inbound.c.id)).first() is not None
 
 
@@ -67,6 +71,5 @@ def last_look(conn: Connection) -> datetime | None:
 
 def looked(conn: Connection, at: datetime) -> None:
     """The list has been read until ``at``. Only the last mark is kept."""
-    dialect: Any = postgresql if conn.dialect.name == "postgresql" else sqlite
-    conn.execute(dialect.insert(digests).values(kind=_LOOK, at=at).on_conflict_do_nothing())
+    claim(conn, _LOOK, at)
     conn.execute(delete(digests).where(digests.c.kind == _LOOK, digests.c.at < at))

@@ -6,10 +6,10 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Connection, Select, exists, func, or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from worker.core.reports import CONFIRMED, Report
 from worker.store.tables import attempts, receipts
+from worker.store.upsert import upsert
 
 # How far back a confirmation is looked for: a check must not read them all where there is none.
 _LATEST = 10_000
@@ -38,8 +38,7 @@ def keep(conn: Connection, reports: Sequence[Report], now: datetime) -> dict[int
         for provider, event in sorted(unique)
         for report in [unique[provider, event]]
     ]
-    dialect: Any = postgresql if conn.dialect.name == "postgresql" else sqlite
-    statement = dialect.insert(receipts).on_conflict_do_nothing()
+    statement = upsert(conn.dialect.name, receipts).on_conflict_do_nothing()
     columns = (receipts.c.id, receipts.c.provider, receipts.c.event_id)
     kept = conn.execute(statement.returning(*columns), rows).all()
     return {row.id: unique[row.provider, row.event_id] for row in kept}

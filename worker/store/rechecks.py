@@ -12,13 +12,13 @@ from itertools import takewhile
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, delete, func, literal, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from worker.core.cards import CardState
 from worker.store.bulk import among
 from worker.store.cards import AT_ONCE, Claimed
 from worker.store.planner_hints import by_index
 from worker.store.tables import books, cards, rechecks
+from worker.store.upsert import upsert
 
 _WATCHED = (CardState.ACTIVE, CardState.SUSPENDED)
 
@@ -43,8 +43,7 @@ def ask(conn: Connection, book_id: int | None, now: datetime) -> int:
     count, last = conn.execute(select(func.count(), func.max(cards.c.id)).where(*mine)).one()
     if count:
         row = {"book_id": book_id or 0, "after_id": 0, "until_id": last, "asked_at": now}
-        dialect: Any = postgresql if conn.dialect.name == "postgresql" else sqlite
-        again = dialect.insert(rechecks).values(row)
+        again = upsert(conn.dialect.name, rechecks).values(row)
         conn.execute(again.on_conflict_do_update(index_elements=["book_id"], set_=row))
     return int(count)
 

@@ -6,12 +6,12 @@ from functools import cache
 from typing import Any, NamedTuple, TypedDict
 
 from sqlalchemy import Connection, Row, and_, func, or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from worker.core.cards import Channel
 from worker.core.reminders import REVIVABLE, UNCHECKED, Planned, ReminderState, Subject
 from worker.store.bulk import among, as_source, source_values
 from worker.store.tables import attempts, reminders
+from worker.store.upsert import upsert
 
 
 class NewReminder(TypedDict):
@@ -90,8 +90,8 @@ def _changes(found: Iterable[Row[Any]]) -> list[ReminderChange]:
 
 @cache
 def _insertion(dialect: str, names: tuple[str, ...]) -> Any:
-    own: Any = postgresql if dialect == "postgresql" else sqlite
-    statement = own.insert(reminders).from_select(list(names), as_source(dialect, reminders, names))
+    source = as_source(dialect, reminders, names)
+    statement = upsert(dialect, reminders).from_select(list(names), source)
     again = ("due_at", "owed_at", "useful_until", "state", "reason", "message_id", "ended_at")
     statement = statement.on_conflict_do_update(
         index_elements=["card_id", "deadline", "deadline_on", "window", "channel"],

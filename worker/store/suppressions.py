@@ -5,11 +5,11 @@ from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import Connection, Row, and_, func, or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from worker.core.cards import Channel
 from worker.store.bulk import among
 from worker.store.tables import suppressions
+from worker.store.upsert import upsert
 
 EVERYTHING: Final = 0  # instead of a card's id
 RECYCLED: Final = "recycled"
@@ -71,11 +71,10 @@ def add(
     stronger = and_(
         suppressions.c.source.not_in(sorted(HOLDERS)), suppressions.c.reason != RECYCLED
     )
-    dialect: Any = postgresql if conn.dialect.name == "postgresql" else sqlite
     again = ("reason", "source", "created_at", "lifted_at", "lifted_reason", "expires_at")
     news = []
     for address, reason in found.items():
-        statement = dialect.insert(suppressions).values(
+        statement = upsert(conn.dialect.name, suppressions).values(
             channel=channel,
             address=_key(channel, address),
             card_id=card_id,

@@ -2,15 +2,15 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import Connection, func, select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from worker.core.cards import Channel
-from worker.store.tables import digests, usage
+from worker.store.tables import usage
+from worker.store.upsert import upsert
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +42,7 @@ def add(conn: Connection, uses: Iterable[Use]) -> None:
         return
     names = ("book_id", "day", "channel", "messages", "segments", "spend")
     rows = [dict(zip(names, (*key, *sums[key]), strict=True)) for key in sorted(sums)]
-    dialect: Any = postgresql if conn.dialect.name == "postgresql" else sqlite
-    statement = dialect.insert(usage).values(rows)
+    statement = upsert(conn.dialect.name, usage).values(rows)
     conn.execute(
         statement.on_conflict_do_update(
             index_elements=["book_id", "day", "channel"],
@@ -63,11 +62,3 @@ def lock(conn: Connection, books: Iterable[int], day: date) -> dict[int, tuple[i
         .group_by(usage.c.book_id)
     )
     return {book: (int(count), Decimal(spend)) for book, count, spend in rows}
-
-
-def first_today(conn: Connection, kind: str, day: date) -> bool:
-    """Is it the first time on ``day`` that ``kind`` (up to 30 characters) is told?"""
-    dialect: Any = postgresql if conn.dialect.name == "postgresql" else sqlite
-    at = datetime(day.year, day.month, day.day, tzinfo=UTC)
-    first = dialect.insert(digests).values(kind=kind, at=at).on_conflict_do_nothing()
-    return conn.execute(first.returning(digests.c.kind)).first() is not None

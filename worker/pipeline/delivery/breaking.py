@@ -18,7 +18,7 @@ from worker.pipeline.delivery.stages import Ended, Faults, Ready
 from worker.providers.registry import row_of
 from worker.store import attempts as attempt_store
 from worker.store import breakers as breaker_store
-from worker.store import message_states, recent_attempts, usage
+from worker.store import digests, message_states, recent_attempts
 from worker.store.breakers import Breaker
 from worker.store.committed import after_commit
 from worker.store.engine import writing
@@ -182,7 +182,7 @@ def _known(conn: Connection, alone: Sequence[Ended]) -> set[int]:
             news[one.outcome.code].append(one)
     for code in sorted(news):
         first, *others = news[code]
-        tells = usage.first_today(conn, f"fault:{code}"[:_KIND], first.at.date())
+        tells = digests.claim_day(conn, f"fault:{code}"[:_KIND], first.at.date())
         known.update(e.outgoing.id for e in (others if tells else news[code]))
     return known
 

@@ -18,7 +18,7 @@ from worker.core.routes import Routes
 from worker.core.windows import address_of
 from worker.pipeline.delivery.batch_writes import Writes
 from worker.pipeline.delivery.limits import Limits
-from worker.store import recent_attempts, usage
+from worker.store import digests, recent_attempts, usage
 from worker.store.committed import after_commit
 from worker.store.open_messages import Waiting, waiting_for
 from worker.store.outbox import OutgoingMessage
@@ -128,7 +128,7 @@ class Capping:
         else:
             writes.settle(outgoing, MessageState.CANCELLED, cap)
         kind = f"{cap}:{outgoing.book_id}"[:30]
-        if cap is not Cap.ROUTE and usage.first_today(self.conn, kind, self.day):
+        if cap is not Cap.ROUTE and digests.claim_day(self.conn, kind, self.day):
             after_commit(log.error)(
                 "alarm", cause="cap_reached", cap=cap.value, book=outgoing.book_id
             )

@@ -34,6 +34,22 @@ def set_file_clock(path: Path, now: datetime) -> None:
     fresh.replace(path)
 
 
+class Throttle:
+    """What is done, or told, at most once in so many ``seconds`` of this process."""
+
+    def __init__(self, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._seconds, self._clock = seconds, clock
+        self._last = float("-inf")
+
+    def is_due(self) -> bool:
+        """Is it time again? Who is told so does it, and the time begins anew."""
+        now = self._clock()
+        if now - self._last < self._seconds:
+            return False
+        self._last = now
+        return True
+
+
 class Stopwatch:
     """How much time has passed since it was made. A process may be stopped in between, or its
     machine put to sleep, and goes on without having noticed.

@@ -1,13 +1,13 @@
 """The scheduler's look at the ledger: what is late, held, unknown, missed or unchecked is told."""
 
 import threading
-import time
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Final
 
 import structlog
 
+from worker.clock import Throttle
 from worker.errors import VigenciaError
 from worker.monitoring.alarm_email import Digest
 from worker.setup.app import App
@@ -38,18 +38,16 @@ class Watch:
     operator written to. What was said is remembered in this process only."""
 
     def __init__(self, app: App, digest: Digest | None = None, every: float = EVERY) -> None:
-        self._app, self._every = app, every
+        self._app, self._throttle = app, Throttle(every)
         self._digest = digest or Digest(app)
         self._said: dict[str, int] = {}
         self._since: datetime | None = None
-        self._last = float("-inf")
         self._thread: threading.Thread | None = None
 
     def look(self, now: datetime) -> None:
         """Look, unless the last look was a moment ago. Raises ``UnreachableError``."""
-        if time.monotonic() - self._last < self._every:
+        if not self._throttle.is_due():
             return
-        self._last = time.monotonic()
         try:
             self._look(now)
         except VigenciaError:

@@ -1,12 +1,12 @@
 """A sign of life to a dead man's switch: it raises the alarm when the scheduler falls silent."""
 
 import threading
-import time
 from typing import Final
 
 import structlog
 from pydantic import SecretStr
 
+from worker.clock import Throttle
 from worker.monitoring.secret_calls import get
 
 log = structlog.get_logger(__name__)
@@ -19,16 +19,14 @@ class Heartbeat:
     """Calls ``url`` from a thread of its own, so that nothing ever waits for it."""
 
     def __init__(self, url: SecretStr | None, every: float = EVERY) -> None:
-        self._url, self._every = url, every
-        self._last = float("-inf")
+        self._url, self._throttle = url, Throttle(every)
         self._thread: threading.Thread | None = None
 
     def beat(self) -> None:
         """Give a sign of life, unless the last is younger than ``every`` or still under way."""
         under_way = self._thread is not None and self._thread.is_alive()
-        if self._url is None or under_way or time.monotonic() - self._last < self._every:
+        if self._url is None or under_way or not self._throttle.is_due():
             return
-        self._last = time.monotonic()
         self._thread = threading.Thread(target=self._call, name="heartbeat", daemon=True)
         self._thread.start()
 

@@ -1,6 +1,5 @@
 """Use case: content is erased early, addresses later, and the proof when nobody can ask for it."""
 
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -11,9 +10,10 @@ import structlog
 from sqlalchemy import Connection, Engine, and_, exists, or_
 
 from worker import metrics
+from worker.clock import Throttle
 from worker.core.windows import REMEMBERED
 from worker.errors import VigenciaError
-from worker.store import alarm_counts, retention
+from worker.store import digests, retention
 from worker.store.engine import reading, writing
 from worker.store.retention import Batch, Cutoffs
 from worker.store.tables import attempts, messages, receipts, reminders
@@ -113,17 +113,16 @@ class Retention:
         """Take on the pass of this hour; of several processes one gets it."""
         hour = now.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
         with writing(self.engine) as conn:
-            return alarm_counts.claim_digest(conn, _KIND, hour)
+            return digests.claim(conn, _KIND, hour)
 
 
 class Hourly:
     """The scheduler's share: a pass an hour at most, one batch whenever there is time for it."""
 
     def __init__(self, own: Retention | None, every: timedelta = _HOUR) -> None:
-        self._own, self._every = own, every.total_seconds()
+        self._own, self._throttle = own, Throttle(every.total_seconds())
         self._pass: Iterator[tuple[str, int]] | None = None
         self._done: Counter[str] = Counter()
-        self._last = float("-inf")
 
     @property
     def under_way(self) -> bool:
@@ -143,10 +142,7 @@ class Hourly:
 
     def _go_on(self, now: datetime) -> None:
         if self._pass is None:
-            if self._own is None or time.monotonic() - self._last < self._every:
-                return
-            self._last = time.monotonic()
-            if not self._own.take_on(now):
+            if self._own is None or not self._throttle.is_due() or not self._own.take_on(now):
                 return
             self._pass, self._done = self._own.batches(now), Counter()
         name, rows = next(self._pass, (None, 0))

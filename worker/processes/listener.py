@@ -3,12 +3,12 @@ waiting."""
 
 import asyncio
 import threading
-import time
 from datetime import datetime
 from typing import Final
 
 import structlog
 
+from worker.clock import Throttle
 from worker.errors import VigenciaError
 from worker.providers.choice import hearing
 from worker.providers.transport import Transport
@@ -26,19 +26,15 @@ class Listener:
     comes first does."""
 
     def __init__(self, app: App, every: float = _EVERY) -> None:
-        self._app, self._every = app, every
-        self._last = float("-inf")
+        self._app, self._throttle = app, Throttle(every)
         self._failures = 0
         self._thread: threading.Thread | None = None
 
     def look(self, now: datetime) -> None:
         """Begin a look, unless the last one was a moment ago or is under way."""
         under_way = self._thread is not None and self._thread.is_alive()
-        if under_way or time.monotonic() - self._last < self._every:
+        if under_way or self._app.listening({}) is None or not self._throttle.is_due():
             return
-        if self._app.listening({}) is None:
-            return
-        self._last = time.monotonic()
         self._thread = threading.Thread(
             target=self._look, args=(now,), name="listener", daemon=True
         )

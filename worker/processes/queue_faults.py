@@ -9,6 +9,8 @@ from typing import Any, Final
 
 import structlog
 
+from worker.clock import Throttle
+
 log = structlog.get_logger(__name__)
 
 _PAUSE_SECONDS: Final = 60.0
@@ -24,23 +26,22 @@ class Outage:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock, self._lock = clock, Lock()
-        self._quiet_until: float | None = None
+        self._throttle: Throttle | None = None
 
     def met(self, **details: Any) -> None:
         """The server did not do what it was asked."""
-        now = self._clock()
         with self._lock:
-            if self._quiet_until is not None and now < self._quiet_until:
+            self._throttle = self._throttle or Throttle(_PAUSE_SECONDS, self._clock)
+            if not self._throttle.is_due():
                 return
-            self._quiet_until = now + _PAUSE_SECONDS
         log.error("alarm", cause="queue_unreachable", **details)
 
     def over(self) -> None:
         """The server did what it was asked."""
         with self._lock:
-            if self._quiet_until is None:
+            if self._throttle is None:
                 return
-            self._quiet_until = None
+            self._throttle = None
         log.info("queue_reachable")
 
 

@@ -1,10 +1,11 @@
 """Counts of what happens often: a flood of requests makes a line a second, not a line each."""
 
-import time
 from collections import Counter
 from typing import Final
 
 import structlog
+
+from worker.clock import Throttle
 
 log = structlog.get_logger(__name__)
 
@@ -16,12 +17,12 @@ class Tally:
 
     def __init__(self) -> None:
         self._counts: dict[str, Counter[str]] = {}
-        self._told: dict[str, float] = {}
+        self._throttles: dict[str, Throttle] = {}
 
     def add(self, event: str, what: str, count: int = 1) -> None:
         """Count ``what`` under ``event``; the first of a quiet time is told at once."""
         self._counts.setdefault(event, Counter())[what] += count
-        if time.monotonic() - self._told.get(event, float("-inf")) >= _PAUSE_SECONDS:
+        if self._throttles.setdefault(event, Throttle(_PAUSE_SECONDS)).is_due():
             self._tell(event)
 
     def flush(self) -> None:
@@ -32,6 +33,5 @@ class Tally:
 
     def _tell(self, event: str) -> None:
         counts, self._counts[event] = self._counts[event], Counter()
-        self._told[event] = time.monotonic()
         level = log.warning if event.endswith("_refused") else log.info
         level(event, **{"counts": dict(counts)})

@@ -7,7 +7,6 @@ with others ends too few at a time to make a group.
 import asyncio
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from datetime import timedelta
 
 import structlog
@@ -16,6 +15,7 @@ from worker.core.reminders import MessageState
 from worker.errors import UnreachableError
 from worker.pipeline.delivery.following import renamed
 from worker.pipeline.delivery.stages import Ended
+from worker.pipeline.group_commit import GroupCommit
 
 log = structlog.get_logger(__name__)
 
@@ -28,43 +28,17 @@ _LINGER = 0.025
 Write = Callable[[Sequence[Ended]], list[str]]
 
 
-@dataclass(slots=True)
 class Recorder:
     """Writes with ``write``, and for ``patience`` if the database is away: what others have settled
-    meanwhile stays as it is, but that something was sent is never too late to be told. Lives in
-    whichever loop uses it, and has no task while nothing waits."""
+    meanwhile stays as it is, but that something was sent is never too late to be told."""
 
-    write: Write
-    patience: timedelta
-    _waiting: list[tuple[Ended, asyncio.Future[str]]] = field(default_factory=list)
-    _task: asyncio.Task[None] | None = None
+    def __init__(self, write: Write, patience: timedelta) -> None:
+        self.write, self._patience = write, patience
+        self._commits = GroupCommit[Ended, str](self._patiently, self._singly, _GROUP, _LINGER)
 
     async def record(self, ended: Ended) -> str:
         """The state of the message once the outcome is written. Raises ``UnreachableError``."""
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[str] = loop.create_future()
-        self._waiting.append((ended, future))
-        if self._task is None or self._task.done():
-            self._task = loop.create_task(self._write_all())
-        return await future
-
-    async def _write_all(self) -> None:
-        while self._waiting:
-            if len(self._waiting) < _GROUP:
-                await asyncio.sleep(_LINGER)
-            group, self._waiting = self._waiting[:_GROUP], self._waiting[_GROUP:]
-            try:
-                states = await self._patiently([ended for ended, _ in group])
-            except UnreachableError as error:
-                for _, future in group:
-                    if not future.done():
-                        future.set_exception(error)
-                continue
-            except Exception:  # one of them is odd: it must not undo what the others are
-                states = [await self._singly(ended) for ended, _ in group]
-            for (_, future), state in zip(group, states, strict=True):
-                if not future.done():
-                    future.set_result(state)
+        return await self._commits.add(ended)
 
     async def _singly(self, ended: Ended) -> str:
         """Write one outcome by itself: under a name of our own if the provider's is taken already,
@@ -85,7 +59,7 @@ class Recorder:
 
     async def _patiently(self, group: Sequence[Ended]) -> list[str]:
         """What the provider took must not be forgotten because the database restarts."""
-        give_up = time.monotonic() + self.patience.total_seconds()
+        give_up = time.monotonic() + self._patience.total_seconds()
         pause = 0.5
         while True:
             try:

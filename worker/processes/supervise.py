@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import structlog
 
 from worker.children import KeptProcess, spawn
-from worker.core.hosts import is_here
+from worker.core.hosts import leads_here
 from worker.errors import UnreachableError
 from worker.monitoring.metrics_page import show_metrics
 from worker.processes.actors import Hints
@@ -30,7 +30,7 @@ def run_all(app: App, queue_url: str, stopping: threading.Event) -> int:
     """Run until ``stopping`` is set, then let the workers finish; returns the exit code."""
     web_url = _web_url(app)
     env = {**os.environ, "REDIS_URL": queue_url}
-    if app.gateways.sandboxed and app.settings.web.public_url is None and _is_here(web_url):
+    if app.gateways.sandboxed and app.settings.web.public_url is None and leads_here(web_url):
         env["VIGENCIA_WEB__PUBLIC_URL"] = web_url  # what is sent asks for reports to it
     # Each ends before what it needs: the workers first, the sandbox last.
     with _sandbox(app, web_url), Web(app, web_url, env), Workers(app, queue_url, stopping, env):
@@ -47,11 +47,6 @@ def _web_url(app: App) -> str:
         return address_of(probe)
 
 
-def _is_here(url: str) -> bool:
-    """The sandbox calls this machine only, and the web process may listen elsewhere."""
-    return is_here(urlsplit(url).hostname or "")
-
-
 @contextmanager
 def _sandbox(app: App, web_url: str) -> Iterator[None]:
     """A sandbox of our own, unless nothing goes there or one answers already."""
@@ -64,7 +59,8 @@ def _sandbox(app: App, web_url: str) -> Iterator[None]:
         with SandboxProcess(
             port=urlsplit(app.settings.sandbox.url).port or 80,
             clock_file=app.settings.clock_file,
-            web_url=web_url if _is_here(web_url) else None,
+            # It calls this machine only, and the web process may listen elsewhere.
+            web_url=web_url if leads_here(web_url) else None,
         ):
             yield
         return

@@ -8,9 +8,8 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
-from urllib.parse import urlsplit
 
-from worker.core.hosts import is_here
+from worker.core.hosts import leads_here, web_parts
 
 # How messages are shared where nothing says it.
 _WEIGHT: Final = 100
@@ -81,17 +80,14 @@ class Given:
 
 def wrong_url(url: str, live: bool) -> Sequence[str]:
     """What is wrong with an address at which credentials are shown, real (``live``) or not."""
-    try:
-        scheme, host = urlsplit(url).scheme, urlsplit(url).hostname
-    except ValueError:  # brackets that do not close
-        scheme, host = "", None
-    if scheme not in ("http", "https") or not host:
+    parts = web_parts(url)
+    if parts is None:
         return ("is not an http or https address",)
-    if live and is_here(host):
+    if live and leads_here(url):
         return ("points to this machine, but the credentials are real",)
-    if live and scheme != "https":
+    if live and parts.scheme != "https":
         return ("must be https: the credentials would travel in the open",)
-    if not live and not is_here(host):
+    if not live and not leads_here(url):
         return ("points to another machine, but the credentials are the sandbox's",)
     return ()
 

@@ -5,10 +5,9 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
-from urllib.parse import urlsplit
 
 from worker.core.cards import Channel
-from worker.core.hosts import is_here
+from worker.core.hosts import leads_here
 from worker.errors import ConfigError
 from worker.providers.base import Provider
 from worker.providers.choice import Weighted
@@ -181,7 +180,7 @@ def _is_live(found: Collection[Configured]) -> bool:
 
 def _check_public_url(public_url: str | None, live: bool) -> None:
     """Reports are asked for only where providers can reach us."""
-    if public_url is None or live != is_here(urlsplit(public_url).hostname or ""):
+    if public_url is None or live != leads_here(public_url):
         return
     problem = (
         "web.public_url points to this machine, where no provider can reach it"

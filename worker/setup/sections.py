@@ -4,7 +4,6 @@ import re
 from datetime import timedelta
 from decimal import Decimal
 from typing import Final, Literal, Self
-from urllib.parse import urlsplit
 from zoneinfo import available_timezones
 
 from pydantic import (
@@ -16,7 +15,7 @@ from pydantic import (
 )
 
 from worker.core.cards import Channel, Language
-from worker.core.hosts import is_here
+from worker.core.hosts import leads_here, web_parts
 from worker.core.signing_off import signature as one_line
 from worker.core.tokens import LIFETIMES
 from worker.providers.mime import answerable
@@ -249,15 +248,11 @@ class SandboxSettings(Section):
 def web_address(value: str) -> str:
     """``value`` without a slash at its end; raises ``ValueError`` if it is not https, except on
     this machine, or is more than an address."""
-    try:
-        parts = urlsplit(value)
-        host, _ = parts.hostname, parts.port
-    except ValueError:  # brackets that do not close, a port that is no number
-        raise ValueError("write an address like https://reminders.example.com") from None
-    if parts.scheme not in ("http", "https") or not host:
+    parts = web_parts(value)
+    if parts is None:
         raise ValueError("write an address like https://reminders.example.com")
     if parts.query or parts.fragment or "@" in parts.netloc:
         raise ValueError("an address without user, query and fragment is needed")
-    if parts.scheme != "https" and not is_here(host):
+    if parts.scheme != "https" and not leads_here(value):
         raise ValueError("it must be https: what is reported would travel in the open")
     return value.rstrip("/")

@@ -4,7 +4,6 @@ import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final, Literal, get_args
-from urllib.parse import urlsplit
 
 from pydantic import (
     Field,
@@ -19,7 +18,7 @@ from pydantic_settings import (
     SettingsError,
 )
 
-from worker.core.hosts import is_here
+from worker.core.hosts import leads_here, web_parts
 from worker.core.tokens import SHORTEST_KEY
 from worker.errors import ConfigError
 from worker.paths import config_dir, read_toml
@@ -115,16 +114,9 @@ class Settings(BaseSettings):
     def _heartbeat(cls, value: SecretStr | None) -> SecretStr | None:
         if value is None:
             return None
-        try:
-            parts = urlsplit(value.get_secret_value())
-            host, _ = parts.hostname or "", parts.port
-        except ValueError:
-            raise ValueError("it is not an https address") from None
-        if not host or (parts.scheme, is_here(host)) not in {
-            ("https", True),
-            ("https", False),
-            ("http", True),
-        }:
+        url = value.get_secret_value()
+        parts = web_parts(url)
+        if parts is None or (parts.scheme == "http" and not leads_here(url)):
             raise ValueError("it must be an https address (http only on this machine)")
         return value
 

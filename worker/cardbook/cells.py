@@ -7,6 +7,8 @@ What spreadsheets and chats do to a value: full-width digits, bidi marks, a lead
 import re
 from datetime import date
 
+from worker.core.masking import last_four
+
 Cell = str | int | float | bool | date | None
 
 # Excel keeps 15 significant digits of a number; the rest it has replaced by zeros.
@@ -57,14 +59,14 @@ def masked(text: str) -> str:
     """``text`` fit for a message: long numbers keep 4 digits, addresses their first letter."""
     # 200 characters hold every address or number that starts in the 60 that are shown.
     shown = _MAIL.sub(r"\1***@", text.translate(_TO_CODE)[:200])
-    shown = _LONG_NUMBER.sub(lambda match: "…" + re.sub(r"\D", "", match[0])[-4:], shown)
+    shown = _LONG_NUMBER.sub(lambda match: shortened(re.sub(r"\D", "", match[0])), shown)
     shown = _CONTROL.sub("?", shown)
     return shown if len(shown) <= 60 else shown[:59] + "…"
 
 
-def last_four(digits: str) -> str:
-    """``…1234``: all that a message shows of a number."""
-    return "…" + digits[-4:]
+def shortened(*numbers: str | None) -> str:
+    """``…1234``: all that a message shows of the first of ``numbers`` that there is."""
+    return "…" + last_four(*numbers)
 
 
 def text_of(cell: Cell) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import Row
 
+from worker.cardbook.cells import shortened
 from worker.cardbook.last_read import remembered
 from worker.cardbook.rows import CardRow
 from worker.core.cards import CARD_TIME_ZONE, CardState
@@ -63,8 +64,7 @@ class Changes:
             moved = (
                 (old.plan_end, row.plan_end) if old is not None and "plan_end" in fields else None
             )
-            number = row.msisdn or row.iccid or ""
-            card = f"{row.operator} …{number[-4:]}"
+            card = f"{row.operator} {shortened(row.msisdn, row.iccid)}"
             names = tuple("holder" if name == "holder_id" else name for name in fields)
             kept.append(Change(row.row, card, action, names, moved))
 

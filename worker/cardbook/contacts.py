@@ -6,7 +6,7 @@ Both libraries are imported on first use: they cost 0.1 s, and most commands rea
 import re
 from typing import TYPE_CHECKING
 
-from worker.cardbook.cells import Cell, ValueProblem, code_of, masked
+from worker.cardbook.cells import Cell, ValueProblem, code_of, masked, shortened
 
 if TYPE_CHECKING:
     from phonenumbers import PhoneNumber
@@ -218,4 +218,4 @@ def _masked_address(text: str) -> str:
 
 def _tail(text: str) -> str:
     digits = re.sub(r"\D", "", text)
-    return "…" + digits[-4:] if len(digits) > 4 else repr(masked(text))
+    return shortened(digits) if len(digits) > 4 else repr(masked(text))

@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from worker.cardbook.cells import Cell
+from worker.cardbook.cells import Cell, shortened
 from worker.cardbook.grid import Row
 from worker.cardbook.rows import CardRow, Problem
 from worker.cardbook.wording import rows_named
@@ -77,7 +77,7 @@ def _alike(rows: Iterable[int], cards: Mapping[int, CardRow]) -> bool:
 def _words(
     rows: Sequence[int], name: str, value: str, cards: Mapping[int, CardRow]
 ) -> tuple[str, str]:
-    which = f"{rows_named(rows)} are the same card: {name} …{value[-4:]}"
+    which = f"{rows_named(rows)} are the same card: {name} {shortened(value)}"
     different = _different([card for row in rows if (card := cards.get(row))])
     if _alike(rows, cards):
         return which, "delete all but one of them"

@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import Row
 
+from worker.cardbook.cells import shortened
 from worker.cardbook.changes import WATCHED
 from worker.cardbook.rows import CardRow
 
@@ -52,7 +53,7 @@ class Existing:
     def missing(self) -> list[Missing]:
         """The watched cards that no row meant; those that are paused are told of nothing anyway."""
         return [
-            Missing(card.id, card.operator, "…" + (card.msisdn or card.iccid or "")[-4:])
+            Missing(card.id, card.operator, shortened(card.msisdn, card.iccid))
             for card in self._cards
             if card.id not in self._met
             and card.state in WATCHED

@@ -2,7 +2,7 @@
 
 import re
 
-from worker.cardbook.cells import MAX_NUMERIC_DIGITS, Cell, ValueProblem, code_of, last_four, masked
+from worker.cardbook.cells import MAX_NUMERIC_DIGITS, Cell, ValueProblem, code_of, masked, shortened
 from worker.cardbook.options import CardColumn
 
 _SEPARATORS = re.compile(r"[ \-().]")
@@ -55,14 +55,14 @@ def iccid_doubt(iccid: str) -> ValueProblem | None:
     if set(iccid[MAX_NUMERIC_DIGITS:]) == {"0"}:
         return ValueProblem(
             "iccid_rounded",
-            f"ICCID {last_four(iccid)} ends in zeros, as a number rounded by a spreadsheet does",
+            f"ICCID {shortened(iccid)} ends in zeros, as a number rounded by a spreadsheet does",
             "compare it with the card",
         )
     if luhn(iccid):
         return None
     return ValueProblem(
         "iccid_check_digit",
-        f"the check digit of ICCID {last_four(iccid)} is wrong or missing",
+        f"the check digit of ICCID {shortened(iccid)} is wrong or missing",
         "compare it with the card; nothing is refused for this",
     )
 
@@ -73,7 +73,7 @@ def imsi_doubt(imsi: str) -> ValueProblem | None:
         return None
     return ValueProblem(
         "foreign_imsi",
-        f"IMSI {last_four(imsi)} does not begin with {_PERU}, so it is not Peruvian",
+        f"IMSI {shortened(imsi)} does not begin with {_PERU}, so it is not Peruvian",
         "right for a travel eSIM; else compare it with the card",
     )
 
@@ -101,5 +101,5 @@ def _shown(text: str) -> str:
     digits = sum(letter.isdigit() for letter in text)
     # A short wrong number may still be most of a right one: show no more than 4 of its digits.
     if digits > 4 and digits >= len(text) - 1:
-        return f"{last_four(text)} ({digits} digits)"
+        return f"{shortened(text)} ({digits} digits)"
     return repr(masked(text))

@@ -13,6 +13,7 @@ from typing import Any
 
 from sqlalchemy import Row
 
+from worker.cardbook.cells import shortened
 from worker.cardbook.rows import CardRow
 from worker.core.cards import CardState
 
@@ -53,9 +54,10 @@ def keeps_holder(row: CardRow, card: Row[Any]) -> bool:
 
 def kept(row: CardRow, card: Row[Any], fields: Collection[str]) -> KeptCard:
     """What is told of it."""
-    number = row.msisdn or row.iccid or ""
     moved = (row.plan_end, card.plan_end) if "plan_end" in fields else None
-    return KeptCard(row.row, f"{row.operator} …{number[-4:]}", tuple(fields), moved)
+    return KeptCard(
+        row.row, f"{row.operator} {shortened(row.msisdn, row.iccid)}", tuple(fields), moved
+    )
 
 
 def remembered(row: CardRow, missing: Collection[str] = ()) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from datetime import date
 from decimal import Decimal
 from itertools import islice
 
-from worker.cardbook.cells import masked
+from worker.cardbook.cells import masked, shortened
 from worker.cardbook.date_columns import DateColumns
 from worker.cardbook.grid import column_letter
 from worker.cardbook.mapping import ColumnMap
@@ -95,7 +95,7 @@ def _shown(name: str, value: object) -> str:
         return str(value)
     text = str(value)
     if name in _NUMBERS:
-        return "…" + text[-4:]
+        return shortened(text)
     if name == "holder":
         return _initials(text)
     return masked(text)

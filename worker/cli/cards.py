@@ -12,9 +12,8 @@ from worker.cli.export_cards import export, template
 from worker.cli.import_cards import import_
 from worker.cli.life import LIFE_COMMANDS, now_option
 from worker.cli.output import as_json_option, print_json, print_table
-from worker.cli.suppressions import mask
 from worker.cli.times import local
-from worker.core.cards import Channel
+from worker.core.masking import masked_address, tail
 from worker.errors import CardBookError
 from worker.setup.app import App, build_ready
 from worker.store import rechecks, views
@@ -231,8 +230,8 @@ def _masked(name: str, value: str | None) -> str | None:
     if not value:
         return value
     if name == "email":
-        return mask(Channel.EMAIL, value)
-    return f"***{value[-4:]}"
+        return masked_address(value)
+    return tail(value)
 
 
 def _minute(instant: Any, zone: str) -> str | None:

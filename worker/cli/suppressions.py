@@ -11,6 +11,7 @@ from worker.cli.life import hint_without_file, now_option
 from worker.cli.output import as_json_option, print_json, print_table
 from worker.cli.times import local
 from worker.core.cards import Channel
+from worker.core.masking import masked_address
 from worker.core.windows import address_of
 from worker.errors import CardBookError, VigenciaError
 from worker.setup.app import App, build_ready
@@ -95,10 +96,12 @@ def add(
         way, where, now or app.now(), source="guardian", reason=reason[:100], card_id=about
     )
     if as_json:
-        print_json({"added": new, "channel": way, "address": mask(way, where), "card": about})
+        print_json({"added": new, "channel": way, "address": masked_address(where), "card": about})
     else:
         done = "Nothing more is sent to" if new else "Nothing was sent any more already to"
-        click.echo(f"{done} {mask(way, where)} by {way}{f' about card {about}' if about else ''}.")
+        click.echo(
+            f"{done} {masked_address(where)} by {way}{f' about card {about}' if about else ''}."
+        )
 
 
 @suppressions.command()
@@ -120,28 +123,20 @@ def remove(
     scope = about if about else None
     said = app.consent.lift(way, where, now or app.now(), reason=reason, card_id=scope)
     if not said:
-        raise VigenciaError(f"{mask(way, where)} is not suppressed for {way}.", _HINT)
+        raise VigenciaError(f"{masked_address(where)} is not suppressed for {way}.", _HINT)
     if as_json:
-        print_json({"removed": len(said), "address": mask(way, where), "said_by": said})
+        print_json({"removed": len(said), "address": masked_address(where), "said_by": said})
         return
     for source in said:
         who = f"the holder ({source})" if source in store.HOLDERS else source
-        click.echo(f"{mask(way, where)} is written to again by {way}; stopped by: {who}.")
-
-
-def mask(channel: str, address: str) -> str:
-    """An address as far as it must be seen to be told from others."""
-    if channel == Channel.EMAIL:
-        name, _, host = address.partition("@")
-        return f"{name[:1]}***@{host}"
-    return f"{address[:3]}***{address[-3:]}"
+        click.echo(f"{masked_address(where)} is written to again by {way}; stopped by: {who}.")
 
 
 def _told(row: Row[Any], serves: Mapping[tuple[str, str], list[int]], full: bool) -> dict[str, Any]:
     cards = serves.get((row.channel, row.address), [])
     return {
         "channel": row.channel,
-        "address": row.address if full else mask(row.channel, row.address),
+        "address": row.address if full else masked_address(row.address),
         "card": row.card_id or None,
         "cards": [c for c in cards if row.card_id in (store.EVERYTHING, c)],
         "reason": row.reason,

@@ -11,6 +11,7 @@ from worker.core.deadlines import Deadline, DeadlineKind, end_of_day
 from worker.core.hours import Hours, local_day
 from worker.core.icalendar import Entry, Publisher, publish
 from worker.core.life import LifeNotice
+from worker.core.masking import last_four
 from worker.core.recheck import Item
 from worker.core.rules import Rules
 
@@ -72,7 +73,7 @@ def _deadlines(item: Item) -> Iterator[tuple[DeadlineKind, date | None]]:
 
 def summary(card: Card, kind: DeadlineKind, rules: Rules, language: Language) -> str:
     """What ends, and of which card: "Claro …5678: plan ends"."""
-    tail = (card.msisdn or card.iccid or "")[-4:]
+    tail = last_four(card.msisdn, card.iccid)
     own = SPEECH[language]
     named = rules.pack(card.operator).name + (own.tail.format(tail=tail) if tail else "")
     return own.entry.format(card=named, what=own.losses[kind])

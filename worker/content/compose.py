@@ -13,6 +13,7 @@ from worker.core.cards import Card, CardState, Channel, Holder, Language
 from worker.core.deadlines import GRAVITY, Deadline, DeadlineKind, end_of_day
 from worker.core.hours import local_day
 from worker.core.life import QUESTIONS, LifeNotice
+from worker.core.masking import last_four
 from worker.core.operators import OperatorPack, Way
 from worker.core.place import is_abroad
 from worker.core.recheck import Item
@@ -157,7 +158,7 @@ def _notice(
     return Notice(
         event=event,
         operator=rules.pack(card.operator).name,
-        tail=(card.msisdn or card.iccid or "")[-4:],
+        tail=last_four(card.msisdn, card.iccid),
         kind=card.kind,
         plan=card.plan,
         deadline=subject,

@@ -1,4 +1,4 @@
-"""What a person wrote, as it may be shown to others: without numbers and addresses."""
+"""What may be shown to others: a text without numbers and addresses, and these by their ends."""
 
 import re
 import unicodedata
@@ -19,6 +19,17 @@ def masked(text: str) -> str:
     return plain if len(plain) <= _LONGEST else plain[: _LONGEST - 1] + "…"
 
 
-def tail(number: str) -> str:
-    """A phone number by its last four digits."""
-    return f"***{number[-4:]}"
+def last_four(*numbers: str | None) -> str:
+    """The end of the first of ``numbers`` that there is: it is what people tell a card by."""
+    return next(filter(None, numbers), "")[-4:]
+
+
+def tail(*numbers: str | None) -> str:
+    """The same as ``***1234``."""
+    return f"***{last_four(*numbers)}"
+
+
+def masked_address(address: str) -> str:
+    """A number or an email address as far as it must be seen to be told from others."""
+    name, at, host = address.rpartition("@")
+    return f"{name[:1]}***@{host}" if at else f"{address[:3]}***{address[-3:]}"

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Engine, Row
 
 from worker.core.cards import Channel
 from worker.core.lifecycle import OPEN
+from worker.core.masking import tail
 from worker.core.promise import Class, Owed, classify
 from worker.core.reminders import ReminderState
 from worker.core.rules import Rules
@@ -140,7 +141,7 @@ class Promise:
             reminder=row.id,
             book=row.book,
             card_id=row.card_id,
-            card="***" + (row.msisdn or row.iccid or "")[-4:],
+            card=tail(row.msisdn, row.iccid),
             operator=row.operator,
             deadline=row.deadline,
             deadline_on=row.deadline_on,

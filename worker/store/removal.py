@@ -22,6 +22,7 @@ from sqlalchemy import (
 )
 
 from worker.core.cards import CardState
+from worker.core.masking import last_four
 from worker.core.reminders import MessageState, ReminderState
 from worker.store import cards as card_store
 from worker.store import reminder_changes as ledger
@@ -159,8 +160,8 @@ def _close(conn: Connection, mine: Select[Any], now: datetime) -> list[ReminderC
 
 def _event(row: Any, now: datetime) -> CardEvent:
     """The end of its number is what the proof still calls it by."""
-    tail = (row.msisdn or row.iccid or "")[-4:]
-    return {"card_id": row.id, "at": now, "event": REMOVED, "detail": {"number": f"…{tail}"}}
+    detail = {"number": f"…{last_four(row.msisdn, row.iccid)}"}
+    return {"card_id": row.id, "at": now, "event": REMOVED, "detail": detail}
 
 
 def _cards(book_id: int, card_id: int | None = None) -> Select[Any]:

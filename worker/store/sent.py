@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, select
 
+from worker.core.masking import last_four
 from worker.core.outcomes import OutcomeKind
 from worker.store.bulk import among
 from worker.store.tables import attempts, books, cards, messages, reminders
@@ -81,6 +82,6 @@ def _about(conn: Connection, ids: list[int]) -> dict[int, tuple[str, tuple[str, 
         subject = row.deadline.replace("_", " ")
         window = "" if row.window == "event" else f" ({row.window})"
         what, tails = found.get(row.message_id, (f"{subject}{window}", ()))
-        tail = (row.msisdn or row.iccid or "")[-4:]
+        tail = last_four(row.msisdn, row.iccid)
         found[row.message_id] = (what, tails if tail in tails else (*tails, tail))
     return found

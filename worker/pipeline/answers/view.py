@@ -8,6 +8,7 @@ from enum import StrEnum
 from sqlalchemy import Connection
 
 from worker.core.cards import Channel, Language
+from worker.core.masking import last_four
 from worker.core.rules import Rules
 from worker.store import cards as card_store
 
@@ -62,7 +63,7 @@ def names(conn: Connection, rules: Rules, ids: Iterable[int]) -> list[CardName]:
         CardName(
             one.card.id,
             rules.pack(one.card.operator).name,
-            (one.card.msisdn or one.card.iccid or "")[-4:],
+            last_four(one.card.msisdn, one.card.iccid),
         )
         for one in sorted(found, key=lambda one: one.card.id)
     ]

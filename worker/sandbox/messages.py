@@ -11,9 +11,10 @@ from worker.sandbox.lifecycle import DELIVERED, Ending
 
 @dataclass(frozen=True, slots=True)
 class Sms:
-    """One accepted Messages resource. ``sender`` is ``None`` where a service is to choose it;
-    ``inbound``: a holder wrote it."""
+    """One accepted SMS, a Messages resource with Twilio. ``sender`` is ``None`` where a service is
+    to choose it; ``reference``: what the caller named it; ``inbound``: a holder wrote it."""
 
+    provider: str
     id: str
     to: str
     sender: str | None
@@ -28,12 +29,13 @@ class Sms:
     # When it reached which status, where somebody is told of it.
     reached: dict[str, datetime] = field(default_factory=dict, compare=False)
     inbound: bool = False
+    reference: str | None = None
 
     @property
     def attempt(self) -> str | None:
-        """The ``a`` query parameter of the status callback."""
-        if self.status_callback is None:
-            return None
+        """The reference, or the ``a`` query parameter of the status callback."""
+        if self.status_callback is None or self.reference:
+            return self.reference
         values = parse_qs(urlsplit(self.status_callback).query).get("a")
         return values[0] if values else None
 

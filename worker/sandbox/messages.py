@@ -12,7 +12,8 @@ from worker.sandbox.lifecycle import DELIVERED, Ending
 @dataclass(frozen=True, slots=True)
 class Sms:
     """One accepted SMS, a Messages resource with Twilio. ``sender`` is ``None`` where a service is
-    to choose it; ``reference``: what the caller named it; ``inbound``: a holder wrote it."""
+    to choose it; ``reference``: what the caller named it, its attempt before a dot; ``inbound``: a
+    holder wrote it."""
 
     provider: str
     id: str
@@ -34,8 +35,10 @@ class Sms:
     @property
     def attempt(self) -> str | None:
         """The reference, or the ``a`` query parameter of the status callback."""
-        if self.status_callback is None or self.reference:
-            return self.reference
+        if self.reference:
+            return self.reference.partition(".")[0]
+        if self.status_callback is None:
+            return None
         values = parse_qs(urlsplit(self.status_callback).query).get("a")
         return values[0] if values else None
 

@@ -24,7 +24,7 @@ from worker.processes.embedded import EmbeddedServer
 from worker.sandbox.process import SandboxProcess
 from worker.store.engine import open_engine
 
-_OURS = ("TWILIO_", "SENDGRID_", "SMTP_", "VIGENCIA_", "DATABASE_", "REDIS_URL")
+_OURS = ("TWILIO_", "VONAGE_", "SENDGRID_", "SMTP_", "VIGENCIA_", "DATABASE_", "REDIS_URL")
 _OWN_SERVERS = [urlsplit(os.environ.get(name, "")).hostname for name in ("TEST_REDIS_URL",)]
 
 

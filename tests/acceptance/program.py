@@ -16,7 +16,16 @@ from tests.acceptance.warm import Wanted, Warm
 from tests.patience import patient
 
 ROOT = Path(__file__).parents[2]
-_OURS = ("TWILIO_", "SENDGRID_", "SMTP_", "VIGENCIA_", "DATABASE_", "REDIS_URL", "COLUMNS")
+_OURS = (
+    "TWILIO_",
+    "VONAGE_",
+    "SENDGRID_",
+    "SMTP_",
+    "VIGENCIA_",
+    "DATABASE_",
+    "REDIS_URL",
+    "COLUMNS",
+)
 
 
 @dataclass(frozen=True, slots=True)

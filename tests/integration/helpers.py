@@ -106,7 +106,7 @@ class Listing:
 
     sightings: list[Sighting] | None
 
-    async def find(self, to: str) -> list[Sighting] | None:
+    async def find(self, to: str, since: datetime) -> list[Sighting] | None:
         return self.sightings
 
     async def fetch(self, provider_id: str) -> Sighting | None:

@@ -112,7 +112,7 @@ class FarEnd:
         answer = self.answers.pop(0) if self.answers else self.always or accepted("")
         return accepted(f"P-{out.attempt}") if answer.kind is _K.ACCEPTED else answer
 
-    async def find(self, to: str) -> list[Sighting] | None:
+    async def find(self, to: str, since: datetime) -> list[Sighting] | None:
         if self.shows is None:
             return None
         shown = [(a, *given) for a, given in self.given.items() if given[0].to == to]

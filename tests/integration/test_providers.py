@@ -37,6 +37,7 @@ from worker.sandbox.credentials import (
 
 ATTEMPT = UUID("00000000-0000-4000-8000-000000000001")
 CALLBACK = "https://avisos.example.com/twilio"
+SINCE = NOW - timedelta(hours=1)
 
 
 def sms(to: str = PHONE, text: str = "Su plan vence mañana", hours: float = 3) -> SmsOut:
@@ -405,7 +406,7 @@ def test_the_list_shows_what_was_taken_with_its_text_and_time(
     sandbox_clock.write_text(NOW.isoformat())
     sent = [send_sms(sandbox, sms(text=text)) for text in ("uno", "dos")]
     send_sms(sandbox, sms(to="+51911111111"))
-    found = on_transport(lambda transport: twilio(sandbox, transport).find(PHONE))
+    found = on_transport(lambda transport: twilio(sandbox, transport).find(PHONE, SINCE))
     assert [(one.provider_id, one.text) for one in found] == [
         (sent[1].provider_id, "dos"),
         (sent[0].provider_id, "uno"),
@@ -419,14 +420,14 @@ def test_the_list_is_read_whole_up_to_fifty(sandbox: str) -> None:
         provider = twilio(sandbox, transport)
         long = [sms(text=f"{n} " + "ñ" * 1_500) for n in range(55)]
         await asyncio.gather(*(provider.send(one) for one in long))
-        return await provider.find(PHONE)
+        return await provider.find(PHONE, SINCE)
 
     assert len(on_transport(run, timeout=10)) == 50
 
 
 def test_a_list_that_cannot_be_had_is_not_an_empty_one(sandbox: str) -> None:
     async def find(transport: Transport) -> Any:
-        return await twilio(sandbox, transport).find(PHONE)
+        return await twilio(sandbox, transport).find(PHONE, SINCE)
 
     assert on_transport(find) == []
     for kind in ("error_before", "html_before", "rate_limit"):

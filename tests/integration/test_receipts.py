@@ -5,6 +5,7 @@ import threading
 import uuid
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import permutations
 from typing import Any
@@ -30,9 +31,10 @@ from worker.core.cards import Channel
 from worker.core.life import LifeEvent
 from worker.core.outcomes import Outcome, OutcomeKind, Wait, accepted
 from worker.core.reminders import MessageState, ReminderState
-from worker.core.reports import Report
+from worker.core.reports import News, Report
 from worker.core.retry import RetryPolicy
 from worker.pipeline.receipts import Fetching, Receipts
+from worker.providers import registry
 from worker.providers.base import Sighting
 from worker.providers.sendgrid.outcomes import SENDGRID_EVENTS
 from worker.providers.sendgrid.reports import OPT_INS, OPT_OUTS
@@ -449,6 +451,52 @@ def test_a_report_may_overtake_the_answer(
     [attempt] = world.rows(attempts)
     assert attempt.provider_id == f"id-{attempt.id}"
     assert "sent_twice" not in causes(logs)
+
+
+@pytest.fixture
+def in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let Twilio report each of three parts of a text."""
+
+    whole = registry.news_of
+
+    def news_of(one: Report) -> News | None:
+        found = whole(one)
+        return found and replace(found, parts=3)
+
+    monkeypatch.setattr(registry, "news_of", news_of)
+
+
+def part(attempt: Row[Any], number: int, status: str = "delivered", code: Any = None) -> Report:
+    name = f"{attempt.provider_id}-{number}" if number else str(attempt.provider_id)
+    changes = {"provider_id": name, "event_id": f"{name}:{status}", "attempt": attempt.id}
+    return report(attempt, status, code, **changes)
+
+
+@pytest.mark.usefixtures("in_parts")
+@pytest.mark.parametrize("order", [*permutations(range(3))], ids=str)
+@pytest.mark.parametrize("together", [True, False], ids=["together", "one by one"])
+def test_a_text_is_delivered_when_all_its_parts_are(
+    world: World, order: tuple[int, ...], together: bool
+) -> None:
+    attempt = sent(world)
+    *some, last = [part(attempt, number) for number in order]
+    take(world, *some, *some)
+    assert told(world, SMS) == [(SENT, None)]
+    assert world.message(SMS).state == MessageState.SENT
+    take(world, *([*some, last] if together else [last]))
+    assert told(world, SMS) == [(DELIVERED, None)]
+
+
+@pytest.mark.usefixtures("in_parts")
+@pytest.mark.parametrize("order", [*permutations(range(3))], ids=str)
+def test_a_text_of_which_one_part_is_lost_has_not_arrived(
+    world: World, order: tuple[int, ...]
+) -> None:
+    attempt = sent(world)
+    reports = [part(attempt, 0), part(attempt, 1, "undelivered", "30008"), part(attempt, 2)]
+    take(world, *[reports[number] for number in order])
+    assert world.message(SMS).state == MessageState.RETRYABLE
+    assert told(world, SMS) == [(PENDING, None)]
 
 
 def test_a_report_of_an_unknown_attempt_waits_for_it(world: World) -> None:

@@ -276,6 +276,36 @@ def test_a_worker_whose_clock_is_ahead_finds_its_text_all_the_same(world: World)
     assert world.reconcile(LATER, sms=Listing([seen])) == {MessageState.SENT: 1}
 
 
+def test_a_list_is_asked_from_before_the_attempt_on(world: World) -> None:
+    unknown(world, kind="error_before")
+    asked: list[datetime] = []
+
+    class Noting(Listing):
+        async def find(self, to: str, since: datetime) -> list[Sighting] | None:
+            asked.append(since)
+            return self.sightings
+
+    world.reconcile(LATER, sms=Noting([]))
+    assert asked == [NOW - timedelta(minutes=10)]
+
+
+@pytest.mark.parametrize("ours", [True, False])
+def test_a_list_that_names_the_attempt_is_believed_whatever_else_it_shows(
+    world: World, ours: bool
+) -> None:
+    """Another text at another time is ours if it says so, and the very text is not if it does not:
+    it went to the same number for another message."""
+    unknown(world, kind="error_before")
+    body, [attempt] = str(world.message(SMS).body), world.rows(attempts)
+    seen = (
+        Sighting("A1", "a part of it", NOW + timedelta(hours=2), "sent", None, attempt.id)
+        if ours
+        else Sighting("A1", body, NOW, "sent", None, uuid.uuid4())
+    )
+    state = MessageState.SENT if ours else MessageState.RETRYABLE
+    assert world.reconcile(LATER, sms=Listing([seen])) == {state: 1}
+
+
 @pytest.mark.parametrize("resend", [frozenset(), frozenset({SMS})])
 def test_while_a_text_is_there_that_may_be_ours_nothing_is_sent_again(
     world: World, resend: frozenset[Channel]
@@ -609,7 +639,7 @@ def test_one_message_settled_by_many_at_once_is_settled_once(world: World) -> No
     barrier = threading.Barrier(4)
 
     class Slow(Listing):
-        async def find(self, to: str) -> list[Sighting] | None:
+        async def find(self, to: str, since: datetime) -> list[Sighting] | None:
             await asyncio.to_thread(barrier.wait, patient(10))
             return self.sightings
 

@@ -327,6 +327,16 @@ def test_a_plan_is_shown_with_defaults_and_can_be_given_again(url: str) -> None:
     assert call(url, "GET", "/sandbox/faults").json == first
 
 
+def test_a_rule_may_be_about_one_of_several_providers(url: str) -> None:
+    rule = {"channel": "sms", "kind": "code", "times": 2, "provider": "other", "code": 7}
+    set_faults(url, rule)
+    assert post_form(url, SMS).status == 201
+    set_faults(url, {**rule, "provider": "twilio", "code": 21614})
+    assert post_form(url, SMS).json["code"] == 21614
+    [shown] = call(url, "GET", "/sandbox/faults").json["rules"]
+    assert (shown["provider"], shown["fired"]) == ("twilio", 1)
+
+
 RULE = {"channel": "sms", "kind": "slow", "times": 1}
 
 
@@ -356,6 +366,8 @@ RULE = {"channel": "sms", "kind": "slow", "times": 1}
         ([{**RULE, "channel": "email", "on": "list"}], 'only be "create" for email'),
         ([{**RULE, "kind": "code"}], '"code" is missing'),
         ([{**RULE, "kind": "code", "code": 7}], '"code" must be a Twilio error code'),
+        ([{**RULE, "kind": "code", "provider": "other", "code": 0}], '"code" must be a number'),
+        ([{**RULE, "provider": 7}], '"provider" must be the name'),
         ([{**RULE, "kind": "code", "channel": "email", "code": 21211}], "not an option of code"),
         ([{**RULE, "kind": "error_before", "status": 200}], '"status" must be an HTTP status'),
         ([{**RULE, "kind": "timeout_after", "hold_s": 1e9}], '"hold_s" must be seconds'),

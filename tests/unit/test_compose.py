@@ -72,7 +72,10 @@ def test_every_setting_of_the_env_file_reaches_every_process() -> None:
 def test_every_secret_comes_as_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As a container has it: the files of secrets/ under /run/secrets, and the environment."""
     for name in os.environ:
-        if name.startswith(("TWILIO_", "SENDGRID_", "SMTP_", "VIGENCIA_")) or name in FIXED:
+        if (
+            name.startswith(("TWILIO_", "VONAGE_", "SENDGRID_", "SMTP_", "VIGENCIA_"))
+            or name in FIXED
+        ):
             monkeypatch.delenv(name)
     value = {name: f"https://u:{name}@example.com/".ljust(40, "x") for name in wanted_secrets()}
     for name, where in compose()["secrets"].items():

@@ -49,7 +49,7 @@ def chosen(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Chosen:
     """The choice with nothing but the given variables set."""
     for name in os.environ:
         if name.startswith(
-            ("TWILIO_", "SENDGRID_", "SMTP_", "VIGENCIA_", "DATABASE_", "REDIS_URL")
+            ("TWILIO_", "VONAGE_", "SENDGRID_", "SMTP_", "VIGENCIA_", "DATABASE_", "REDIS_URL")
         ):
             monkeypatch.delenv(name)
     (tmp_path / "vigencia.toml").write_text("", encoding="utf-8")

@@ -120,7 +120,7 @@ def test_settings_are_settings_and_secrets_come_as_files(
     for name in secrets():
         (tmp_path / name).write_text(value[name])
     for name in os.environ:
-        if name.startswith(("TWILIO_", "SENDGRID_", "SMTP_", "VIGENCIA_")):
+        if name.startswith(("TWILIO_", "VONAGE_", "SENDGRID_", "SMTP_", "VIGENCIA_")):
             monkeypatch.delenv(name)
     for name, setting in config["data"].items():
         monkeypatch.setenv(name, setting.replace(MOUNTED, str(tmp_path)))

@@ -307,7 +307,7 @@ def test_what_no_provider_says_is_not_its_word(reason: str | None) -> None:
 
 
 def test_each_provider_answers_to_one_name() -> None:
-    assert [one.name for one in PROVIDERS] == ["twilio", "sendgrid", "smtp"]
+    assert [one.name for one in PROVIDERS] == ["twilio", "vonage", "sendgrid", "smtp"]
     for one in PROVIDERS:
         assert {code.partition(":")[0] for code in one.silence.codes} <= {one.name}
         assert one.silence.taken_back <= one.silence.codes

@@ -18,6 +18,7 @@ from worker.providers.transport import Transport
 from worker.providers.twilio.client import TwilioProvider
 from worker.providers.twilio.provider import TWILIO
 from worker.providers.twilio.settings import TwilioSettings
+from worker.providers.vonage.settings import VonageSettings
 from worker.sandbox.webhooks import EVENTS_PATH, INBOUND_PATH
 from worker.setup.gateways import Gateway, Gateways, Mode, choose
 from worker.setup.pace import rates
@@ -37,6 +38,7 @@ def settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Settings:
 def test_what_a_provider_declares_is_what_its_client_can(settings: Settings) -> None:
     accounts: dict[str, Any] = {name: one.account for name, one in choose(settings).own.items()}
     accounts["smtp"] = SmtpSettings("127.0.0.1", 25, "reminders@example.com")
+    accounts["vonage"] = VonageSettings("abcd1234", "secret", "Vigencia")
     for one in PROVIDERS:
         client = one.open(accounts[one.name], Transport(), lambda: datetime.now(UTC))
         assert client.name == one.name
@@ -62,6 +64,7 @@ def test_who_reports_has_words_and_who_does_not_has_none() -> None:
     ("channel", "name", "found"),
     [
         (Channel.SMS, "twilio", True),
+        (Channel.SMS, "vonage", True),
         (Channel.EMAIL, "sendgrid", False),
         (Channel.EMAIL, "smtp", False),
         (Channel.GUARDIAN, "sendgrid", False),

@@ -19,7 +19,7 @@ def config(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """An empty settings file, and an environment that says nothing else."""
     for name in os.environ:
         if name.startswith(
-            ("TWILIO_", "SENDGRID_", "SMTP_", "VIGENCIA_", "DATABASE_", "REDIS_URL")
+            ("TWILIO_", "VONAGE_", "SENDGRID_", "SMTP_", "VIGENCIA_", "DATABASE_", "REDIS_URL")
         ):
             monkeypatch.delenv(name)
     monkeypatch.setenv("VIGENCIA_CONFIG_DIR", str(tmp_path))

@@ -55,12 +55,14 @@ _ORDER = {
 @dataclass(frozen=True, slots=True)
 class News:
     """What a report says: the ``phase`` it proves, with the ``outcome`` of a failure; ``opt_out``
-    is set when the reader asks for silence, ``opt_in`` when for messages again."""
+    is set when the reader asks for silence, ``opt_in`` when for messages again. ``parts``: of how
+    many parts of the message it tells of one; delivered is what all of them are."""
 
     phase: Phase
     outcome: Outcome | None = None
     opt_out: str | None = None
     opt_in: str | None = None
+    parts: int = 1
 
 
 def phase(outcome: str | None, code: str | None, provider_id: str | None) -> Phase:

@@ -58,13 +58,15 @@ class EmailOut:
 @dataclass(frozen=True, slots=True)
 class Sighting:
     """A message the provider's own list shows: ``text`` as it was handed over, as far as that can
-    be told, and empty where the list does not show it. ``created_at`` has a second's precision."""
+    be told, and empty where the list does not show it. ``created_at`` has a second's precision.
+    ``attempt``: which of ours it was, where the list says so."""
 
     provider_id: str
     text: str
     created_at: datetime
     status: str
     error_code: int | str | None
+    attempt: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +98,9 @@ class Provider(Protocol[Out]):
 class Searchable(Protocol):
     """A provider that can be asked what it took."""
 
-    async def find(self, to: str) -> list[Sighting] | None:
-        """The latest messages to an address, newest first; ``None`` if it cannot tell now."""
+    async def find(self, to: str, since: datetime) -> list[Sighting] | None:
+        """The messages to an address that it took from ``since`` on, newest first; some older ones
+        do no harm. ``None`` if it cannot tell now, or not of a time so long ago."""
         ...
 
     async def fetch(self, provider_id: str) -> Sighting | None:

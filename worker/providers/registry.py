@@ -13,9 +13,10 @@ from worker.providers.declaration import Declaration, Silence
 from worker.providers.sendgrid.provider import SENDGRID
 from worker.providers.smtp.provider import SMTP
 from worker.providers.twilio.provider import TWILIO
+from worker.providers.vonage.provider import VONAGE
 
 # In the order in which they are told of.
-PROVIDERS: Final = (TWILIO, SENDGRID, SMTP)
+PROVIDERS: Final = (TWILIO, VONAGE, SENDGRID, SMTP)
 
 _BY_NAME: Final = {provider.name: provider for provider in PROVIDERS}
 # What a provider did not say itself (an HTTP status without its own code, a login that is not

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 from uuid import UUID
 
 from worker.core.optout import Said
@@ -20,9 +21,10 @@ class TooMuchError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A POST as it came in. ``url``: what was called, under our public address and never by what
+    """A call as it came in. ``url``: what was called, under our public address and never by what
     headers say of host and scheme; ``None`` where we have none. ``headers`` by their names in lower
-    case. What was signed before ``oldest`` is refused."""
+    case; ``query_string``: what follows the question mark, as it was written. What was signed
+    before ``oldest`` is refused."""
 
     url: str | None
     headers: Mapping[str, Sequence[str]]
@@ -30,6 +32,8 @@ class Call:
     body: bytes
     now: datetime
     oldest: datetime
+    method: str = "POST"
+    query_string: str = ""
 
     def header(self, name: str) -> str:
         """The value of a header that is there once. Raises ``ValueError``."""
@@ -72,6 +76,7 @@ class Webhook:
     ``verify`` raises ``ForgedError`` unless the provider sent the call, with whatever exception may
     stand behind that; ``parse`` reads one that is genuine. ``content_type``: the only one that is
     taken, if that matters. ``ignored``: what the log calls that which is nothing to us.
+    ``methods``: how the provider calls; some let an account choose.
     """
 
     path: str
@@ -80,6 +85,7 @@ class Webhook:
     content_type: str | None = None
     ignored: str = "not ours"
     answer: Answer = Answer()
+    methods: Sequence[Literal["GET", "POST"]] = ("POST",)
 
 
 def as_uuid(text: object) -> UUID | None:

@@ -34,7 +34,7 @@ def main() -> int:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m worker.sandbox",
-        description="Serve a stand-in for Twilio's Messages API and SendGrid's mail/send.",
+        description="Serve a stand-in for the APIs of Twilio, Vonage and SendGrid.",
     )
     parser.add_argument("--host", default=HOST)
     parser.add_argument("--port", type=int, default=PORT, help="0 picks a free one")

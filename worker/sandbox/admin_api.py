@@ -13,6 +13,7 @@ from worker.sandbox.faults import FaultPlan
 from worker.sandbox.mailbox_page import mailbox_page
 from worker.sandbox.messages import Email, Sms
 from worker.sandbox.state import SANDBOX, Sandbox
+from worker.sandbox.twilio_reports import inbound
 from worker.sandbox.webhooks import WebhooksError, changed
 
 _LATENCY_MAX_MS = 60_000
@@ -123,7 +124,8 @@ async def _inbound(request: web.Request) -> web.Response:
         return web.json_response({"error": "inbound_url is not set"}, status=409)
     form = {names[name]: v for name, v in given.items()}
     sid = request.app[SANDBOX].receive(form)
-    status, answer = await callbacks.inbound({**form, "MessageSid": sid, "SmsSid": sid})
+    post = inbound(callbacks.webhooks.inbound_url, {**form, "MessageSid": sid, "SmsSid": sid})
+    status, answer = await callbacks.call(post)
     return web.json_response({"status": status, "answer": answer})
 
 

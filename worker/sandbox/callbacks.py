@@ -8,33 +8,38 @@ import asyncio
 import json
 import random
 from collections import Counter
-from collections.abc import Callable, Mapping
-from datetime import datetime
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
-from urllib.parse import parse_qs, urldefrag, urlencode
 from uuid import uuid4
 
 from worker.sandbox.clock import Clock
-from worker.sandbox.credentials import ACCOUNT_SID, SENDER
 from worker.sandbox.lifecycle import events_of
 from worker.sandbox.messages import Email, Sms
 from worker.sandbox.posting import Post, Poster
-from worker.sandbox.signing import event_headers, twilio_headers
+from worker.sandbox.signing import event_headers
 from worker.sandbox.webhooks import Webhooks
 
-_API_VERSION: Final = "2010-04-01"
 # Beyond this many that wait, reports are dropped, as best effort allows.
 _MOST_WAITING: Final = 100_000
 # Events of one call, and how long the first waits for others.
 _BATCH: Final = 100
 _BATCH_S: Final = 0.02
 _EVENT_TRIES: Final = 15
-_MOST_RETRIES: Final = 5
 
 _BEGUN: Final = ("made", "duplicated")
 _ENDED: Final = ("dropped", "acknowledged", "given_up", "not_here")
 _CALLS: Final = ("posts", "retried")
+
+
+@dataclass(frozen=True, slots=True)
+class Reported:
+    """One thing to be told of an SMS: the ``status`` it comes to, and the call that tells it, which
+    is made when its time has come."""
+
+    status: str
+    post: Callable[[], Post]
 
 
 class Callbacks:
@@ -67,16 +72,13 @@ class Callbacks:
         begun, ended = (sum(counts[name] for name in names) for names in (_BEGUN, _ENDED))
         return {**counts, "waiting": begun - ended}
 
-    def sms(self, sms: Sms) -> None:
-        """Report every status of ``sms`` to its StatusCallback, and let it reach them."""
-        url = sms.status_callback
-        if url is None:
-            return
-        steps = sms.ending.statuses
-        for number, status in enumerate(steps):
-            self._later(self._after(number), partial(self._reach, sms, status))
+    def follow(self, sms: Sms, reports: Sequence[Reported]) -> None:
+        """Let ``sms`` reach what is reported of it, and report it, each in its time."""
+        for number, one in enumerate(reports):
+            self._later(self._after(number), partial(self._reach, sms, one.status))
         own = self.webhooks.drop_rate
-        self._plan(sms.to, len(steps), own, lambda number: self._status(sms, url, steps[number]))
+        if reports:
+            self._plan(sms.to, len(reports), own, lambda number: self._post(reports[number]))
 
     def email(self, email: Email) -> None:
         """Report every event of ``email``, if anybody wants to know."""
@@ -99,23 +101,9 @@ class Callbacks:
         rate = self.webhooks.drop_rate if own is None else own
         self._plan(email.to, len(steps), rate, lambda number: self._event(events[number]))
 
-    async def inbound(self, form: Mapping[str, str]) -> tuple[int | None, str]:
-        """Send a holder's message to the inbound address; the answer's status and text."""
-        url = self.webhooks.inbound_url or ""
-        sid = f"SM{uuid4().hex}"
-        full = {
-            "MessageSid": sid,
-            "SmsSid": sid,
-            "SmsMessageSid": sid,
-            "AccountSid": ACCOUNT_SID,
-            "To": SENDER,
-            "NumMedia": "0",
-            "NumSegments": "1",
-            "SmsStatus": "received",
-            "ApiVersion": _API_VERSION,
-            **form,
-        }
-        return await self._poster.call(url, urlencode(full).encode(), twilio_headers(url, full))
+    async def call(self, post: Post) -> tuple[int | None, str]:
+        """Make one call now, such as that of a holder's message; the answer's status and text."""
+        return await self._poster.call(post.url, post.body, post.sign(), post.method)
 
     def _plan(
         self, address: str, count: int, drop_rate: float, report: Callable[[int], None]
@@ -152,13 +140,8 @@ class Callbacks:
     def _reach(self, sms: Sms, status: str) -> None:
         sms.reached.setdefault(status, self._clock.now())
 
-    def _status(self, sms: Sms, callback: str, status: str) -> None:
-        url, fragment = urldefrag(callback)
-        form = status_form(sms, status, self._clock.now())
-        tries, repeats = overrides(fragment)
-        headers = twilio_headers(url, form)
-        post = Post(url, 1, urlencode(form).encode(), lambda: headers, tries, repeats)
-        self._poster.start(post, self.webhooks.retry_ms / 1000)
+    def _post(self, one: Reported) -> None:
+        self._poster.start(one.post(), self.webhooks.retry_ms / 1000)
 
     def _event(self, event: dict[str, Any]) -> None:
         event.setdefault("timestamp", int(self._clock.now().timestamp()))
@@ -182,43 +165,3 @@ class Callbacks:
 
         post = Post(url, len(events), body, sign, _EVENT_TRIES, lambda _status: True)
         self._poster.start(post, self.webhooks.retry_ms / 1000)
-
-
-def status_form(sms: Sms, status: str, now: datetime) -> dict[str, str]:
-    """What Twilio posts to a StatusCallback."""
-    form = {
-        "MessageSid": sms.id,
-        "MessageStatus": status,
-        "SmsSid": sms.id,
-        "SmsStatus": status,
-        "AccountSid": ACCOUNT_SID,
-        "ApiVersion": _API_VERSION,
-        "From": sms.sender or SENDER,
-        "To": sms.to,
-    }
-    if sms.service_sid:
-        form["MessagingServiceSid"] = sms.service_sid
-    if status == "delivered":
-        form["RawDlrDoneDate"] = f"{now:%y%m%d%H%M}"
-    if status == sms.ending.status and sms.ending.code:
-        form["ErrorCode"] = str(sms.ending.code)
-    return form
-
-
-def overrides(fragment: str) -> tuple[int, Callable[[int | None], bool]]:
-    """Twilio's connection overrides ``#rc=5&rp=all``: how many tries, and after which answers.
-
-    Source: www.twilio.com/docs/usage/webhooks/webhooks-connection-overrides. Without them: once
-    more, if no connection was had.
-    """
-    given = {name: values[-1] for name, values in parse_qs(fragment).items()}
-    count = given.get("rc", "1")
-    retries = min(int(count), _MOST_RETRIES) if count.isdecimal() and count.isascii() else 1
-    policies = set(given.get("rp", "ct").split(","))
-
-    def repeats(status: int | None) -> bool:
-        if status is None:
-            return True
-        return bool(policies & {"all", f"{status // 100}xx"})
-
-    return 1 + retries, repeats

@@ -28,12 +28,15 @@ _DRIP_S = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """How a provider says no: ``error`` takes (status, Twilio code or 0, message)."""
+    """How the API of ``provider`` says no: ``error`` takes (status, its code or 0, message).
+    ``is_refusal``: is this answer of its own rules one?"""
 
+    provider: str
     authorized: Callable[[web.Request], bool]
     unauthorized: Callable[[], web.Response]
     rate_limited: Callable[[datetime, int], web.Response]
     error: Callable[[int, int, str], web.Response]
+    is_refusal: Callable[[web.Response], bool] = lambda answer: answer.status >= 400
 
 
 async def exchange(
@@ -42,7 +45,7 @@ async def exchange(
     """Answer ``call``; ``handle`` applies the provider's rules and keeps what it accepts."""
     sandbox = request.app[SANDBOX]
     sandbox.counters.calls += 1
-    call = replace(call, at=sandbox.clock.now())
+    call = replace(call, at=sandbox.clock.now(), provider=dialect.provider)
     if sandbox.latency_ms:
         await asyncio.sleep(sandbox.latency_ms / 1000)
     if not dialect.authorized(request):
@@ -55,7 +58,7 @@ async def exchange(
             return await _strike(request, rule, dialect, web.Response())
         await asyncio.sleep(rule.extra_ms / 1000)
     answer = handle()
-    if answer.status >= 400:
+    if dialect.is_refusal(answer):
         sandbox.counters.refused += 1
         return answer
     rule = sandbox.plan.pick(call, "after")

@@ -5,8 +5,9 @@ often it may fire), ``to`` and ``until``, and the options of its kind; all that 
 ``to`` is an address, or the beginning of some and a star (``+51*``), or a star and their end
 (``*@example.com``). ``since`` and ``until`` are instants on the sandbox's clock with their UTC
 offset: an outage lasts from the one to the other, a refusal until it is mended. ``on`` is
-``create`` (the default), ``fetch`` or ``list``. The kinds of ``LATER`` strike a message that was
-accepted: they show in its status and its events.
+``create`` (the default), ``fetch`` or ``list``. ``provider``, where several carry the channel, is
+the one that it strikes; ``code`` is in its words (default: all of them, in Twilio's). The kinds of
+``LATER`` strike a message that was accepted: they show in its status and its events.
 """
 
 from collections.abc import Callable, Mapping
@@ -56,7 +57,7 @@ LATER: Final[Mapping[str, Channel]] = {
 # What a box in between may answer beside errors: a captive portal or a login form looks like
 # success, or sends elsewhere.
 _PAGES: Final = (200, 301, 302, 303, 307, 308)
-_COMMON: Final = ("channel", "kind", "on", "rate", "times", "to", "since", "until")
+_COMMON: Final = ("channel", "kind", "on", "provider", "rate", "times", "to", "since", "until")
 
 
 class FaultRuleError(ValueError):
@@ -71,6 +72,7 @@ class Rule:
     channel: Channel
     kind: str
     on: Operation = "create"
+    provider: str | None = None
     rate: float | None = None
     times: int | None = None
     to: str | None = None
@@ -144,6 +146,7 @@ _CHECKS: Final[Mapping[str, tuple[Callable[[object], bool], str]]] = {
     "channel": (lambda value: value in ("sms", "email"), '"sms" or "email"'),
     "kind": (lambda value: isinstance(value, str) and value in KINDS, f"one of {list(KINDS)}"),
     "on": (lambda value: value in ("create", "fetch", "list"), '"create", "fetch" or "list"'),
+    "provider": (_text, "the name of a provider"),
     "rate": (_number(0, 1), "a number from 0 to 1"),
     "times": (_whole(1, 1_000_000), "a whole number from 1"),
     "to": (_text, "an address, or its beginning or end with a star"),
@@ -152,12 +155,13 @@ _CHECKS: Final[Mapping[str, tuple[Callable[[object], bool], str]]] = {
     "status": (_whole(400, 599), "an HTTP status from 400 to 599"),
     "id": (_text, "a text"),
     "why": (_text, "a text"),
-    "code": (_whole(10_000, 999_999), "a Twilio error code of five or six digits"),
     "message": (_text, "a text"),
     "hold_s": (_number(0, 600), "seconds, from 0 to 600"),
     "retry_after": (_whole(0, 86_400), "whole seconds, from 0 to 86400"),
     "extra_ms": (_number(0, 600_000), "milliseconds, from 0 to 600000"),
 }
+_TWILIO_CODE: Final = (_whole(10_000, 999_999), "a Twilio error code of five or six digits")
+_OTHER_CODE: Final = (_whole(1, 999_999), "a number from 1 to 999999")
 
 
 def parse_rules(data: object) -> tuple[Rule, ...]:
@@ -194,7 +198,7 @@ def _problems(item: dict[str, Any]) -> list[str]:
     if kind in LATER and item.get("on", "create") != "create":
         found.append(f'"on" can only be "create" for {kind}')
     if kind == "code" and "code" in options and "code" not in item:
-        found.append('"code" is missing: the Twilio error to answer with')
+        found.append('"code" is missing: the error to answer with')
     if channel == "email" and item.get("on", "create") != "create":
         found.append('"on" can only be "create" for email')
     if kind == "renamed_after" and "id" not in item:
@@ -205,8 +209,9 @@ def _problems(item: dict[str, Any]) -> list[str]:
 
 
 def _bad_values(item: Mapping[str, object]) -> list[str]:
+    code = _TWILIO_CODE if item.get("provider") in (None, "twilio") else _OTHER_CODE
     return [
         f'"{name}" must be {words}'
-        for name, (test, words) in _CHECKS.items()
+        for name, (test, words) in {**_CHECKS, "code": code}.items()
         if name in item and not test(item[name])
     ]

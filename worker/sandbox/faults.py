@@ -14,12 +14,13 @@ _NEVER = datetime.min.replace(tzinfo=UTC)
 @dataclass(frozen=True, slots=True)
 class ProviderCall:
     """What a rule is held against: an email may name several addresses; ``at`` is when it comes
-    by the sandbox's clock."""
+    by the sandbox's clock; ``provider``: whose API is called."""
 
     channel: Channel
     on: Operation
     addresses: tuple[str, ...]
     at: datetime = _NEVER
+    provider: str = ""
 
 
 class FaultPlan:
@@ -46,6 +47,8 @@ class FaultPlan:
 
     def _strikes(self, number: int, rule: Rule, call: ProviderCall) -> bool:
         if (rule.channel, rule.on) != (call.channel, call.on):
+            return False
+        if rule.provider not in (None, call.provider):
             return False
         if rule.to is not None and not any(map(rule.names, call.addresses)):
             return False

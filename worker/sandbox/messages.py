@@ -11,9 +11,11 @@ from worker.sandbox.lifecycle import DELIVERED, Ending
 
 @dataclass(frozen=True, slots=True)
 class Sms:
-    """One accepted Messages resource. ``sender`` is ``None`` where a service is to choose it;
-    ``inbound``: a holder wrote it."""
+    """One accepted SMS, a Messages resource with Twilio. ``sender`` is ``None`` where a service is
+    to choose it; ``reference``: what the caller named it, its attempt before a dot; ``inbound``: a
+    holder wrote it."""
 
+    provider: str
     id: str
     to: str
     sender: str | None
@@ -28,10 +30,13 @@ class Sms:
     # When it reached which status, where somebody is told of it.
     reached: dict[str, datetime] = field(default_factory=dict, compare=False)
     inbound: bool = False
+    reference: str | None = None
 
     @property
     def attempt(self) -> str | None:
-        """The ``a`` query parameter of the status callback."""
+        """The reference, or the ``a`` query parameter of the status callback."""
+        if self.reference:
+            return self.reference.partition(".")[0]
         if self.status_callback is None:
             return None
         values = parse_qs(urlsplit(self.status_callback).query).get("a")

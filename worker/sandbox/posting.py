@@ -20,6 +20,7 @@ _LONGEST_PAUSE_S: Final = 4.0
 class Post:
     """``items`` callbacks or events for ``url``, which has no fragment. ``sign`` is asked anew for
     each try; ``repeats`` tells by the answer's status (``None``: no answer) whether to try again.
+    ``method``: GET for what is in the query alone.
     """
 
     url: str
@@ -28,6 +29,7 @@ class Post:
     sign: Callable[[], Mapping[str, str]]
     tries: int
     repeats: Callable[[int | None], bool]
+    method: str = "POST"
 
 
 class Poster:
@@ -54,7 +56,7 @@ class Poster:
         for left in range(post.tries - 1, -1, -1):
             async with self._slots:
                 counts["posts"] += 1
-                status, _ = await self.call(post.url, post.body, post.sign())
+                status, _ = await self.call(post.url, post.body, post.sign(), post.method)
             if status is not None and 200 <= status < 300:
                 counts["acknowledged"] += post.items
                 return
@@ -66,15 +68,18 @@ class Poster:
         counts["given_up"] += post.items
 
     async def call(
-        self, url: str, body: bytes, headers: Mapping[str, str]
+        self, url: str, body: bytes, headers: Mapping[str, str], method: str = "POST"
     ) -> tuple[int | None, str]:
         """One call: the answer's status and text, or ``None`` and why there is no answer."""
         if self._session is None:
             timeout = aiohttp.ClientTimeout(total=_TIMEOUT_S)
             self._session = aiohttp.ClientSession(timeout=timeout)
         try:
-            async with self._session.post(
-                URL(url, encoded=True), data=body, headers=headers, allow_redirects=False
+            async with self._session.request(
+                *(method, URL(url, encoded=True)),
+                data=body or None,
+                headers=headers,
+                allow_redirects=False,
             ) as answer:
                 return answer.status, await answer.text(errors="replace")
         except (aiohttp.ClientError, OSError, TimeoutError) as error:

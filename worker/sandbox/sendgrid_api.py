@@ -17,6 +17,7 @@ from worker.sandbox.sendgrid_fields import FieldProblem
 from worker.sandbox.sendgrid_rules import merged, problems, recipients
 from worker.sandbox.state import SANDBOX, Sandbox
 
+PROVIDER: Final = "sendgrid"
 # sendgrid-oai: the total message size may not exceed 30 MB.
 BODY_LIMIT: Final = 30 * 1024 * 1024
 _HELP: Final = "https://www.twilio.com/docs/sendgrid/api-reference/mail-send/errors"
@@ -89,7 +90,7 @@ def _accept(sandbox: Sandbox, mail: Any) -> web.Response:
     bodies = {block["type"]: block["value"] for block in reversed(mail["content"])}
     for block in mail["personalizations"]:
         for address in recipients(block):
-            rule = sandbox.later_fault("email", address)
+            rule = sandbox.later_fault(PROVIDER, "email", address)
             sender = block.get("from") or mail["from"]
             email = Email(
                 id=message_id,
@@ -161,4 +162,4 @@ def _refuse(status: int, found: Sequence[FieldProblem]) -> web.Response:
     return web.json_response({"errors": errors}, status=status)
 
 
-SENDGRID: Final = Dialect(_authorized, _unauthorized, _rate_limited, error)
+SENDGRID: Final = Dialect(PROVIDER, _authorized, _unauthorized, _rate_limited, error)

@@ -9,7 +9,7 @@ from email.utils import format_datetime
 from aiohttp import web
 
 from worker.errors import ConfigError
-from worker.sandbox import admin_api, sendgrid_api, twilio_api
+from worker.sandbox import admin_api, sendgrid_api, twilio_api, vonage_api
 from worker.sandbox.state import SANDBOX, Sandbox, SandboxOptions
 
 # A held connection (a timeout fault) must not hold up the end of the process.
@@ -22,7 +22,8 @@ def build_app(settings: SandboxOptions) -> web.Application:
     app[SANDBOX] = Sandbox(settings)
     app.on_cleanup.append(_end_callbacks)
     app.on_response_prepare.append(_date)
-    app.add_routes([*admin_api.routes(), *twilio_api.routes(), *sendgrid_api.routes()])
+    apis = (admin_api, twilio_api, vonage_api, sendgrid_api)
+    app.add_routes([route for api in apis for route in api.routes()])
     return app
 
 

@@ -1,6 +1,9 @@
 """Signatures as the providers make them, with the sandbox's own secrets."""
 
 import base64
+import hashlib
+import hmac
+import re
 from collections.abc import Mapping
 from functools import cache
 
@@ -8,7 +11,11 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from twilio.request_validator import RequestValidator
 
-from worker.sandbox.credentials import AUTH_TOKEN, EVENTS_PRIVATE_KEY
+from worker.sandbox.credentials import (
+    AUTH_TOKEN,
+    EVENTS_PRIVATE_KEY,
+    VONAGE_SIGNATURE_SECRET,
+)
 
 
 def twilio_headers(url: str, form: Mapping[str, str], token: str = AUTH_TOKEN) -> dict[str, str]:
@@ -30,6 +37,19 @@ def event_headers(body: bytes, timestamp: int, scalar: int = EVENTS_PRIVATE_KEY)
         "X-Twilio-Email-Event-Webhook-Signature": base64.b64encode(signed).decode(),
         "X-Twilio-Email-Event-Webhook-Timestamp": str(timestamp),
     }
+
+
+def vonage_signature(
+    fields: Mapping[str, str], method: str, secret: str = VONAGE_SIGNATURE_SECRET
+) -> str:
+    """The ``sig`` of a webhook call with ``fields``: an MD5 of them and the secret (``md5hash``),
+    or an HMAC with the hash ``method``."""
+    line = ""
+    for name, value in sorted(fields.items()):
+        line += f"&{name}={re.sub('[&=]', '_', value)}"
+    if method == "md5hash":
+        return hashlib.md5(f"{line}{secret}".encode()).hexdigest().upper()  # noqa: S324
+    return hmac.new(secret.encode(), line.encode(), method).hexdigest().upper()
 
 
 @cache

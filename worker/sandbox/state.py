@@ -4,6 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 from aiohttp import web
@@ -59,30 +60,33 @@ class Sandbox:
         self.plan = FaultPlan(self.settings.faults, self.settings.seed)
         self.counters = Counters()
         self.log: list[Sms | Email] = []
-        self.sms_by_id: dict[str, Sms] = {}
-        self.sms_by_number: defaultdict[str, list[Sms]] = defaultdict(list)
+        # By their provider, and its id of them or their number.
+        self.sms_by_id: dict[tuple[str, str], Sms] = {}
+        self.sms_by_number: defaultdict[tuple[str, str], list[Sms]] = defaultdict(list)
         self.received: list[Sms] = []
         self.account = TwilioAccount()
+        # What the API of a provider keeps for itself, by the provider's name.
+        self.own: dict[str, Any] = {}
 
-    def later_fault(self, channel: Channel, address: str) -> Rule | None:
+    def later_fault(self, provider: str, channel: Channel, address: str) -> Rule | None:
         """What befalls a message after it was accepted, if anything."""
-        call = ProviderCall(channel, "create", (address,), self.clock.now())
+        call = ProviderCall(channel, "create", (address,), self.clock.now(), provider)
         rule = self.plan.pick(call, "later")
         if rule is not None:
             self.counters.faults[rule.kind] += 1
         return rule
 
     def accept_sms(self, sms: Sms) -> None:
-        """Keep a message that Twilio would have accepted, and report what becomes of it."""
+        """Keep a message that its provider would have accepted."""
         self.log.append(sms)
-        self.sms_by_id[sms.id] = sms
-        self.sms_by_number[sms.to].append(sms)
-        self.callbacks.sms(sms)
+        self.sms_by_id[sms.provider, sms.id] = sms
+        self.sms_by_number[sms.provider, sms.to].append(sms)
 
     def receive(self, form: Mapping[str, str]) -> str:
         """Keep what a holder wrote (``From``, ``Body``, perhaps ``To``); returns its SID."""
         body = form["Body"]
         sms = Sms(
+            provider="twilio",
             id=f"SM{uuid4().hex}",
             to=form.get("To", SENDER),
             sender=form["From"],

@@ -20,7 +20,10 @@ from worker.sandbox.messages import Sms
 from worker.sandbox.state import SANDBOX, Sandbox
 from worker.sandbox.twilio_list import list_messages
 from worker.sandbox.twilio_message import API_VERSION, error, resource
+from worker.sandbox.twilio_reports import reports
 from worker.sandbox.twilio_rules import VALIDITY_MAX_S, Refusal, refusal
+
+PROVIDER: Final = "twilio"
 
 _ACCOUNT: Final = f"/{API_VERSION}/Accounts/{{account_sid}}"
 _AUTHORIZATION: Final = b"Basic " + base64.b64encode(f"{ACCOUNT_SID}:{AUTH_TOKEN}".encode())
@@ -55,7 +58,7 @@ async def _create(request: web.Request) -> web.StreamResponse:
 
 
 async def _fetch(request: web.Request) -> web.StreamResponse:
-    sms = request.app[SANDBOX].sms_by_id.get(request.match_info["sid"])
+    sms = request.app[SANDBOX].sms_by_id.get((PROVIDER, request.match_info["sid"]))
     call = ProviderCall("sms", "fetch", (sms.to,) if sms else ())
 
     def show(sandbox: Sandbox) -> web.Response:
@@ -111,8 +114,9 @@ def _accept(sandbox: Sandbox, form: Mapping[str, str], media: int) -> web.Respon
     if refused := refusal(form):
         return _refuse(refused)
     body, now = sandbox.account.text(form.get("Body", "")), sandbox.clock.now()
-    rule = sandbox.later_fault("sms", form["To"])
+    rule = sandbox.later_fault(PROVIDER, "sms", form["To"])
     sms = Sms(
+        provider=PROVIDER,
         id=f"SM{uuid4().hex}",
         to=form["To"],
         sender=form.get("From") or None,
@@ -126,6 +130,7 @@ def _accept(sandbox: Sandbox, form: Mapping[str, str], media: int) -> web.Respon
         ending=_ending(rule) if rule else DELIVERED,
     )
     sandbox.accept_sms(sms)
+    sandbox.callbacks.follow(sms, reports(sms, sandbox.clock))
     return web.json_response(resource(sms, now, sandbox.account), status=201)
 
 
@@ -159,4 +164,4 @@ def _refuse(refused: Refusal) -> web.Response:
     return error(refused.status, refused.code, refused.message)
 
 
-TWILIO: Final = Dialect(_authorized, _unauthorized, _rate_limited, error)
+TWILIO: Final = Dialect(PROVIDER, _authorized, _unauthorized, _rate_limited, error)

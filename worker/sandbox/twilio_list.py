@@ -55,12 +55,16 @@ def _count(text: str | None, default: int, *, low: int) -> int:
 
 def _newest_first(sandbox: Sandbox, query: Mapping[str, str], now: datetime) -> Iterable[Sms]:
     to, sender = query.get("To"), query.get("From")
-    kept = sandbox.sms_by_number.get(to, []) if to else sandbox.sms_by_id.values()
+    kept = sandbox.sms_by_number.get(("twilio", to), []) if to else _all(sandbox)
     received = [sms for sms in sandbox.received if not to or sms.to == to]
     both = sorted([*kept, *received], key=lambda sms: sms.created) if received else kept
     for sms in reversed(both):
         if not sender or progress(sms, now).sender == sender:
             yield sms
+
+
+def _all(sandbox: Sandbox) -> list[Sms]:
+    return [sms for (provider, _), sms in sandbox.sms_by_id.items() if provider == "twilio"]
 
 
 def _date_filter(query: Mapping[str, str]) -> Callable[[datetime | None], bool]:

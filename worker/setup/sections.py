@@ -134,6 +134,13 @@ class BreakerSettings(Section):
     filtered_share: float = Field(0.2, gt=0, le=1)
 
 
+class SmsSettings(Section):
+    """How text messages are shared between two providers, where a weight of 0 is a spare."""
+
+    twilio_weight: int = Field(100, ge=0, le=1000)
+    vonage_weight: int = Field(0, ge=0, le=1000)
+
+
 class EmailSettings(Section):
     """Where answers to emails go; and how emails are shared between two providers, where a weight
     of 0 is a spare."""

@@ -39,6 +39,7 @@ from worker.setup.sections import (
     SandboxSettings,
     SchedulerSettings,
     Section,
+    SmsSettings,
     UnknownSettings,
     WebSettings,
     WorkerSettings,
@@ -74,6 +75,16 @@ class Settings(BaseSettings):
         None, validation_alias="twilio_messaging_service_sid"
     )
     twilio_base_url: str | None = Field(None, validation_alias="twilio_base_url")
+    vonage_api_key: str | None = Field(None, validation_alias="vonage_api_key")
+    vonage_api_secret: SecretStr | None = Field(None, validation_alias="vonage_api_secret")
+    vonage_signature_secret: SecretStr | None = Field(
+        None, validation_alias="vonage_signature_secret"
+    )
+    vonage_signature_method: Literal["md5hash", "md5", "sha1", "sha256", "sha512"] = Field(
+        "md5hash", validation_alias="vonage_signature_method"
+    )
+    vonage_from: str | None = Field(None, validation_alias="vonage_from")
+    vonage_base_url: str | None = Field(None, validation_alias="vonage_base_url")
     sendgrid_api_key: SecretStr | None = Field(None, validation_alias="sendgrid_api_key")
     sendgrid_from: str | None = Field(None, validation_alias="sendgrid_from")
     sendgrid_base_url: str | None = Field(None, validation_alias="sendgrid_base_url")
@@ -99,6 +110,7 @@ class Settings(BaseSettings):
     receipts: ReceiptSettings = ReceiptSettings()  # type: ignore[call-arg]
     guardian: GuardianSettings = GuardianSettings()
     breaker: BreakerSettings = BreakerSettings()  # type: ignore[call-arg]
+    sms: SmsSettings = SmsSettings()  # type: ignore[call-arg]
     email: EmailSettings = EmailSettings()  # type: ignore[call-arg]
     pace: PaceSettings = PaceSettings()  # type: ignore[call-arg]
     caps: CapSettings = CapSettings()  # type: ignore[call-arg]

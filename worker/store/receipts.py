@@ -60,6 +60,16 @@ def reported_since(
     return found.first() is not None
 
 
+def confirmed_parts(conn: Connection, attempt: UUID) -> int:
+    """How many messages of the provider's, each a part of an attempt, are reported as delivered."""
+    found = conn.execute(
+        select(func.count(func.distinct(receipts.c.provider_id))).where(
+            receipts.c.attempt_id == attempt, receipts.c.status == CONFIRMED
+        )
+    )
+    return int(found.scalar_one())
+
+
 def mark_applied(conn: Connection, ids: Sequence[int], now: datetime) -> None:
     """These are done with."""
     if ids:

@@ -46,10 +46,13 @@ class WebhookEndpoints:
     replay: timedelta
 
     def routes(self, providers: Sequence[Declaration]) -> Iterator[Route]:
-        """POST only."""
+        """One for each address, for the methods of its provider alone."""
         for provider in providers:
             for hook in provider.webhooks:
-                yield Route(hook.path, self._endpoint(provider, hook), methods=["POST"])
+                route = Route(hook.path, self._endpoint(provider, hook), methods=[*hook.methods])
+                # A GET would bring it with it: a look that is believed, and of which nobody knows.
+                route.methods = set(hook.methods)
+                yield route
 
     def _endpoint(
         self, provider: Declaration, hook: Webhook
@@ -94,6 +97,8 @@ class WebhookEndpoints:
             body,
             now,
             now - self.replay,
+            request.method,
+            query.decode("latin-1"),
         )
 
     async def _hear(self, provider: Declaration, one: Inbound) -> None:

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Engine
 
 from worker import metrics
 from worker.core.breaker import BreakerPolicy
-from worker.core.reports import Phase, Report
+from worker.core.reports import News, Phase, Report
 from worker.core.retry import RetryPolicy
 from worker.errors import UnreachableError
 from worker.pipeline.receipts.effects import apply
@@ -103,6 +103,7 @@ class Receipts:
             one = attempt_store.tried(conn, found[receipt_id][0])
             told = registry.news_of(report)
             if one is not None and told is not None:
+                told = _of_all_parts(conn, one.id, told)
                 apply(conn, one, report, told, self.retry, self.breaker, now)
                 if told.phase is Phase.DELIVERED:
                     delivered.add(message)
@@ -116,6 +117,15 @@ def _is_ours(report: Report) -> bool:
     provider = registry.find(report.provider)
     ours = provider is not None and provider.reports_ours_only and report.provider_id is not None
     return registry.news_of(report) is not None and (report.attempt is not None or ours)
+
+
+def _of_all_parts(conn: Connection, attempt: UUID, told: News) -> News:
+    """What ``told`` says of the whole message: some parts alone tell a reader nothing. The message
+    is locked, so of two parts that come at once one sees the other."""
+    whole = told.parts == 1 or told.phase is not Phase.DELIVERED
+    if whole or receipt_store.confirmed_parts(conn, attempt) >= told.parts:
+        return told
+    return News(Phase.TAKEN)
 
 
 def _belonging(conn: Connection, kept: Mapping[int, Report]) -> dict[int, tuple[UUID, int]]:

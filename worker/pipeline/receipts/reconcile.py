@@ -85,7 +85,8 @@ class Reconciliation:
 
     async def _ask(self, one: Unknown) -> _Asked:
         watch, whom = Stopwatch(), self.lists.get(one.provider)
-        return _Asked(one, await whom.find(one.address) if whom else None, watch)
+        since = one.started_at - _CLOCKS
+        return _Asked(one, await whom.find(one.address, since) if whom else None, watch)
 
     def _unknown(self, channel: Channel, ids: Sequence[int]) -> list[Unknown]:
         with reading(self.engine) as conn:
@@ -178,14 +179,19 @@ def _seen(
     conn: Connection, one: Unknown, sightings: Collection[Sighting]
 ) -> dict[Likeness, list[Sighting]]:
     """The sightings that nobody has adopted and that may be of the attempt of ``one``, by how they
-    are like its text. Whatever is not the very text must also have been created soon after."""
+    are like its text. Whatever is not the very text must also have been created soon after. What
+    names its attempt is that one's, whatever its text and its time, and nobody else's."""
     taken = unknown_store.adopted(conn, [s.provider_id for s in sightings])
     found: dict[Likeness, list[Sighting]] = {kind: [] for kind in Likeness}
     for sighting in sightings:
+        if sighting.provider_id in taken or sighting.attempt not in (None, one.attempt):
+            continue
+        if sighting.attempt is not None:
+            found[Likeness.SAME].append(sighting)
+            continue
         kind = likeness(one.digest, one.text, sighting.text)
         after = sighting.created_at - one.started_at
-        near = after >= -_CLOCKS and (kind is Likeness.SAME or after <= _CLOCKS)
-        if near and sighting.provider_id not in taken:
+        if after >= -_CLOCKS and (kind is Likeness.SAME or after <= _CLOCKS):
             found[kind].append(sighting)
     return found
 

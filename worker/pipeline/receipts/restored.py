@@ -84,7 +84,7 @@ class Release:
         if own is None:
             raise ConfigError("There is no quarantine.", "Nothing is held back.")
         heard = await self._heard(own)
-        await self._ask({found for one in waiting if (found := _address(one))})
+        await self._ask({found for one in waiting if (found := _address(one))}, own.since)
         counts = await asyncio.to_thread(self._listen, heard, now)
         return counts + await asyncio.to_thread(self._settle, own, waiting, now)
 
@@ -97,10 +97,10 @@ class Release:
             heard += [(name, one) for one in found]
         return heard
 
-    async def _ask(self, addresses: Collection[str]) -> None:
+    async def _ask(self, addresses: Collection[str], since: datetime) -> None:
         async def ask(question: tuple[str, str]) -> None:
             name, address = question
-            found = await self.sent[name].find(address)
+            found = await self.sent[name].find(address, since)
             if found is None:
                 raise _cannot_tell(name)
             self._seen.setdefault(address, []).extend((name, one) for one in found)

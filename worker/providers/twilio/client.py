@@ -135,7 +135,7 @@ class TwilioProvider:
             fields["status_callback"] = callback
         return fields
 
-    async def find(self, to: str) -> list[Sighting] | None:
+    async def find(self, to: str, since: datetime) -> list[Sighting] | None:
         """The latest 50 messages to ``to``. No date filter: Twilio's is on the sent date, which
         is empty while a message is queued."""
         try:

@@ -1,0 +1,1 @@
+"""SMS through Vonage (www.vonage.com), which was Nexmo."""

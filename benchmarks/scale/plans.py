@@ -97,7 +97,7 @@ def _work(app: App) -> Mapping[str, Callable[[], object]]:
         return run
 
     def send() -> None:
-        ready = app.delivery.preparation.run(Channel.EMAIL, sends, later)
+        ready = app.delivery.preparation.run(Channel.EMAIL, sends, later).ready
         ended = [Ended(one, accepted(f"plan-{one.outgoing.id}"), later) for one in ready]
         with writing(app.engine) as conn:
             by_index(conn)

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, select
 
 from benchmarks.storm.book import PREFIXES
-from worker.core.cards import Channel
+from worker.core.cards import Audience, Channel
 from worker.core.hours import Hours
 from worker.core.outcomes import OutcomeKind
 from worker.core.reminders import ReminderState
@@ -113,7 +113,7 @@ def missed_of(conn: Connection, due: Sequence[Row[Any]]) -> list[Missed]:
     for row in due:
         who = known[row.card_id]
         address = who.contact_phone if row.channel == Channel.SMS else who.email
-        own = row.channel != Channel.GUARDIAN
+        own = row.audience == Audience.HOLDER
         if row.state == ReminderState.MISSED and own and address:
             found.append(
                 Missed(

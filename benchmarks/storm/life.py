@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import structlog
 from sqlalchemy import Connection, Select, select
 
-from worker.core.cards import Channel
+from worker.core.cards import Audience, Channel
 from worker.core.life import Happening, LifeEvent
 from worker.errors import UnreachableError
 from worker.setup.app import App
@@ -128,6 +128,7 @@ def _reachable(channel: str) -> Select[Any]:
         .join(messages, messages.c.holder_id == holders.c.id)
         .where(
             messages.c.channel == channel,
+            messages.c.audience == Audience.HOLDER,
             messages.c.state.in_(("pending", "retryable", "sending", "sent")),
             address.is_not(None),
         )

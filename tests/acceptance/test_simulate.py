@@ -371,9 +371,10 @@ def test_forty_five_days_are_simulated_as_they_are_really_sent(
     told = _simulate(there)
     _really_send(there, monkeypatch, datetime(2026, 7, 20, 5, tzinfo=UTC))
     query = (
-        "SELECT r.card_id, r.deadline, r.deadline_on, r.window, r.channel, "
-        "CASE r.state || r.channel WHEN 'sentguardian' THEN 'guardian' WHEN 'sentsms' THEN 'send' "
-        "WHEN 'sentemail' THEN 'send' ELSE r.state END, r.reason, "
+        "SELECT r.card_id, r.deadline, r.deadline_on, r.window, "
+        "CASE r.audience WHEN 'holder' THEN r.channel ELSE 'guardian' END, "
+        "CASE r.state || r.audience WHEN 'sentguardian' THEN 'guardian' "
+        "WHEN 'sentholder' THEN 'send' ELSE r.state END, r.reason, "
         "coalesce(m.sent_at, r.ended_at) FROM reminders r LEFT JOIN messages m "
         "ON m.id = r.message_id WHERE r.state != 'pending'"
     )
@@ -383,9 +384,11 @@ def test_forty_five_days_are_simulated_as_they_are_really_sent(
     )
     assert happened == Counter(_as_happened(told["notices"]))
     totals = told["totals"]
-    sent = dict(
-        _rows(there, "SELECT channel, count(*) FROM messages WHERE state='sent' GROUP BY 1")
+    by_destination = (
+        "SELECT CASE audience WHEN 'holder' THEN channel ELSE audience END, count(*) "
+        "FROM messages WHERE state = 'sent' GROUP BY 1"
     )
+    sent = dict(_rows(there, by_destination))
     messages = {k: n for k, v in totals["by_channel"].items() if (n := v["messages"])}
     assert messages == sent
     assert totals["by_channel"]["sms"]["messages"] > texts
@@ -394,7 +397,7 @@ def test_forty_five_days_are_simulated_as_they_are_really_sent(
     by_day = Counter(
         (datetime.fromisoformat(at).replace(tzinfo=UTC) - timedelta(hours=5)).date().isoformat()
         for (at,) in _rows(
-            there, "SELECT sent_at FROM messages WHERE state = 'sent' AND channel != 'guardian'"
+            there, "SELECT sent_at FROM messages WHERE state = 'sent' AND audience = 'holder'"
         )
     )
     assert {d["day"]: d["sms"] + d["email"] for d in totals["by_day"]} == {

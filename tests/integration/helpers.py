@@ -19,7 +19,15 @@ from tests.integration.sandbox_helpers import record
 from tests.patience import patient
 from worker.clock import Clock, set_file_clock
 from worker.content.render import Content
-from worker.core.cards import CARD_TIME_ZONE, CardState, Channel, Kind
+from worker.core.cards import (
+    CARD_TIME_ZONE,
+    Audience,
+    CardState,
+    Channel,
+    Destination,
+    Kind,
+    told_by,
+)
 from worker.core.life import Effect, Happening, LifeEvent
 from worker.core.outcomes import Outcome, OutcomeKind, accepted
 from worker.core.retry import RetryPolicy
@@ -216,7 +224,7 @@ class World:
     def send(
         self,
         now: datetime = NOW,
-        channel: Channel | None = None,
+        channel: Channel | Destination | None = None,
         *,
         ids: Sequence[int] | None = None,
         providers: Mapping[Channel, Provider[Any]] | None = None,
@@ -226,7 +234,9 @@ class World:
         url: str | None = None,
         played: Clock | None = None,
     ) -> Counter[str]:
-        """Send what is due at ``now``, of ``channel`` or of both."""
+        """Send what is due at ``now``, of ``channel`` or of both, or to the guardian alone."""
+        if channel is Destination.GUARDIAN:
+            ids = [row.id for row in self.rows(messages) if row.audience == Audience.GUARDIAN]
 
         async def run() -> Counter[str]:
             transport = self._transport()
@@ -244,7 +254,7 @@ class World:
             )
             states: Counter[str] = Counter()
             try:
-                for one in [channel] if channel else list(Channel):
+                for one in [Destination(channel).channel] if channel else list(Channel):
                     states += await delivery.run(one, self._ids(ids), now)
             finally:
                 await transport.close()
@@ -307,14 +317,16 @@ class World:
         with reading(self.engine) as conn:
             return conn.execute(select(table).order_by(order)).all()
 
-    def message(self, channel: Channel) -> Row[Any]:
-        """The only message on ``channel``."""
-        [found] = [row for row in self.rows(messages) if row.channel == channel]
+    def message(self, to: Channel | Destination) -> Row[Any]:
+        """The only message that goes there."""
+        rows = self.rows(messages)
+        [found] = [row for row in rows if told_by(row.channel, row.audience) == Destination(to)]
         return found
 
     def told(self) -> list[tuple[str, str, str | None]]:
-        """Channel, state and reason of each reminder, in order."""
-        return [(row.channel, row.state, row.reason) for row in self.rows(reminders)]
+        """Destination, state and reason of each reminder, in order."""
+        rows = self.rows(reminders)
+        return [(told_by(row.channel, row.audience), row.state, row.reason) for row in rows]
 
     def guard(self, keeper: str = "keeper@example.com") -> None:
         """The book has somebody who is told of its holders."""
@@ -362,7 +374,6 @@ class World:
         return {
             Channel.SMS: self._twilio(transport, now, url),
             Channel.EMAIL: email,
-            Channel.GUARDIAN: email,
         }
 
 

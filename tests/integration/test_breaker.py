@@ -25,7 +25,7 @@ from tests.integration.helpers import (
 )
 from tests.integration.sandbox_helpers import set_faults
 from worker.core.breaker import BreakerPolicy
-from worker.core.cards import Channel
+from worker.core.cards import Channel, Destination
 from worker.core.outcomes import ALONE, Outcome, OutcomeKind, accepted
 from worker.core.reminders import MessageState, ReminderState
 from worker.pipeline.delivery.limits import Limits, country_of, senders_of
@@ -256,7 +256,7 @@ def test_a_probe_whose_process_died_does_not_hold_the_others_for_ever(world: Wor
     app = world.app(lambda: after)
     preparation = replace(app.delivery.preparation, senders=senders, lease=LEASE)
     ids = [row.id for row in world.rows(messages)]
-    [claimed] = preparation.run(SMS, ids, after)  # and then it dies
+    [claimed] = preparation.run(SMS, ids, after).ready  # and then it dies
     assert claimed.probe
     working = always(accepted("id"))
     assert world.send(after + timedelta(seconds=1), SMS, providers={SMS: working}) == {}
@@ -287,7 +287,7 @@ def test_a_probe_that_may_not_go_after_all_leaves_its_place_to_another(world: Wo
     world.change(messages, next_attempt_at=NOW, wake_at=NOW)
     world.limits = Limits(caps=replace(world.limits.caps, per_book=1))
     with writing(world.engine) as conn:
-        usage_store.add(conn, [Use(1, NOW.date(), SMS, 5, Decimal(0), 5)])
+        usage_store.add(conn, [Use(1, NOW.date(), Destination.SMS, 5, Decimal(0), 5)])
     after = AFTER
     working = always(accepted("id"))
     assert world.send(after, SMS, providers={SMS: working}) == {}

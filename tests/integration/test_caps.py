@@ -217,7 +217,7 @@ def test_a_batch_asks_the_database_no_more_for_more_messages(world: World) -> No
         statements.clear()
         app = world.app(lambda: NOW, caps={"per_book_per_day": 1000})
         event.listen(world.engine, "before_cursor_execute", note)
-        assert len(app.delivery.preparation.run(SMS, ids, NOW)) == len(ids)
+        assert len(app.delivery.preparation.run(SMS, ids, NOW).ready) == len(ids)
         event.remove(world.engine, "before_cursor_execute", note)
         return len(statements)
 

@@ -245,7 +245,7 @@ def test_with_a_mail_server_alone_email_is_on_and_text_messages_go_that_way(
         smtp_from="reminders@example.com",
         delivery={"read_timeout": 5.0},
     )
-    assert set(app.delivery.providers) == {MAIL, Channel.GUARDIAN}
+    assert set(app.delivery.providers) == {MAIL}
     world.card(plan_end=NOW.date())  # plan_end+0d, by SMS alone
     world.check()
 

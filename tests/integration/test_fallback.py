@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import Row, Table
 from structlog.testing import capture_logs
 
 from tests.integration.helpers import (
@@ -16,7 +17,7 @@ from tests.integration.helpers import (
     always,
     causes,
 )
-from worker.core.cards import Channel
+from worker.core.cards import Audience, Channel, Destination, told_by
 from worker.core.outcomes import Outcome, OutcomeKind
 from worker.core.reminders import MessageState, ReminderState
 from worker.core.reports import Report
@@ -25,7 +26,7 @@ from worker.pipeline.delivery.limits import Limits
 from worker.pipeline.receipts import Receipts
 from worker.store.tables import attempts, books, cards, messages, reminders
 
-SMS, MAIL, GUARDIAN = Channel.SMS, Channel.EMAIL, Channel.GUARDIAN
+SMS, MAIL, GUARDIAN = Channel.SMS, Channel.EMAIL, Destination.GUARDIAN
 PENDING, SENT, SUPPRESSED, MISSED = (
     ReminderState.PENDING,
     ReminderState.SENT,
@@ -38,7 +39,7 @@ ENDS_TODAY: dict[str, Any] = {"plan_end": TODAY}  # one SMS, and no other notice
 DEAD = Outcome(OutcomeKind.RECIPIENT_DEAD, "twilio:21614")
 
 
-def bounce(world: World, channel: Channel, now: Any = NOW) -> None:
+def bounce(world: World, channel: Channel | Destination, now: Any = NOW) -> None:
     """The provider reports that the only message on ``channel`` went to a dead address."""
     wanted = world.message(channel).id
     [one] = [row for row in world.rows(attempts) if row.message_id == wanted]
@@ -49,7 +50,12 @@ def bounce(world: World, channel: Channel, now: Any = NOW) -> None:
 
 
 def states(world: World) -> dict[str, str]:
-    return {row.channel: row.state for row in world.rows(reminders)}
+    return {told_by(row.channel, row.audience): row.state for row in world.rows(reminders)}
+
+
+def theirs(world: World, table: Table) -> list[Row[Any]]:
+    """The rows of a table that are for guardians."""
+    return [row for row in world.rows(table) if row.audience == Audience.GUARDIAN]
 
 
 def test_a_dead_number_gives_way_to_email_at_once(world: World) -> None:
@@ -81,7 +87,7 @@ def test_a_guardian_who_is_unreachable_too_raises_the_alarm(world: World) -> Non
     world.guard()
     world.card(world.holder(email=None, contact_phone=None), msisdn=None)
     world.check()
-    world.send(providers={GUARDIAN: ACCEPTED})
+    world.send(providers={MAIL: ACCEPTED})
     with capture_logs() as logs:
         bounce(world, GUARDIAN)
     assert causes(logs) == ["guardian_unreachable"]
@@ -172,7 +178,7 @@ def day_before(world: World, *, silent: bool = True) -> bool:
     ids = [row.id for row in world.rows(cards)][:1]
     Checks(world.engine, world.rules, HINT, silent).run(ids, DAY_BEFORE)
     Checks(world.engine, world.rules, HINT, silent).run(ids, DAY_BEFORE + timedelta(hours=1))
-    told = [row for row in world.rows(reminders) if row.channel == GUARDIAN]
+    told = theirs(world, reminders)
     assert len(told) <= 1
     return bool(told)
 
@@ -252,7 +258,9 @@ def test_a_guardian_gets_one_digest_a_day_and_another_only_for_what_cannot_wait(
         return found
 
     def digests() -> list[str]:
-        sent = [row for row in world.rows(messages) if row.sent_at and row.channel == GUARDIAN]
+        sent = [
+            row for row in world.rows(messages) if row.sent_at and row.audience == Audience.GUARDIAN
+        ]
         assert len(sent) == sum(m["to"] == KEEPER for m in world.accepted(MAIL))
         return [str(row.body) for row in sorted(sent, key=lambda row: row.sent_at)]
 
@@ -277,4 +285,6 @@ def test_a_guardian_gets_one_digest_a_day_and_another_only_for_what_cannot_wait(
     assert "Ana Paz" in digests()[1]
     assert "Li Wei" in digests()[1], "what goes anyway takes the others along"
     assert world.send(MORNING, GUARDIAN) == {}
-    assert {row.state for row in world.rows(reminders) if row.channel == GUARDIAN} == {"sent"}
+    assert {row.state for row in world.rows(reminders) if row.audience == Audience.GUARDIAN} == {
+        "sent"
+    }

@@ -274,7 +274,7 @@ def test_the_guardian_is_told_of_holders_out_of_reach_in_one_digest(world: World
     world.send()
     [email] = world.accepted(Channel.EMAIL)
     assert email["to"] == KEEPER
-    body = next(row.body for row in world.rows(messages) if row.channel == "guardian")
+    body = next(row.body for row in world.rows(messages) if row.audience == "guardian")
     assert "Rosa Quispe" in body
     assert "Luis Soto" in body
     assert ("guardian", ReminderState.SENT, None) in world.told()
@@ -305,11 +305,11 @@ def test_when_both_addresses_turn_out_dead_the_guardian_is_told(world: World) ->
     dead = always(Outcome(OutcomeKind.RECIPIENT_DEAD, "dead"))
     both = {Channel.SMS: dead, Channel.EMAIL: dead}
     world.send(providers=both)
-    assert not [row for row in world.rows(messages) if row.channel == "guardian"
+    assert not [row for row in world.rows(messages) if row.audience == "guardian"
                 and row.state != MessageState.PENDING]  # fmt: skip
     world.send(NOW + timedelta(minutes=1))
     assert [m["to"] for m in world.accepted()] == [KEEPER]
-    body = next(row.body for row in world.rows(messages) if row.channel == "guardian")
+    body = next(row.body for row in world.rows(messages) if row.audience == "guardian")
     assert "Rosa Quispe" in body
 
 

@@ -27,7 +27,7 @@ from structlog.testing import capture_logs
 
 from tests.integration.helpers import NOW, TODAY, World
 from worker.content.render import Content
-from worker.core.cards import Channel, Kind
+from worker.core.cards import Audience, Channel, Kind
 from worker.core.deadlines import DeadlineKind
 from worker.core.life import Happening, LifeEvent
 from worker.core.lifecycle import ENDS, REMINDER_TRANSITIONS, TRANSITIONS
@@ -139,8 +139,9 @@ class Hands:
         if not self._play.dead:
             asyncio.run(self._play.delivery.run(channel, ids, self._play.now))
         else:
-            ready = self._play.delivery.preparation.run(channel, ids, self._play.now)
-            self._play.lost += ready
+            for audience in Audience:
+                run = self._play.delivery.preparation.run
+                self._play.lost += run(channel, ids, self._play.now, audience).ready
 
     def reconcile(self, ids: Sequence[int]) -> None:
         asyncio.run(self._play.reconciliation.run(ids, self._play.now))
@@ -175,7 +176,7 @@ class Play(RuleBasedStateMachine):
         self.mail = FarEnd("reminders@example.com", "sendgrid")
         world = World(self.engine, "http://127.0.0.1:8825", None, self.rules_of_ours, self.content)
         self.app: App = world.app(lambda: self.now)
-        carriers = {Channel.SMS: self.sms, Channel.EMAIL: self.mail, Channel.GUARDIAN: self.mail}
+        carriers = {Channel.SMS: self.sms, Channel.EMAIL: self.mail}
         self.delivery = open_delivery(
             self.engine,
             self.rules_of_ours,

@@ -330,7 +330,7 @@ def test_a_simulation_tells_of_the_reminder_of_tomorrow(world: World) -> None:
         [household] = load(conn, HolderRange(1, 99, 1), None, NOW)
     period = Period.of(TODAY, TODAY + timedelta(days=2), NOW)
     found = follow(household, conditions, period).notices
-    assert [(n.window, n.channel, n.outcome.value) for n in found if n.window[:5] == "again"] == [
+    assert [(n.window, n.to, n.outcome.value) for n in found if n.window[:5] == "again"] == [
         ("again-2026-06-13", "email", "send")
     ]
 

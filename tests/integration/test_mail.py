@@ -103,7 +103,7 @@ def test_what_the_guardian_is_told_is_not_answered_to_the_guardian(walk: Walk) -
     walk.world.change(books, guardian_email=KEEPER)
     walk.world.check()
     later = NOW + timedelta(minutes=20)
-    walk.deliver(Channel.GUARDIAN, now=later)
+    walk.deliver(Channel.EMAIL, now=later)
     [mail] = received(walk, KEEPER)
     assert (mail["reply_to"], mail["attachments"]) == (None, [])
     assert mail["headers"]["Auto-Submitted"] == "auto-generated"

@@ -288,6 +288,6 @@ def test_a_sender_has_the_pace_of_its_kind(kind: str) -> None:
     usual = settings(**live, **given)
     assert rates(usual, choose(usual)) == wanted
     own = settings(**live, **given, pace={"sms_segments_per_second": 7, "email_per_second": 9})
-    assert rates(own, choose(own)) == {SMS: 7, Channel.EMAIL: 9, Channel.GUARDIAN: 9}
+    assert rates(own, choose(own)) == {SMS: 7, Channel.EMAIL: 9}
     off = settings(**live, **given, pace={"sms_segments_per_second": 0})
     assert rates(off, choose(off)) == {}

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from worker.core.cards import Card, CardState, Channel, Holder, Kind, Language
+from worker.core.cards import Card, CardState, Destination, Holder, Kind, Language
 from worker.core.deadlines import DeadlineKind
 from worker.core.hours import Hours
 from worker.core.operators import Fact, OperatorPack, Rung
@@ -109,7 +109,7 @@ def _window(name: str, channels: str) -> Window:
     deadline, _, days = name.removesuffix("d").partition(sign)
     offset = int(sign + days)
     return Window(
-        name, DeadlineKind(deadline), offset, tuple(Channel(c) for c in channels.split(", "))
+        name, DeadlineKind(deadline), offset, tuple(Destination(c) for c in channels.split(", "))
     )
 
 
@@ -142,7 +142,7 @@ def replay(
 
 def told(planned: Planned) -> tuple[str, str, str]:
     """Window, channel and state, to be compared at a glance."""
-    return planned.key.window, planned.key.channel.value, planned.state.value
+    return planned.key.window, planned.key.destination.value, planned.state.value
 
 
 def balance(text: str) -> Decimal:

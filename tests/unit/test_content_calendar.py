@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests.calendars import Event, events, read
 from tests.unit.core_helpers import LIMA, RULES, SHANGHAI, T, a_card, a_holder, at
 from worker.content.calendar import calendar
-from worker.core.cards import Card, Channel, Kind, Language
+from worker.core.cards import Card, Destination, Kind, Language
 from worker.core.deadlines import DeadlineKind
 from worker.core.icalendar import Entry, Publisher, publish
 from worker.core.life import LifeNotice
@@ -28,12 +28,12 @@ def item(
     subject: Subject = DeadlineKind.PLAN_END,
     card: Card | None = None,
     *,
-    channel: Channel = Channel.EMAIL,
+    to: Destination = Destination.EMAIL,
     dated: tuple[tuple[DeadlineKind, date], ...] = (),
     **changes: Any,
 ) -> Item:
     own = card or a_card(**changes)
-    key = ReminderKey(subject, T, "plan_end-7d", channel)
+    key = ReminderKey(subject, T, "plan_end-7d", to.channel, to.audience)
     return Item(own.id, key, NOW, NOW + timedelta(days=6), own, dated=dated)
 
 
@@ -103,9 +103,9 @@ def test_news_of_a_card_is_no_entry(notice: LifeNotice) -> None:
     assert told(item(notice)) == []
 
 
-@pytest.mark.parametrize("channel", [Channel.SMS, Channel.GUARDIAN])
-def test_only_an_email_to_the_holder_has_one(channel: Channel) -> None:
-    assert told(item(channel=channel)) == []
+@pytest.mark.parametrize("to", [Destination.SMS, Destination.GUARDIAN])
+def test_only_an_email_to_the_holder_has_one(to: Destination) -> None:
+    assert told(item(to=to)) == []
 
 
 def test_a_renewal_moves_the_entry_and_raises_its_sequence() -> None:

@@ -18,7 +18,7 @@ from worker.content.lint_names import check_names
 from worker.content.lint_windows import twins
 from worker.content.lint_words import check_words
 from worker.content.render import Content
-from worker.core.cards import Channel, Kind
+from worker.core.cards import Destination, Kind
 from worker.core.wording import DEADLINE_EVENTS, EVENTS, PAST, kind_of, upcoming
 
 SYNTAX = build({}, html=False)
@@ -307,7 +307,7 @@ def test_two_windows_that_say_the_same_are_found() -> None:
         replace(w, name="plan_end-5d", offset=-5) if w.name == "plan_end-30d" else w
         for w in data.windows
     )
-    sms = tuple(replace(w, channels=(Channel.SMS,)) for w in windows)
+    sms = tuple(replace(w, destinations=(Destination.SMS,)) for w in windows)
     policies[Kind.DATA] = replace(data, windows=tuple(sorted(sms, key=lambda w: w.offset)))
     assert list(twins(shipped, RULES.policies)) == []
     found = dict(twins(changed, policies))

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.core_helpers import RULES, T, a_card, a_holder, at, balance, remembered
-from worker.core.cards import Card, CardState, Channel
+from worker.core.cards import Card, CardState, Channel, Destination
 from worker.core.deadlines import DeadlineKind
 from worker.core.life import (
     Effect,
@@ -301,7 +301,7 @@ def _confirm(card: Card) -> Effect:
 
 def test_every_notice_has_its_channels_in_the_configuration() -> None:
     assert set(RULES.events) == set(LifeNotice)
-    assert RULES.events[LifeNotice.RECYCLED] == (Channel.EMAIL,)
+    assert RULES.events[LifeNotice.RECYCLED] == (Destination.EMAIL,)
 
 
 @given(st.integers(0, 60), st.integers(0, 59))

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.unit.core_helpers import RULES
-from worker.core.cards import Channel, Kind
+from worker.core.cards import Destination, Kind
 from worker.core.deadlines import DeadlineKind
 from worker.core.hours import Hours
 from worker.core.life import LifeNotice
@@ -14,7 +14,7 @@ from worker.core.policy import Policy
 from worker.setup.policy_file import PolicyFile
 from worker.tables import read
 
-SMS, EMAIL = Channel.SMS, Channel.EMAIL
+SMS, EMAIL = Destination.SMS, Destination.EMAIL
 S, E, SE = {SMS}, {EMAIL}, {SMS, EMAIL}
 
 LINE_OF_ANY_CARD = {-15: SE, -3: SE}
@@ -33,7 +33,7 @@ PROMISED = {
     ),
     Kind.RETENTION: (
         {-30: E, -7: SE, -1: SE},
-        {-60: E, -30: SE, -15: SE, -7: SE, -3: S, -1: SE | {Channel.GUARDIAN}, 1: E, 90: set()},
+        {-60: E, -30: SE, -15: SE, -7: SE, -3: S, -1: SE | {Destination.GUARDIAN}, 1: E, 90: set()},
     ),
     Kind.FOUR_G: (
         {-7: SE, -3: E, -1: SE, 0: S, 1: SE, 7: E},
@@ -56,7 +56,7 @@ def test_the_shipped_policies_are_the_promised_windows(kind: Kind) -> None:
         expected |= {(deadline, offset): channels for offset, channels in windows.items()}
     policy = RULES.policies[kind]
     assert policy.kind is kind
-    assert {(w.deadline, w.offset): set(w.channels) for w in policy.windows} == expected
+    assert {(w.deadline, w.offset): set(w.destinations) for w in policy.windows} == expected
     assert len(policy.windows) == len(expected)
     assert (policy.hours, policy.useful_days) == (Hours(time(9), time(20)), 7)
 
@@ -92,7 +92,7 @@ def test_a_right_file_is_read_without_an_error() -> None:
     assert (policy.hours, policy.useful_days) == (Hours(time(8), time(21, 30)), 5)
     [window] = policy.windows
     assert (window.name, window.deadline) == ("plan_end-1d", DeadlineKind.PLAN_END)
-    assert (window.offset, window.channels) == (-1, (SMS, EMAIL))
+    assert (window.offset, window.destinations) == (-1, (SMS, EMAIL))
 
 
 def test_hours_and_useful_days_may_be_left_out() -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.unit.core_helpers import RULES, a_card, a_holder
-from worker.core.cards import Channel, Language
+from worker.core.cards import Destination, Language
 from worker.core.routes import Registered, Route, Routes
 from worker.core.windows import sms_language, ways
 from worker.setup.route_file import RouteFile
@@ -54,12 +54,12 @@ def test_an_sms_in_another_language_has_the_email_beside_it() -> None:
     holder = a_holder(contact_phone="+51987654321", language=Language.ZH_HANS)
     routes = Routes((PERU,))
     assert sms_language(a_card(), holder, routes) is Language.ES_PE
-    both = [(Channel.SMS, False), (Channel.EMAIL, False)]
-    assert list(ways(a_card(), holder, (Channel.SMS,), routes)) == both
+    both = [(Destination.SMS, False), (Destination.EMAIL, False)]
+    assert list(ways(a_card(), holder, (Destination.SMS,), routes)) == both
     reader = a_holder(contact_phone="+51987654321", language=Language.ES_PE)
-    assert list(ways(a_card(), reader, (Channel.SMS,), routes)) == both[:1]
+    assert list(ways(a_card(), reader, (Destination.SMS,), routes)) == both[:1]
     alone = a_holder(contact_phone="+51987654321", language=Language.ZH_HANS, email=None)
-    assert list(ways(a_card(), alone, (Channel.SMS,), routes)) == both[:1]
+    assert list(ways(a_card(), alone, (Destination.SMS,), routes)) == both[:1]
 
 
 def test_a_registered_text_is_read_with_its_parameters() -> None:

@@ -23,7 +23,7 @@ from tests.unit.core_helpers import (
     remembered,
     replay,
 )
-from worker.core.cards import Card, CardState, Channel, Holder, Kind
+from worker.core.cards import Card, CardState, Destination, Holder, Kind
 from worker.core.deadlines import DeadlineKind, ladder
 from worker.core.hours import Hours, local_day
 from worker.core.operators import OperatorPack, Rung
@@ -58,10 +58,11 @@ class Case:
         steps = ladder(self.card, self.pack)
         return spans(self.card, self.holder, steps, self.policy)
 
-    def owed(self, span: Span) -> list[Channel]:
-        """The channels of a window; a guardian's only where the book has one."""
+    def owed(self, span: Span) -> list[Destination]:
+        """Where a window goes; to a guardian only where the book has one."""
         has_guardian = self.card.guardian_email is not None
-        return [c for c in span.window.channels if has_guardian or c is not Channel.GUARDIAN]
+        wanted = span.window.destinations
+        return [to for to in wanted if has_guardian or to is not Destination.GUARDIAN]
 
 
 instants = st.integers(0, 730 * 24 * 60).map(
@@ -118,8 +119,8 @@ def hold(case: Case, planned: Iterable[tuple[datetime, Planned]]) -> None:
         assert now <= one.due_at < one.useful_until
         assert case.policy.hours.opens <= one.due_at.astimezone(zone).time()
         assert one.due_at.astimezone(zone).time() < case.policy.hours.closes
-        assert address_of(case.card, case.holder, one.key.channel)
-        if one.key.channel is Channel.SMS:
+        assert address_of(case.card, case.holder, one.key.channel, one.key.audience)
+        if one.key.destination is Destination.SMS:
             sms_days[local_day(one.due_at, case.holder.time_zone)] += 1
     assert not keys or max(keys.values()) == 1
     assert not sms_days or max(sms_days.values()) == 1
@@ -173,7 +174,7 @@ def test_checks_on_time_plan_everything_once_and_leave_no_window_silent(
     closed = min([span.at for span in found if span.window.closes], default=None)
     for span in found:
         if span.at >= start and (closed is None or span.at < closed):
-            assert {span.key(channel) for channel in case.owed(span)} <= told
+            assert {span.key(to) for to in case.owed(span)} <= told
 
 
 @settings(max_examples=150, deadline=None)
@@ -194,7 +195,7 @@ def test_checks_at_any_time_plan_nothing_twice_and_leave_no_watched_window_silen
             recent = (now.date() - span.deadline.on).days <= 120
             tells = not span.window.closes
             if tells and recent and case.card.watched_since <= span.at and span.until <= now:
-                assert any(span.key(channel) in told for channel in Channel)
+                assert any(span.key(to) in told for to in Destination)
     hold(case, planned)
 
 

@@ -67,7 +67,6 @@ def test_who_reports_has_words_and_who_does_not_has_none() -> None:
         (Channel.SMS, "vonage", True),
         (Channel.EMAIL, "sendgrid", False),
         (Channel.EMAIL, "smtp", False),
-        (Channel.GUARDIAN, "sendgrid", False),
         (Channel.SMS, "one of another version", True),
         (Channel.EMAIL, "one of another version", False),
     ],

@@ -23,7 +23,7 @@ from tests.unit.core_helpers import (
     balance,
 )
 from worker.content.render import Content
-from worker.core.cards import Card, CardState, Channel, Holder, Kind
+from worker.core.cards import Card, CardState, Channel, Destination, Holder, Kind
 from worker.core.deadlines import DeadlineKind
 from worker.core.prices import Prices
 from worker.core.recheck import Item
@@ -86,8 +86,7 @@ def followed(
 def lines(notices: Iterable[SimulatedNotice]) -> list[str]:
     """``06-05 14:00 plan_end-7d sms send`` for each notice, its instant in UTC, in order."""
     return [
-        f"{n.at:%m-%d %H:%M} {n.window} {n.channel} {n.outcome}"
-        + (f" ({n.reason})" if n.reason else "")
+        f"{n.at:%m-%d %H:%M} {n.window} {n.to} {n.outcome}" + (f" ({n.reason})" if n.reason else "")
         for n in notices
     ]
 
@@ -153,7 +152,7 @@ def test_a_late_start_disturbs_nobody_at_night(zone: str, first: str) -> None:
 def test_the_cards_of_one_holder_share_one_message_a_day_and_channel() -> None:
     cards = [replace(_CARD, id=n, msisdn=f"+5190000000{n}") for n in (1, 2, 3)]
     notices = followed(a_household(a_holder(), cards)).notices
-    first_sms = [n for n in notices if n.channel is Channel.SMS and n.at == at("2026-06-05 09:00")]
+    first_sms = [n for n in notices if n.to is Destination.SMS and n.at == at("2026-06-05 09:00")]
     assert [(n.card, n.leads, n.segments) for n in first_sms] == [
         (1, True, 1),
         (2, False, 0),
@@ -165,8 +164,8 @@ def test_the_cards_of_one_holder_share_one_message_a_day_and_channel() -> None:
 def test_without_a_contact_phone_each_card_is_told_on_its_own_number() -> None:
     cards = [replace(_CARD, id=n, msisdn=f"+5190000000{n}") for n in (1, 2)]
     notices = followed(a_household(a_holder(contact_phone=None), cards)).notices
-    leading = [(n.card, n.channel) for n in notices if n.leads and n.at == at("2026-06-05 09:00")]
-    assert leading == [(1, Channel.SMS), (2, Channel.SMS), (1, Channel.EMAIL)]
+    leading = [(n.card, n.to) for n in notices if n.leads and n.at == at("2026-06-05 09:00")]
+    assert leading == [(1, Destination.SMS), (2, Destination.SMS), (1, Destination.EMAIL)]
 
 
 def test_without_an_email_the_sms_steps_in_for_what_only_the_email_had() -> None:
@@ -270,7 +269,7 @@ def test_a_channel_nobody_serves_is_told_as_such() -> None:
     notices = followed(
         a_household(a_holder(), [_CARD]), channels=frozenset({Channel.EMAIL})
     ).notices
-    assert {n.reason for n in notices if n.channel is Channel.SMS} == {"channel_off"}
+    assert {n.reason for n in notices if n.to is Destination.SMS} == {"channel_off"}
     assert [n.at.day for n in notices if n.outcome == "send"] == [5, 11, 12, 15]
 
 
@@ -286,7 +285,7 @@ def test_what_waits_in_the_ledger_is_told_when_its_message_is_due() -> None:
     due, until = at("2026-06-05 09:00"), at("2026-06-11 09:00")
     known = {1: [Known(77, key, ReminderState.PENDING, due)]}
     retried = at("2026-06-05 10:30")
-    waiting = [WaitingMessage(5, Channel.SMS, retried, (Item(77, key, due, until, _CARD),))]
+    waiting = [WaitingMessage(5, Destination.SMS, retried, (Item(77, key, due, until, _CARD),))]
     household = a_household(a_holder(), [_CARD], known=known, waiting=waiting)
     told = lines(followed(household).notices)
     assert told[:2] == ["06-05 14:00 plan_end-7d email send", "06-05 15:30 plan_end-7d sms send"]
@@ -297,7 +296,7 @@ def test_a_waiting_reminder_of_a_deadline_that_is_gone_is_superseded() -> None:
     key = ReminderKey(DeadlineKind.PLAN_END, date(2026, 6, 3), "plan_end+0d", Channel.SMS)
     due, until = at("2026-06-03 09:00"), at("2026-06-04 00:00")
     known = {1: [Known(77, key, ReminderState.PENDING, due)]}
-    waiting = [WaitingMessage(5, Channel.SMS, due, (Item(77, key, due, until, _CARD),))]
+    waiting = [WaitingMessage(5, Destination.SMS, due, (Item(77, key, due, until, _CARD),))]
     told = lines(followed(a_household(a_holder(), [_CARD], known=known, waiting=waiting)).notices)
     assert told == ["06-01 05:00 plan_end+0d sms superseded (renewed)", *_IN_LIMA]
 
@@ -311,8 +310,8 @@ def test_a_renewal_midway_ends_the_old_windows_and_opens_new_ones() -> None:
     assert lines(before) == _IN_LIMA[:2]
     known = {
         1: [
-            Known(n, ReminderKey(DeadlineKind.PLAN_END, old.deadline_on, old.window, old.channel),
-                  ReminderState.SENT, old.at)
+            Known(n, ReminderKey(DeadlineKind.PLAN_END, old.deadline_on, old.window,
+                                 old.to.channel), ReminderState.SENT, old.at)
             for n, old in enumerate(before, 1)
         ]
     }  # fmt: skip
@@ -334,7 +333,7 @@ def test_days_without_checks_end_in_the_one_window_still_open_and_a_missed_one_i
     for moment in ("2026-06-05 09:00", "2026-06-13 12:00", "2026-06-15 09:00"):
         decision: Decision = RULES.evaluate(_CARD, a_holder(), at(moment), known)
         said[moment[5:10]] = [
-            (p.key.window, p.key.channel.value, p.state.value) for p in decision.planned
+            (p.key.window, p.key.destination.value, p.state.value) for p in decision.planned
         ]
         known += [
             Known(len(known) + n, p.key, p.state, p.due_at) for n, p in enumerate(decision.planned)
@@ -384,7 +383,7 @@ def test_a_plan_of_unknown_length_that_outlives_the_line_claims_no_line_loss() -
     ends = followed(a_household(a_holder(), [card(date(2026, 6, 5))])).notices
     line = [n for n in ends if n.deadline is DeadlineKind.LINE_LOSS]
     assert {n.deadline_on for n in line} == {date(2026, 6, 9)}
-    assert [(n.at.day, n.window, n.channel.value) for n in line] == [
+    assert [(n.at.day, n.window, n.to.value) for n in line] == [
         (1, "line_loss-15d", "sms"),  # open since 25 May
         (1, "line_loss-15d", "email"),
         (2, "line_loss-7d", "sms"),
@@ -428,7 +427,9 @@ def test_a_card_is_closed_ninety_days_after_its_line_was_lost() -> None:
     due = at("2026-06-20 09:00")
     known = {1: [Known(77, key, ReminderState.PENDING, due)]}
     waiting = [
-        WaitingMessage(5, Channel.EMAIL, due, (Item(77, key, due, at("2026-06-25 09:00"), card),))
+        WaitingMessage(
+            5, Destination.EMAIL, due, (Item(77, key, due, at("2026-06-25 09:00"), card),)
+        )
     ]
     notices = followed(a_household(a_holder(), [card], known=known, waiting=waiting)).notices
     assert lines(notices) == [
@@ -447,7 +448,7 @@ def test_what_cannot_wait_for_the_daily_cap_goes_the_other_way() -> None:
         due, until = at(f"2026-06-12 {hour:02}:00"), at("2026-06-13 00:00")
         known[card.id] = [Known(card.id, key, ReminderState.PENDING, due)]
         waiting.append(
-            WaitingMessage(card.id, Channel.SMS, due, (Item(card.id, key, due, until, card),))
+            WaitingMessage(card.id, Destination.SMS, due, (Item(card.id, key, due, until, card),))
         )
     begin = at("2026-06-12 08:00")
     period = Period.of(date(2026, 6, 12), date(2026, 6, 12), begin)
@@ -455,7 +456,7 @@ def test_what_cannot_wait_for_the_daily_cap_goes_the_other_way() -> None:
         a_holder(), [replace(c, watched_since=begin) for c in cards], known=known, waiting=waiting
     )
     told = [n for n in followed(household, period).notices if n.window == "plan_end+0d"]
-    assert [(n.card, n.channel.value, n.outcome.value, n.reason) for n in told] == [
+    assert [(n.card, n.to.value, n.outcome.value, n.reason) for n in told] == [
         (1, "sms", "send", None),
         (2, "sms", "send", None),
         (3, "sms", "suppressed", "daily_cap"),
@@ -494,7 +495,7 @@ def test_a_text_that_cannot_be_rendered_is_held_until_it_is_of_no_use() -> None:
     given = conditions()
     broken = replace(given, content=replace(given.content, templates={}))
     notices = follow(a_household(a_holder(), [_CARD]), broken, JUNE).notices
-    missed = [n for n in notices if n.channel is Channel.SMS]
+    missed = [n for n in notices if n.to is Destination.SMS]
     # T-7 until T-1 opens, T-1 until T0 opens, T0 until its day is over, T+3 for seven days.
     assert lines(missed) == [
         "06-11 14:00 plan_end-7d sms missed (too_late)",
@@ -509,7 +510,7 @@ def test_an_sms_goes_in_a_language_that_arrives_and_the_email_beside_it_in_the_o
     # alone, gets an email too.
     holder = a_holder(contact_phone=None)
     notices = followed(a_household(holder, [_CARD])).notices
-    assert [(n.at.day, n.channel.value, n.language.value) for n in notices if n.at.day == 12] == [
+    assert [(n.at.day, n.to.value, n.language.value) for n in notices if n.at.day == 12] == [
         (12, "sms", "es-PE"),
         (12, "email", "zh-Hans"),
     ]
@@ -525,11 +526,11 @@ def test_a_route_with_a_daily_cap_takes_no_third_sms_in_a_day() -> None:
         known[card.id] = [Known(card.id, key, ReminderState.PENDING, due)]
         until = at("2026-06-11 09:00")
         waiting.append(
-            WaitingMessage(card.id, Channel.SMS, due, (Item(card.id, key, due, until, card),))
+            WaitingMessage(card.id, Destination.SMS, due, (Item(card.id, key, due, until, card),))
         )
     household = a_household(a_holder(), cards, known=known, waiting=waiting)
     first_days = Period.of(date(2026, 6, 1), date(2026, 6, 10), START)
-    told = [n for n in followed(household, first_days).notices if n.channel is Channel.SMS]
+    told = [n for n in followed(household, first_days).notices if n.to is Destination.SMS]
     assert [(n.card, f"{n.at:%d %H:%M}") for n in told] == [
         (1, "05 14:00"),
         (2, "05 15:00"),

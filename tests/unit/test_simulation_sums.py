@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.unit.core_helpers import CONFIG, RULES
-from worker.core.cards import Channel, Language
+from worker.core.cards import Destination, Language
 from worker.core.deadlines import DeadlineKind
 from worker.core.prices import ELSEWHERE, EMAIL, Price, Prices
 from worker.errors import ConfigError
@@ -29,7 +29,7 @@ START = datetime(2026, 6, 1, 5, tzinfo=UTC)  # midnight in Lima
 JUNE = Period.of(date(2026, 6, 1), date(2026, 6, 30), START)
 
 
-def _notice(at: datetime, channel: Channel = Channel.SMS, **changes: Any) -> SimulatedNotice:
+def _notice(at: datetime, to: Destination = Destination.SMS, **changes: Any) -> SimulatedNotice:
     values: dict[str, Any] = {
         "at": at,
         "card": 1,
@@ -37,7 +37,7 @@ def _notice(at: datetime, channel: Channel = Channel.SMS, **changes: Any) -> Sim
         "deadline": DeadlineKind.PLAN_END,
         "deadline_on": date(2026, 6, 12),
         "window": "plan_end-7d",
-        "channel": channel,
+        "to": to,
         "language": Language.ZH_HANS,
         "outcome": SimulatedEnding.SEND,
     }
@@ -167,7 +167,7 @@ def test_totals_count_messages_once_and_days_in_lima() -> None:
         [
             _notice(evening, leads=True, segments=2, route="+86"),
             _notice(evening, card=2),
-            _notice(evening, Channel.EMAIL, leads=True, route=EMAIL),
+            _notice(evening, Destination.EMAIL, leads=True, route=EMAIL),
             _notice(evening, outcome=SimulatedEnding.SUPPRESSED, reason="no_address"),
         ]
     )

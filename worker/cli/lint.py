@@ -15,7 +15,7 @@ from worker.content.lint import key_of, lint_templates
 from worker.content.lint_windows import twins
 from worker.content.render import Content
 from worker.content.sources import template_name
-from worker.core.cards import Channel, Language
+from worker.core.cards import Audience, Channel, Language
 from worker.core.operators import OperatorPack
 from worker.core.wording import GUARDIAN_EVENT, usual_event
 from worker.errors import ConfigError
@@ -29,7 +29,7 @@ from worker.setup.settings import load
 from worker.tables import read_file
 
 _PLACE = re.compile(r"(?P<file>[^:,]+\.toml)(?:, line \d+)?: (?P<key>[^:]+): (?P<what>.+)")
-_PARTS = {Channel.SMS: "sms.txt", Channel.EMAIL: "email.txt", Channel.GUARDIAN: "email.txt"}
+_PARTS = {Channel.SMS: "sms.txt", Channel.EMAIL: "email.txt"}
 
 
 @click.command()
@@ -143,10 +143,10 @@ def _windows(directory: Path, content: Content) -> Iterator[Finding]:
     for policy in policies.values():
         for window in policy.windows:
             event = usual_event(window.deadline, window.offset)
-            for channel in window.channels:
+            for to in window.destinations:
                 for language in Language:
-                    told = GUARDIAN_EVENT if channel is Channel.GUARDIAN else event
-                    name = template_name(told, language, _PARTS[channel])
+                    told = GUARDIAN_EVENT if to.audience is Audience.GUARDIAN else event
+                    name = template_name(told, language, _PARTS[to.channel])
                     if name not in content.templates:
                         key = f"{policy.kind}.{window.name}"
                         what = f"no text tells of it: {name} is missing or wrong"

@@ -9,7 +9,7 @@ import structlog
 
 from worker.cli.outlook import outlook
 from worker.cli.times import place
-from worker.core.cards import Channel
+from worker.core.cards import told_by
 from worker.core.masking import masked_address
 from worker.errors import VigenciaError
 from worker.setup.app import App
@@ -80,8 +80,7 @@ class SentLines:
 
 def line_of(sent: Sent, *, sandboxed: bool) -> str:
     """Such as "10:00 Lima  sms to +51***321: plan end 7 days before, card …0100 (sandbox)"."""
-    channel = Channel(sent.channel)
-    what = f"{channel} to {masked_address(sent.address)}"
+    what = f"{told_by(sent.channel, sent.audience)} to {masked_address(sent.address)}"
     cards = ", ".join(f"…{tail}" for tail in sent.tails)
     more = f" and {sent.more} more" if sent.more else ""
     at = f"{sent.at.astimezone(sent.zone):%H:%M} {place(sent.zone.key)}"

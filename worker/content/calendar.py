@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Final
 
 from worker.content.languages import SPEECH
-from worker.core.cards import Card, Channel, Holder, Language
+from worker.core.cards import Card, Destination, Holder, Language
 from worker.core.deadlines import Deadline, DeadlineKind, end_of_day
 from worker.core.hours import Hours, local_day
 from worker.core.icalendar import Entry, Publisher, publish
@@ -62,7 +62,7 @@ def _former(card: Card, kind: DeadlineKind, told: date | None) -> Deadline | Non
 def _deadlines(item: Item) -> Iterator[tuple[DeadlineKind, date | None]]:
     """What the email of an item says of deadlines, each with the day that was told before."""
     subject = item.key.deadline
-    if item.key.channel is not Channel.EMAIL:
+    if item.key.destination is not Destination.EMAIL:
         return
     if isinstance(subject, DeadlineKind):
         yield subject, None

@@ -9,7 +9,7 @@ from typing import Final
 from worker.content.dates import deadline_words, short_date
 from worker.content.events import ANSWERABLE, LOW
 from worker.content.letter import Letter, Notice, OperatorGuide
-from worker.core.cards import Card, CardState, Channel, Holder, Language
+from worker.core.cards import Card, CardState, Channel, Destination, Holder, Language
 from worker.core.deadlines import GRAVITY, Deadline, DeadlineKind, end_of_day
 from worker.core.hours import local_day
 from worker.core.life import QUESTIONS, LifeNotice
@@ -104,7 +104,7 @@ def _why(item: Item, rules: Rules) -> str:
     if item.why == SILENT:
         return SILENT
     windows = rules.policies[item.card.kind].windows
-    wanted = {w.name for w in windows if Channel.GUARDIAN in w.channels}
+    wanted = {w.name for w in windows if Destination.GUARDIAN in w.destinations}
     return "last_day" if item.key.window in wanted else "suppressed"
 
 

@@ -10,7 +10,15 @@ from typing import Final
 from worker.content.compose import compose
 from worker.content.events import parts_of
 from worker.content.render import Content
-from worker.core.cards import CARD_TIME_ZONE, Card, CardState, Channel, Holder, Kind, Language
+from worker.core.cards import (
+    CARD_TIME_ZONE,
+    Card,
+    CardState,
+    Destination,
+    Holder,
+    Kind,
+    Language,
+)
 from worker.core.operators import Fact, OperatorPack, Rung
 from worker.core.policy import Policy
 from worker.core.recheck import Item
@@ -21,7 +29,7 @@ from worker.errors import ConfigError
 # Readers for whom a day in Lima ends with their own, in the middle of it, and in their night.
 _ZONES: Final = (CARD_TIME_ZONE, "Asia/Shanghai", "Europe/Madrid")
 _PLAN_END: Final = date(2026, 6, 12)
-_PARTS: Final = {Channel.SMS: "sms.txt", Channel.EMAIL: "subject.txt"}
+_PARTS: Final = {Destination.SMS: "sms.txt", Destination.EMAIL: "subject.txt"}
 _FACT: Final = Fact(0, "a sample", _PLAN_END)
 # An operator that takes everything, each on a day of its own.
 _DAYS: Final = {
@@ -41,12 +49,12 @@ def twins(content: Content, policies: Mapping[Kind, Policy]) -> Iterator[tuple[s
     rules = Rules({"claro": _PACK}, policies)
     for kind, zone, language in product(policies, _ZONES, Language):
         card, holder = _card(kind), _holder(zone, language)
-        for channel, part in _PARTS.items():
+        for to, part in _PARTS.items():
             told: dict[str, str] = {}
             for span in sorted(rules.spans(card, holder), key=lambda span: span.at):
-                if channel not in span.window.channels:
+                if to not in span.window.destinations:
                     continue
-                text = _text(content, rules, card, holder, span, channel, part)
+                text = _text(content, rules, card, holder, span, to, part)
                 twin = told.setdefault(text, span.window.name) if text else span.window.name
                 if twin != span.window.name:
                     what = f"says in {language} what {twin} has said ({part}, read in {zone})"
@@ -59,11 +67,11 @@ def _text(
     card: Card,
     holder: Holder,
     span: Span,
-    channel: Channel,
+    to: Destination,
     part: str,
 ) -> str:
     """What the reader sees of a window on the day on which it opens."""
-    item = Item(0, span.key(channel), span.at, span.until, card)
+    item = Item(0, span.key(to), span.at, span.until, card)
     letter = compose((item,), holder, "Vigencia", rules, span.at)
     if part not in parts_of(letter.notices[0].event):
         return ""

@@ -29,12 +29,45 @@ class Channel(StrEnum):
 
     SMS = "sms"
     EMAIL = "email"
-    GUARDIAN = "guardian"  # an email to the keeper of the card book, about holders
 
     @property
     def other(self) -> "Channel":
         """The channel that takes over when a holder cannot be reached on this one."""
         return Channel.EMAIL if self is Channel.SMS else Channel.SMS
+
+
+class Audience(StrEnum):
+    """Who reads a notice. ``GUARDIAN``: the keeper of the card book, who is told about holders."""
+
+    HOLDER = "holder"
+    GUARDIAN = "guardian"
+
+
+class Destination(StrEnum):
+    """Where a notice goes, in the one word that policies, tables and metrics have for it.
+
+    In the order in which messages are handed out, so that what comes to nothing on both channels
+    does so before the guardian is told. A guardian is told by email only.
+    """
+
+    SMS = "sms"
+    EMAIL = "email"
+    GUARDIAN = "guardian"
+
+    @property
+    def channel(self) -> Channel:
+        """How it travels there."""
+        return Channel.SMS if self is Destination.SMS else Channel.EMAIL
+
+    @property
+    def audience(self) -> Audience:
+        """Who reads it there."""
+        return Audience.GUARDIAN if self is Destination.GUARDIAN else Audience.HOLDER
+
+
+def told_by(channel: str, audience: str) -> Destination:
+    """The word for a message or a notice that goes over ``channel`` to ``audience``."""
+    return Destination.GUARDIAN if audience == Audience.GUARDIAN else Destination(channel)
 
 
 class Language(StrEnum):

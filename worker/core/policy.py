@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
-from worker.core.cards import Channel, Kind
+from worker.core.cards import Destination, Kind
 from worker.core.deadlines import GRAVITY, DeadlineKind
 from worker.core.hours import Hours
 
@@ -14,13 +14,13 @@ ANSWER_WITHIN = timedelta(hours=72)
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """``offset`` days from a deadline's day (negative before it), and the channels to use; one
-    that ``closes`` has none: the card is closed then."""
+    """``offset`` days from a deadline's day (negative before it), and where to tell of it; one
+    that ``closes`` has no ``destinations``: the card is closed then."""
 
     name: str
     deadline: DeadlineKind
     offset: int
-    channels: tuple[Channel, ...]
+    destinations: tuple[Destination, ...]
     closes: bool = False
 
     @property

@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
-from worker.core.cards import Card, CardState, Channel, Holder
+from worker.core.cards import Audience, Card, CardState, Channel, Destination, Holder
 from worker.core.deadlines import DeadlineKind, Ladder
 from worker.core.hours import Hours
 from worker.core.life import LifeNotice
@@ -61,10 +61,12 @@ def recheck(
     hours: Hours,
     ladder_of: Callable[[Card], Ladder],
     suppressed: Callable[[str, int], str | None],
+    audience: Audience = Audience.HOLDER,
 ) -> Verdict:
     """Check ``items`` of one message to ``holder`` over ``channel`` once more at ``now``.
 
-    ``suppressed`` gives the reason why an address must not be used for a card, or ``None``.
+    ``suppressed`` gives the reason why an address must not be used for a card, or ``None``. To an
+    ``audience`` of guardians ``holder`` stands for the keeper of the book.
     """
     opens = hours.next_open(now, holder.time_zone)
     keep: list[Item] = []
@@ -73,8 +75,8 @@ def recheck(
     address: str | None = None
     for item in items:
         card = in_service(item.card, ladder_of(item.card), now)
-        own = address_of(card, holder, channel)
-        if item.card.holder_id != holder.id and channel is not Channel.GUARDIAN:
+        own = address_of(card, holder, channel, audience)
+        if item.card.holder_id != holder.id and audience is Audience.HOLDER:
             rerouted.append(item)
         elif end := _end(item, own, now, opens, ladder_of, suppressed):
             ended.append(end)
@@ -120,7 +122,7 @@ def _end(
     if opens >= item.useful_until:
         return End(item, ReminderState.MISSED, "quiet_hours")
     if reason := "no_address" if address is None else suppressed(address, item.card.id):
-        to_holder = item.key.channel is not Channel.GUARDIAN
+        to_holder = item.key.audience is Audience.HOLDER
         return End(item, ReminderState.SUPPRESSED, reason, to_holder)
     return None
 
@@ -128,14 +130,14 @@ def _end(
 def goes_over(
     end: End,
     holder: Holder,
-    wanted: Callable[[Item], Collection[Channel]],
+    wanted: Callable[[Item], Collection[Destination]],
     is_opt_out: Callable[[str], bool],
 ) -> Item | None:
     """The reminder of ``end`` if the other channel (or, with no address there, the guardian) takes
     it over. Who unsubscribes from emails (``is_opt_out`` tells it of a reason) gets no SMS instead
-    of what its policy (``wanted``: the channels) sends by email alone: that would be more of what
+    of what its policy (``wanted``) sends by email alone: that would be more of what
     was declined, and not less."""
     by_reader = end.item.key.channel is Channel.EMAIL and is_opt_out(end.reason)
-    declined = by_reader and Channel.SMS not in wanted(end.item)
+    declined = by_reader and Destination.SMS not in wanted(end.item)
     reached = address_of(end.item.card, holder, Channel.SMS) is not None
     return end.item if end.fall_back and not (declined and reached) else None

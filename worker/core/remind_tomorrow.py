@@ -14,7 +14,7 @@ _WINDOW = "again-"
 @dataclass(frozen=True, slots=True)
 class Again:
     """``planned``, for the day ``on`` at the holder's. ``too_late``: nothing is useful by then.
-    ``regular``: a notice of that deadline goes on that channel that day anyway."""
+    ``regular``: a notice of that deadline goes the same way that day anyway."""
 
     planned: Planned
     on: date
@@ -42,7 +42,7 @@ def tomorrow(key: ReminderKey, card: Card, holder: Holder, rules: Rules, now: da
     # line that can be lost from the 13th on is in the night to the 13th.
     ends = min([ends, *(s.deadline.begins for s in spans if now < s.deadline.begins)])
     regular = any(
-        local_day(span.at, holder.time_zone) == day and key.channel in span.window.channels
+        local_day(span.at, holder.time_zone) == day and key.destination in span.window.destinations
         for span in spans
     )
     planned = Planned(

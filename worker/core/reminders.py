@@ -1,10 +1,10 @@
 """The unit of the promise: one notice owed for one card, and the states it can end in."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from enum import StrEnum
 
-from worker.core.cards import Channel
+from worker.core.cards import Audience, Channel, Destination, told_by
 from worker.core.deadlines import DeadlineKind
 from worker.core.life import LifeNotice
 
@@ -66,6 +66,16 @@ class ReminderKey:
     on: date
     window: str
     channel: Channel
+    audience: Audience = Audience.HOLDER
+
+    @property
+    def destination(self) -> Destination:
+        """Where the notice goes."""
+        return told_by(self.channel, self.audience)
+
+    def to(self, destination: Destination) -> "ReminderKey":
+        """The same notice, sent to ``destination``."""
+        return replace(self, channel=destination.channel, audience=destination.audience)
 
 
 # Why a notice is missed whose window passed while nobody looked.

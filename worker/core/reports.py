@@ -76,7 +76,7 @@ def phase(outcome: str | None, code: str | None, provider_id: str | None) -> Pha
 
 def advances(channel: Channel, now: Phase, then: Phase) -> bool:
     """Does ``then`` lie beyond ``now``?"""
-    order = _ORDER[Channel.SMS if channel is Channel.SMS else Channel.EMAIL]
+    order = _ORDER[channel]
     return order.index(then) > order.index(now)
 
 

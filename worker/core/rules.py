@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from worker.core.cards import Card, Channel, Holder, Kind
+from worker.core.cards import Card, Channel, Destination, Holder, Kind
 from worker.core.deadlines import Ladder, ladder
 from worker.core.hours import Hours
 from worker.core.life import LifeNotice
@@ -21,12 +21,12 @@ from worker.core.windows import Decision, at_rest, decide
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """``packs`` by operator code, ``policies`` by kind, ``events``: the channels of each life
-    notice. Every kind and every notice has its own. ``tolerance``: how late is still on time."""
+    """``packs`` by operator code, ``policies`` by kind, ``events``: where each life notice
+    goes. Every kind and every notice has its own. ``tolerance``: how late is still on time."""
 
     packs: Mapping[str, OperatorPack]
     policies: Mapping[Kind, Policy]
-    events: Mapping[LifeNotice, tuple[Channel, ...]] = field(default_factory=dict)
+    events: Mapping[LifeNotice, tuple[Destination, ...]] = field(default_factory=dict)
     routes: Routes = field(default_factory=Routes)
     tolerance: Tolerance = field(default_factory=Tolerance)
     # Not for another set of rules: `replace` makes a new one.
@@ -43,13 +43,13 @@ class Rules:
         """The operator's pack; of an operator without one nothing is known but its name."""
         return self.packs.get(operator) or OperatorPack(operator, operator.title(), {}, {})
 
-    def channels(self, card: Card, key: ReminderKey) -> Collection[Channel]:
-        """Over which channels the policy wants the notice ``key`` of ``card`` to be told; none of
-        a window that is no longer in it."""
+    def destinations(self, card: Card, key: ReminderKey) -> Collection[Destination]:
+        """Where the policy wants the notice ``key`` of ``card`` to be told; nowhere if its window
+        is no longer in it."""
         if isinstance(key.deadline, LifeNotice):
             return self.events.get(key.deadline, ())
         windows = self.policies[card.kind].windows
-        return next((one.channels for one in windows if one.name == key.window), ())
+        return next((one.destinations for one in windows if one.name == key.window), ())
 
     def ladder(self, card: Card) -> Ladder:
         """All known deadlines of ``card``."""

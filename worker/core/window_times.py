@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from itertools import zip_longest
 
-from worker.core.cards import Card, Channel, Holder
+from worker.core.cards import Card, Destination, Holder
 from worker.core.deadlines import Deadline, DeadlineKind, Ladder
 from worker.core.hours import local_day
 from worker.core.policy import Policy, Window
@@ -27,9 +27,10 @@ class Span:
     at: datetime
     until: datetime
 
-    def key(self, channel: Channel) -> ReminderKey:
-        """The identity of this window's reminder on ``channel``."""
-        return ReminderKey(self.deadline.kind, self.deadline.on, self.window.name, channel)
+    def key(self, to: Destination) -> ReminderKey:
+        """The identity of this window's reminder to one destination."""
+        own = (self.deadline.kind, self.deadline.on, self.window.name)
+        return ReminderKey(*own, to.channel, to.audience)
 
 
 @dataclass(frozen=True, slots=True)

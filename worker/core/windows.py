@@ -4,7 +4,16 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
-from worker.core.cards import Card, CardState, Channel, Holder, Language
+from worker.core.cards import (
+    Audience,
+    Card,
+    CardState,
+    Channel,
+    Destination,
+    Holder,
+    Language,
+    told_by,
+)
 from worker.core.deadlines import DeadlineKind, Ladder
 from worker.core.hours import local_day
 from worker.core.policy import Policy
@@ -127,15 +136,17 @@ def _closes(card: Card, closing: Collection[Span]) -> bool:
     return any(card.watched_since <= span.at for span in closing)
 
 
-def reachable(card: Card, holder: Holder, channel: Channel) -> bool:
-    """Is there an address for ``channel``?"""
-    return address_of(card, holder, channel) is not None
+def reachable(card: Card, holder: Holder, to: Destination) -> bool:
+    """Is there an address at ``to``?"""
+    return address_of(card, holder, to.channel, to.audience) is not None
 
 
-def address_of(card: Card, holder: Holder, channel: Channel) -> str | None:
+def address_of(
+    card: Card, holder: Holder, channel: Channel, audience: Audience = Audience.HOLDER
+) -> str | None:
     """Where to reach the holder: the contact phone before the card's own number, and that one
-    only while the card is in service."""
-    if channel is Channel.GUARDIAN:
+    only while the card is in service. The guardian has an email address or none."""
+    if audience is Audience.GUARDIAN:
         return card.guardian_email
     if channel is Channel.EMAIL:
         return holder.email
@@ -157,9 +168,9 @@ def _passed(card: Card, span: Span, now: datetime) -> bool:
 
 
 def _missed(span: Span, taken: Collection[ReminderKey]) -> Iterator[Planned]:
-    for channel in span.window.channels:
-        if span.key(channel) not in taken and channel is not Channel.GUARDIAN:
-            yield _planned(span, channel, span.at, ReminderState.MISSED, UNCHECKED)
+    for to in span.window.destinations:
+        if span.key(to) not in taken and to.audience is Audience.HOLDER:
+            yield _planned(span, to, span.at, ReminderState.MISSED, UNCHECKED)
 
 
 def _taken(known: Collection[Known], now: datetime) -> set[ReminderKey]:
@@ -169,12 +180,12 @@ def _taken(known: Collection[Known], now: datetime) -> set[ReminderKey]:
 
 def _planned(
     span: Span,
-    channel: Channel,
+    to: Destination,
     due_at: datetime,
     state: ReminderState = ReminderState.PENDING,
     reason: str | None = None,
 ) -> Planned:
-    return Planned(span.key(channel), due_at, span.until, span.window.urgency, state, reason)
+    return Planned(span.key(to), due_at, span.until, span.window.urgency, state, reason)
 
 
 def _plan(
@@ -193,25 +204,25 @@ def _plan(
     planned: list[Planned] = []
     again: list[datetime] = []
     for span in sorted(open_now, key=lambda s: s.window.urgency):
-        for channel, unreachable in ways(card, holder, span.window.channels, routes):
-            if span.key(channel) in taken:
+        for to, unreachable in ways(card, holder, span.window.destinations, routes):
+            if span.key(to) in taken:
                 continue
             if unreachable:
-                planned.append(_planned(span, channel, now, ReminderState.SUPPRESSED, "no_address"))
+                planned.append(_planned(span, to, now, ReminderState.SUPPRESSED, "no_address"))
                 continue
             at = due_at
-            if channel is Channel.SMS:
+            if to is Destination.SMS:
                 at = _free_day(policy, holder, busy, due_at)
             if at >= span.until:
                 state, reason = _too_late(span, due_at)
-                planned.append(_planned(span, channel, now, state, reason))
+                planned.append(_planned(span, to, now, state, reason))
             elif at > due_at:
                 again.append(at)
             else:
-                taken_days = busy if channel is Channel.SMS else set()
+                taken_days = busy if to is Destination.SMS else set()
                 owed_at = _owed_at(card, span, policy, holder, taken_days)
-                planned.append(replace(_planned(span, channel, at), owed_at=min(owed_at, at)))
-                if channel is Channel.SMS:
+                planned.append(replace(_planned(span, to, at), owed_at=min(owed_at, at)))
+                if to is Destination.SMS:
                     busy.add(local_day(at, holder.time_zone))
     return planned, again
 
@@ -230,11 +241,11 @@ def _last_resort(
     taken = _taken(known, now) | {p.key for p in planned}
     for span in open_now:
         last_call = (span.window.deadline, span.window.offset) in _LAST_CALLS
-        key = span.key(Channel.GUARDIAN)
-        if last_call and key not in taken and reachable(card, holder, Channel.GUARDIAN):
+        key = span.key(Destination.GUARDIAN)
+        if last_call and key not in taken and reachable(card, holder, Destination.GUARDIAN):
             at = policy.hours.next_open(now, holder.time_zone)
             if at < span.until and _is_silent(span, known, heard):
-                yield _planned(span, Channel.GUARDIAN, at, reason=SILENT)
+                yield _planned(span, Destination.GUARDIAN, at, reason=SILENT)
 
 
 def _is_silent(span: Span, known: Collection[Known], heard: Collection[Channel]) -> bool:
@@ -247,7 +258,7 @@ def _is_silent(span: Span, known: Collection[Known], heard: Collection[Channel])
         k
         for k in known
         if (k.key.deadline, k.key.on) == (span.deadline.kind, span.deadline.on)
-        and k.key.channel is not Channel.GUARDIAN
+        and k.key.audience is Audience.HOLDER
         and k.due_at < span.at
     ]
     if any(k.state is ReminderState.DELIVERED for k in earlier):
@@ -259,23 +270,23 @@ def _is_silent(span: Span, known: Collection[Known], heard: Collection[Channel])
 
 
 def ways(
-    card: Card, holder: Holder, channels: tuple[Channel, ...], routes: Routes
-) -> Iterator[tuple[Channel, bool]]:
-    """The wanted channels, each with whether it is out of reach, and the one that steps in: for
-    one that is out of reach, or beside an SMS that cannot go in the holder's own language. Where
-    the holder is out of reach altogether, the guardian is told."""
-    to_holder = [channel for channel in channels if channel is not Channel.GUARDIAN]
-    for channel in to_holder:
-        yield channel, not reachable(card, holder, channel)
-    nobody = not any(reachable(card, holder, c) for c in (Channel.SMS, Channel.EMAIL))
-    if (nobody or Channel.GUARDIAN in channels) and reachable(card, holder, Channel.GUARDIAN):
-        yield Channel.GUARDIAN, False
-    for channel in to_holder:
-        steps_in = channel.other
-        wanted = not reachable(card, holder, channel) or (
-            channel is Channel.SMS and sms_language(card, holder, routes) is not holder.language
+    card: Card, holder: Holder, wanted: Collection[Destination], routes: Routes
+) -> Iterator[tuple[Destination, bool]]:
+    """Where a notice is ``wanted``, each with whether nobody is reached there, and what steps in:
+    for one that is out of reach, or beside an SMS that cannot go in the holder's own language.
+    Where the holder is out of reach altogether, the guardian is told."""
+    to_holder = [to for to in wanted if to.audience is Audience.HOLDER]
+    for to in to_holder:
+        yield to, not reachable(card, holder, to)
+    nobody = not any(reachable(card, holder, to) for to in (Destination.SMS, Destination.EMAIL))
+    if (nobody or Destination.GUARDIAN in wanted) and reachable(card, holder, Destination.GUARDIAN):
+        yield Destination.GUARDIAN, False
+    for to in to_holder:
+        steps_in = told_by(to.channel.other, to.audience)
+        needed = not reachable(card, holder, to) or (
+            to is Destination.SMS and sms_language(card, holder, routes) is not holder.language
         )
-        if wanted and steps_in not in channels and reachable(card, holder, steps_in):
+        if needed and steps_in not in wanted and reachable(card, holder, steps_in):
             yield steps_in, False
 
 

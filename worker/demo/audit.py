@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, select
 
-from worker.core.cards import CardState, Channel
+from worker.core.cards import CardState, Destination
 from worker.core.reminders import ReminderState
 from worker.core.window_times import Span
 from worker.setup.app import App
@@ -65,7 +65,7 @@ def unwritten(
         if one.card.state is CardState.ACTIVE and one.card.renewed_at is None
         for span in app.rules.spans(one.card, one.holder)
         if max(start, one.card.watched_since) <= span.at < end
-        and not any((one.card.id, span.key(channel)) in known for channel in Channel)
+        and not any((one.card.id, span.key(to)) in known for to in Destination)
     ]
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, func, select
 
-from worker.core.cards import CARD_TIME_ZONE, Channel, Language
+from worker.core.cards import CARD_TIME_ZONE, Audience, Channel, Destination, Language, told_by
 from worker.core.hours import local_day
 from worker.core.reminders import ReminderState
 from worker.core.routes import Routes
@@ -47,15 +47,16 @@ def by_day(conn: Connection, since: datetime) -> list[Day]:
     """A line for each day since then on which something was sent."""
     days: dict[date, Counter[str]] = defaultdict(Counter)
     rows = conn.execute(
-        select(attempts.c.started_at, attempts.c.outcome, messages.c.channel)
+        select(attempts.c.started_at, attempts.c.outcome, messages.c.channel, messages.c.audience)
         .join(messages, messages.c.id == attempts.c.message_id)
         .where(attempts.c.started_at >= since)
     )
     for row in rows:
         day = local_day(row.started_at, CARD_TIME_ZONE)
-        days[day][row.channel if row.outcome == "accepted" else "troubled"] += 1
+        to = told_by(row.channel, row.audience)
+        days[day][to if row.outcome == "accepted" else "troubled"] += 1
     return [
-        Day(day, counts[Channel.SMS], counts[Channel.EMAIL], counts["troubled"])
+        Day(day, counts[Destination.SMS], counts[Destination.EMAIL], counts["troubled"])
         for day, counts in sorted(days.items())
     ]
 
@@ -81,7 +82,11 @@ def _sent_in(
         select(messages.c.subject, messages.c.body, messages.c.segments, attempts.c.address)
         .join(holders, holders.c.id == messages.c.holder_id)
         .join(attempts, attempts.c.message_id == messages.c.id)
-        .where(holders.c.language == language, messages.c.channel == channel)
+        .where(
+            holders.c.language == language,
+            messages.c.channel == channel,
+            messages.c.audience == Audience.HOLDER,
+        )
         .order_by(messages.c.id)
     )
     for row in rows:

@@ -10,7 +10,7 @@ import redis
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from worker.core.cards import Channel
+from worker.core.cards import Destination
 from worker.core.lifecycle import OPEN
 from worker.errors import VigenciaError
 from worker.setup.app import App
@@ -60,10 +60,10 @@ class Ledger(Collector):
         with reading(self._app.engine) as conn:
             found = gauge_store.gauges(conn, now, now.astimezone(UTC).date())
         waiting = _gauge("messages_open", "Messages that have not ended.", "channel", "state")
-        for channel in Channel:
+        for to in Destination:
             for state in OPEN:
-                count = found.messages.get((channel.value, state.value), 0)
-                waiting.add_metric([channel.value, state.value], count)
+                count = found.messages.get((to.value, state.value), 0)
+                waiting.add_metric([to.value, state.value], count)
         yield waiting
         yield _gauge("reminders_due", "Reminders that are due and wait.", value=found.reminders_due)
         yield _gauge(

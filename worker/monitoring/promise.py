@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, Row
 
-from worker.core.cards import Channel
+from worker.core.cards import Audience, told_by
 from worker.core.lifecycle import OPEN
 from worker.core.masking import tail
 from worker.core.promise import Class, Owed, classify
@@ -146,7 +146,7 @@ class Promise:
             deadline=row.deadline,
             deadline_on=row.deadline_on,
             window=row.window,
-            channel=row.channel,
+            channel=told_by(row.channel, row.audience),
             owed_at=owed.owed_at,
             due_at=row.due_at,
             useful_until=row.useful_until,
@@ -177,8 +177,8 @@ def cause_of(line: Line) -> str:
 
 
 def _is_refused(row: Row[Any]) -> bool:
-    """Was it held back by a provider's word, on a channel of the holder's?"""
-    suppressed = row.state == ReminderState.SUPPRESSED and row.channel != Channel.GUARDIAN
+    """Was it held back from the holder by a provider's word?"""
+    suppressed = row.state == ReminderState.SUPPRESSED and row.audience == Audience.HOLDER
     return suppressed and is_providers_word(row.reason)
 
 

@@ -10,7 +10,7 @@ import structlog
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import InterfaceError, OperationalError
 
-from worker.core.cards import Channel
+from worker.core.cards import Channel, Destination, told_by
 from worker.core.life import Happening, LifeEvent, happen
 from worker.core.reminders import RENEWED, Known, ReminderState
 from worker.core.rules import Rules
@@ -26,6 +26,7 @@ from worker.store import reminders as ledger
 from worker.store.cards import Watched
 from worker.store.committed import after_commit
 from worker.store.engine import savepoint, writing
+from worker.store.messages import NewMessage
 from worker.store.planner_hints import by_index
 
 log = structlog.get_logger(__name__)
@@ -188,14 +189,23 @@ class Checks:
         ]
         written = owe(conn, owed, now, self.hint)
         card_store.advance(conn, instants)
-        due: dict[Channel, list[int]] = defaultdict(list)
-        for message_id, message in written.messages.items():
-            if message.due_at <= now:
-                due[message.channel].append(message_id)
         _raise_alarms(owed)
-        # Always in one order, so that what comes to nothing on both channels does so at one moment.
-        ordered = {channel: due[channel] for channel in Channel if channel in due}
-        return Checked(len(instants), written.reminders, len(written.messages), ordered)
+        due = _due(written.messages, now)
+        return Checked(len(instants), written.reminders, len(written.messages), due)
+
+
+def _due(written: Mapping[int, NewMessage], now: datetime) -> dict[Channel, list[int]]:
+    """What is due now, always in one order: what comes to nothing on both channels does so at one
+    moment, and before the guardian is told."""
+    found: dict[Destination, list[int]] = defaultdict(list)
+    for message_id, message in written.items():
+        if message.due_at <= now:
+            found[told_by(message.channel, message.audience)].append(message_id)
+    due: dict[Channel, list[int]] = {}
+    for to in Destination:
+        if to in found:
+            due.setdefault(to.channel, []).extend(found[to])
+    return due
 
 
 @contextmanager
@@ -224,5 +234,5 @@ def _raise_alarms(owed: Iterable[OwedNotice]) -> None:
                 reason=planned.reason,
                 card=one.card.id,
                 window=planned.key.window,
-                channel=planned.key.channel,
+                channel=planned.key.destination,
             )

@@ -94,7 +94,8 @@ class Decisions:
         if was_sent:
             name = f"attempt-{one.attempt}"  # the provider has one of its own, which nobody told us
             end(conn, one, accepted(name), now)
-            taken = Taken(outgoing.id, outgoing.channel, name, one.started_at)
+            reader = outgoing.audience
+            taken = Taken(outgoing.id, outgoing.channel, name, one.started_at, reader)
             sent(conn, [taken], self.retry, begun=one.started_at)
             return MessageState.SENT
         end(conn, one, Outcome(OutcomeKind.NOT_SENT, NOT_SENT), now)

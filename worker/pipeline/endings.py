@@ -6,6 +6,7 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from worker import metrics
+from worker.core.cards import told_by
 from worker.core.reminders import ReminderState
 from worker.store import reminder_changes as ledger
 from worker.store.committed import after_commit
@@ -49,6 +50,6 @@ def count(changes: Collection[ReminderChange], told_at: datetime | None = None) 
 def _count(changes: Iterable[ReminderChange], told_at: datetime | None) -> None:
     for one in changes:
         if one.state != ReminderState.PENDING:
-            metrics.reminder(one.state, one.channel, one.reason)
+            metrics.reminder(one.state, told_by(one.channel, one.audience), one.reason)
         if told_at is not None:
             metrics.accepted(one.window, one.owed_at, told_at)

@@ -6,7 +6,7 @@ from datetime import date, datetime, timedelta
 
 from sqlalchemy import Connection, Engine
 
-from worker.core.cards import CardState, Channel
+from worker.core.cards import Audience, CardState, Channel
 from worker.core.life import Effect, Happening, ImpossibleError, LifeEvent, LifeNotice, happen
 from worker.core.reminders import Planned, ReminderKey, ReminderState
 from worker.core.rules import Rules
@@ -98,13 +98,13 @@ def tell(
         card, holder = told.card, told.holder
         due_at = rules.hours.next_open(now, holder.time_zone)
         until = due_at + timedelta(days=rules.policies[card.kind].useful_days)
-        for channel, unreachable in ways(card, holder, rules.events[notice], rules.routes):
-            key = ReminderKey(notice, on, "event", channel)
+        for to, unreachable in ways(card, holder, rules.events[notice], rules.routes):
+            key = ReminderKey(notice, on, "event", to.channel, to.audience)
             planned = Planned(key, due_at, until, _URGENCY)
             if unreachable:
                 state = ReminderState.SUPPRESSED
                 planned = replace(planned, due_at=now, state=state, reason="no_address")
-            elif channel is Channel.GUARDIAN and not guardian:
+            elif to.audience is Audience.GUARDIAN and not guardian:
                 continue
             notices.append(OwedNotice(card, holder, planned))
     return list(owe(conn, notices, now).messages)

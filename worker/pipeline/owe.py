@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from worker.core.cards import Card, Channel, Holder
+from worker.core.cards import Audience, Card, Holder
 from worker.core.hours import local_day
 from worker.core.naming import alike, parts
 from worker.core.reminders import Planned, ReminderState
@@ -45,7 +45,7 @@ def owe(
 ) -> NewlyOwed:
     """Write those of ``notices`` that are not owed yet; one that ends at once is in no message.
 
-    There is one message for each reader, channel, address and day; or several, where one has no
+    There is one message for each reader, destination, address and day; or several, where one has no
     room for all of its cards or cannot speak truly of all. ``hint``: how long a worker may take to
     pick up a message that it will be told of.
     """
@@ -57,18 +57,18 @@ def owe(
         if planned.state is not ReminderState.PENDING:
             rows.append(ledger.as_row(card.id, planned, None, now))
             continue
-        channel, reader = planned.key.channel, holder.id
-        if channel is Channel.GUARDIAN:  # one digest about all holders of the book
+        channel, audience, reader = planned.key.channel, planned.key.audience, holder.id
+        if audience is Audience.GUARDIAN:  # one digest about all holders of the book
             if card.book_id not in guardians:
                 guardians[card.book_id] = books.guardian_of(conn, card.book_id, now)
             reader = guardians[card.book_id]
-        address = address_of(card, holder, channel)
+        address = address_of(card, holder, channel, audience)
         day = local_day(planned.due_at, holder.time_zone)
-        groups[reader, channel, address, day, alike(card, planned.key)].append(one)
+        groups[reader, planned.key.destination, address, day, alike(card, planned.key)].append(one)
     letters = [
         (reader, part)
-        for (reader, channel, *_), group in groups.items()
-        for part in parts(sorted(group, key=lambda one: one.planned.useful_until), channel)
+        for (reader, to, *_), group in groups.items()
+        for part in parts(sorted(group, key=lambda one: one.planned.useful_until), to.channel)
     ]
     new = [_message(reader, part) for reader, part in letters]
     ids = message_store.create(conn, new, now, hint)
@@ -84,10 +84,12 @@ def owe(
 
 def _message(reader: int, part: Sequence[OwedNotice]) -> NewMessage:
     """A message to ``reader``: due with its first notice, useful as long as its last."""
+    key = part[0].planned.key
     return NewMessage(
         book_id=part[0].card.book_id,
         holder_id=reader,
-        channel=part[0].planned.key.channel,
+        channel=key.channel,
+        audience=key.audience,
         due_at=min(one.planned.due_at for one in part),
         useful_until=max(one.planned.useful_until for one in part),
     )

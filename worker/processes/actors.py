@@ -50,7 +50,6 @@ class Hints:
         self._send = {
             Channel.SMS: _actor(broker, self._send_sms, "send_sms", "sms"),
             Channel.EMAIL: _actor(broker, self._send_email, "send_email", "email"),
-            Channel.GUARDIAN: _actor(broker, self._send_guardian, "send_guardian", "email"),
         }
         self._settle = _actor(broker, self._reconcile, "reconcile", "reconcile", later=2)
         self._ask = _actor(broker, self._fetch, "fetch", "reconcile", later=2)
@@ -108,9 +107,6 @@ class Hints:
 
     async def _send_email(self, ids: list[int]) -> None:
         await self._deliver(Channel.EMAIL, ids)
-
-    async def _send_guardian(self, ids: list[int]) -> None:
-        await self._deliver(Channel.GUARDIAN, ids)
 
     async def _deliver(self, channel: Channel, ids: list[int]) -> None:
         if now := await asyncio.to_thread(self._time):

@@ -104,8 +104,6 @@ class Gateways:
             elif several:
                 weights, providers = zip(*several, strict=True)
                 found[channel] = Weighted(providers, weights)
-        if email := found.get(Channel.EMAIL):
-            found[Channel.GUARDIAN] = email
         return found
 
 

@@ -119,8 +119,7 @@ def rates(settings: Settings, gateways: Gateways) -> Mapping[Channel, float]:
     sms = own.sms_segments_per_second
     if sms is None and gateways.modes.get(Channel.SMS) is Mode.LIVE:
         sms = _usual(gateways.on(Channel.SMS))
-    email = own.email_per_second
-    found = {Channel.SMS: sms, Channel.EMAIL: email, Channel.GUARDIAN: email}
+    found = {Channel.SMS: sms, Channel.EMAIL: own.email_per_second}
     return {channel: rate for channel, rate in found.items() if rate}
 
 

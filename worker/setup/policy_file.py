@@ -16,7 +16,7 @@ from pydantic import (
     model_validator,
 )
 
-from worker.core.cards import Channel, Kind
+from worker.core.cards import Destination, Kind
 from worker.core.deadlines import DeadlineKind
 from worker.core.hours import Hours
 from worker.core.life import LifeNotice
@@ -35,19 +35,19 @@ _DEFAULT = Tolerance()
 _LIKE_NINE = '{value} is not an hour like "09:00"'
 
 
-def _channels(value: Any) -> tuple[Channel, ...]:
+def _destinations(value: Any) -> tuple[Destination, ...]:
     names = [part.strip() for part in value.split(",")] if isinstance(value, str) else []
-    if not names or not set(names) <= set(Channel) or len(set(names)) < len(names):
+    if not names or not set(names) <= set(Destination) or len(set(names)) < len(names):
         raise ValueError(f'{value!r} is not a list of channels; write "sms, email"')
-    return tuple(map(Channel, names))
+    return tuple(map(Destination, names))
 
 
-def _channels_or_close(value: Any) -> tuple[Channel, ...]:
-    return () if value == "close" else _channels(value)
+def _destinations_or_close(value: Any) -> tuple[Destination, ...]:
+    return () if value == "close" else _destinations(value)
 
 
 def _window(name: str) -> Window:
-    """The window of this name, its channels yet to come."""
+    """The window of this name, its destinations yet to come."""
     match = _WINDOW.fullmatch(name)
     if match is None:
         raise ValueError("not a window; write one like plan_end-7d or line_loss+1d")
@@ -61,19 +61,19 @@ def _window(name: str) -> Window:
     return Window(name, DeadlineKind(deadline), offset, ())
 
 
-def _in_order(found: dict[Window, tuple[Channel, ...]]) -> tuple[Window, ...]:
-    """The windows with their channels, those of a deadline in order of time."""
+def _in_order(found: dict[Window, tuple[Destination, ...]]) -> tuple[Window, ...]:
+    """The windows with their destinations, those of a deadline in order of time."""
     problems: list[tuple[Where, str]] = []
     seen: dict[tuple[DeadlineKind, int], str] = {}
-    for window, channels in found.items():
+    for window, told in found.items():
         twin = seen.setdefault((window.deadline, window.offset), window.name)
         if twin != window.name:
             problems.append(((window.name,), f"the same day as {twin}"))
-        if not channels and window.offset <= 0:
+        if not told and window.offset <= 0:
             problems.append(((window.name,), "a card is closed after a deadline only"))
     if problems:
         raise located(problems)
-    windows = [replace(w, channels=told, closes=not told) for w, told in found.items()]
+    windows = [replace(w, destinations=told, closes=not told) for w, told in found.items()]
     return tuple(sorted(windows, key=lambda w: (w.deadline, w.offset)))
 
 
@@ -90,11 +90,11 @@ def _span(value: Any) -> Any:
 
 _Hour = Annotated[time, BeforeValidator(_hour)]
 _Span = Annotated[timedelta, BeforeValidator(_span)]
-_Channels = Annotated[tuple[Channel, ...], PlainValidator(_channels)]
+_Destinations = Annotated[tuple[Destination, ...], PlainValidator(_destinations)]
 _Windows = Annotated[
     dict[
         Annotated[Window, PlainValidator(_window)],
-        Annotated[tuple[Channel, ...], PlainValidator(_channels_or_close)],
+        Annotated[tuple[Destination, ...], PlainValidator(_destinations_or_close)],
     ],
     Field(
         min_length=1,
@@ -133,7 +133,7 @@ class PolicyFile(Table):
     )
     renewal: _Renewal = _Renewal()
     events: Annotated[
-        dict[Annotated[LifeNotice, Field(strict=False)], _Channels], every(LifeNotice)
+        dict[Annotated[LifeNotice, Field(strict=False)], _Destinations], every(LifeNotice)
     ] = Field(description='write [events] and below it notices such as suspended = "email"')
     data: _Windows
     retention: _Windows

@@ -93,8 +93,7 @@ class UnknownSettings(Section):
     @property
     def resend(self) -> frozenset[Channel]:
         """The channels on which it is sent once more."""
-        by_email = (Channel.EMAIL, Channel.GUARDIAN)
-        wanted = {Channel.SMS: self.sms, **dict.fromkeys(by_email, self.email)}
+        wanted = {Channel.SMS: self.sms, Channel.EMAIL: self.email}
         return frozenset(channel for channel, way in wanted.items() if way == "resend_once")
 
 

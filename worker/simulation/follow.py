@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from heapq import heappop, heappush
 
-from worker.core.cards import Card, Channel
+from worker.core.cards import Card, Destination
 from worker.core.hours import local_day
 from worker.core.life import LifeEvent
 from worker.core.naming import alike, parts
@@ -23,8 +23,8 @@ from worker.simulation.notices import SimulatedNotice
 from worker.simulation.period import Period
 from worker.simulation.post import HolderOutbox
 
-# A message before it is one: channel, address, day at the holder's, and what an SMS says of all.
-_Group = tuple[Channel, str | None, object, object]
+# A message before it is one: where it goes, the day at the holder's, what an SMS says of all.
+_Group = tuple[Destination, str | None, object, object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ def follow(household: Household, given: Conditions, period: Period) -> Followed:
     memory = Memory(household.holder, {w.card.id: w.card for w in household.cards}, known)
     post = HolderOutbox(memory, given, household.cards[0].signature, household.suppressed)
     for one in household.waiting:
-        post.put(max(one.at, begin), one.channel, one.items, ("waiting", one.id))
+        post.put(max(one.at, begin), one.to, one.items, ("waiting", one.id))
     checks = _Checks(household, memory, post, given)
     checks.due = [(begin, index) for index in range(len(household.cards))]
     while True:
@@ -71,7 +71,7 @@ class _Checks:
         return self.due[0][0] if self.due else None
 
     def run(self, now: datetime) -> None:
-        """Check what is due: one message for each channel, address and day."""
+        """Check what is due: one message for each destination, address and day."""
         groups: dict[_Group, list[Item]] = defaultdict(list)
         while self.due and self.due[0][0] <= now:
             _, index = heappop(self.due)
@@ -85,15 +85,15 @@ class _Checks:
             if decision.next_check_at is not None:
                 heappush(self.due, (decision.next_check_at.astimezone(UTC), index))
         letters = [
-            (channel, day, part)
-            for (channel, _, day, _), items in groups.items()
-            for part in parts(sorted(items, key=lambda item: item.useful_until), channel)
+            (to, day, part)
+            for (to, _, day, _), items in groups.items()
+            for part in parts(sorted(items, key=lambda item: item.useful_until), to.channel)
         ]
         # Of several at one instant the most urgent goes first: it may take what a cap leaves.
-        for channel, day, items in sorted(letters, key=lambda one: one[2][-1].useful_until):
+        for to, day, items in sorted(letters, key=lambda one: one[2][-1].useful_until):
             due = min(item.due_at for item in items)
             # What is found at one instant about any holder goes to the guardian in one digest.
-            self._post.put(due, channel, items, (items[0].card.book_id, now, day))
+            self._post.put(due, to, items, (items[0].card.book_id, now, day))
 
     def _decide(self, card: Card, now: datetime) -> tuple[Card, Decision]:
         holder, known = self._memory.holder, self._memory.known[card.id].values()
@@ -120,7 +120,8 @@ class _Checks:
             if planned.state is not ReminderState.PENDING:
                 self._memory.end(item, planned.state, planned.reason, now)
                 continue
-            channel = planned.key.channel
+            key = planned.key
+            address = address_of(card, holder, key.channel, key.audience)
             day = local_day(planned.due_at, holder.time_zone)
-            same = alike(card, planned.key)
-            groups[channel, address_of(card, holder, channel), day, same].append(item)
+            same = alike(card, key)
+            groups[key.destination, address, day, same].append(item)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, func, select
 
-from worker.core.cards import Channel, Holder
+from worker.core.cards import Channel, Destination, Holder
 from worker.core.recheck import Item
 from worker.core.reminders import WAITING, Known, ReminderState
 from worker.core.windows import REMEMBERED, address_of
@@ -33,7 +33,7 @@ class WaitingMessage:
     """A message of the ledger that is still to be sent, at ``at`` or when the simulation begins."""
 
     id: int
-    channel: Channel
+    to: Destination
     at: datetime
     items: tuple[Item, ...]
 
@@ -117,10 +117,8 @@ def _waiting(conn: Connection, watched: Mapping[int, Watched]) -> dict[int, list
             item = Item(row.id, key_of(row), row.due_at, row.useful_until, card)
             by_holder[card.holder_id].append(item)
         for holder, items in by_holder.items():
-            channel = items[0].key.channel
-            found[holder].append(
-                WaitingMessage(message_id, channel, row.next_attempt_at, tuple(items))
-            )
+            to = items[0].key.destination
+            found[holder].append(WaitingMessage(message_id, to, row.next_attempt_at, tuple(items)))
     return found
 
 

@@ -59,19 +59,17 @@ def _ended(known: Known, effect: Effect) -> bool:
 def _tell(
     card: Card, effect: Effect, memory: Memory, post: HolderOutbox, rules: Rules, now: datetime
 ) -> None:
-    """A message of its own for each channel of the notice, once for its day."""
+    """A message of its own for each destination of the notice, once for its day."""
     if effect.notice is None or effect.on is None:
         return
     due_at = rules.hours.next_open(now, memory.holder.time_zone)
     until = due_at + timedelta(days=rules.policies[card.kind].useful_days)
-    for channel, unreachable in ways(
-        card, memory.holder, rules.events[effect.notice], rules.routes
-    ):
-        key = ReminderKey(effect.notice, effect.on, "event", channel)
+    for to, unreachable in ways(card, memory.holder, rules.events[effect.notice], rules.routes):
+        key = ReminderKey(effect.notice, effect.on, "event", to.channel, to.audience)
         if not memory.is_free(card, key):
             continue
         item = memory.plan(card, Planned(key, due_at, until, _URGENCY))
         if unreachable:
             memory.end(item, ReminderState.SUPPRESSED, "no_address", now)
         else:
-            post.put(due_at, channel, [item])
+            post.put(due_at, to, [item])

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import count
 
-from worker.core.cards import Card, Channel, Holder, Language
+from worker.core.cards import Audience, Card, Destination, Holder, Language
 from worker.core.recheck import Item
 from worker.core.reminders import Known, Planned, ReminderKey, ReminderState
 from worker.simulation.notices import OUTCOMES, SimulatedEnding, SimulatedNotice
@@ -31,13 +31,13 @@ class Memory:
         due_at = planned.due_at.astimezone(UTC)
         return self._write(card, planned.key, due_at, planned.useful_until)
 
-    def owe(self, items: Iterable[Item], channel: Channel, now: datetime) -> list[Item]:
-        """The notices of ``items`` owed on ``channel`` too from ``now`` on, but those that are
+    def owe(self, items: Iterable[Item], to: Destination, now: datetime) -> list[Item]:
+        """The notices of ``items`` owed to ``to`` too from ``now`` on, but those that are
         owed there already."""
         return [
             self._write(item.card, key, now, item.useful_until)
             for item in items
-            for key in (replace(item.key, channel=channel),)
+            for key in (item.key.to(to),)
             if self.is_free(item.card, key)
         ]
 
@@ -70,7 +70,7 @@ class Memory:
         """The reminder ends at ``now``, told in ``language`` (default: the holder's own)."""
         key = item.key
         self.known[item.card.id][key] = Known(item.id, key, state, item.due_at, reason)
-        told_guardian = key.channel is Channel.GUARDIAN and state is ReminderState.SENT
+        told_guardian = key.audience is Audience.GUARDIAN and state is ReminderState.SENT
         notice = SimulatedNotice(
             at=now,
             card=item.card.id,
@@ -78,7 +78,7 @@ class Memory:
             deadline=key.deadline,
             deadline_on=key.on,
             window=key.window,
-            channel=key.channel,
+            to=key.destination,
             language=language or self.holder.language,
             outcome=SimulatedEnding.GUARDIAN if told_guardian else OUTCOMES[state],
             reason=reason,
@@ -99,7 +99,7 @@ class Memory:
 
     def _siblings(self, item: Item) -> list[Known]:
         known = self.known[item.card.id]
-        keys = (replace(item.key, channel=channel) for channel in Channel)
+        keys = map(item.key.to, Destination)
         return [known[key] for key in keys if key in known]
 
     @staticmethod

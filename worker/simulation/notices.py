@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime
 from enum import StrEnum
 from typing import Any
 
-from worker.core.cards import Channel, Language
+from worker.core.cards import Destination, Language
 from worker.core.reminders import ReminderState, Subject
 
 
@@ -45,7 +45,7 @@ class SimulatedNotice:
     deadline: Subject
     deadline_on: date
     window: str
-    channel: Channel
+    to: Destination
     language: Language
     outcome: SimulatedEnding
     reason: str | None = None
@@ -59,7 +59,7 @@ class SimulatedNotice:
         """What two simulations must agree on for the notice to be the same in both."""
         return (
             *(self.at, self.card, self.deadline, self.deadline_on, self.window),
-            *(self.channel, self.outcome, self.reason),
+            *(self.to, self.outcome, self.reason),
         )
 
     def as_json(self) -> dict[str, Any]:
@@ -71,7 +71,7 @@ class SimulatedNotice:
             "deadline": self.deadline.value,
             "deadline_on": self.deadline_on.isoformat(),
             "window": self.window,
-            "channel": self.channel.value,
+            "channel": self.to.value,
             "language": self.language.value,
             "outcome": self.outcome.value,
             "reason": self.reason,

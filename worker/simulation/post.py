@@ -8,7 +8,7 @@ from heapq import heappop, heappush
 from itertools import count
 
 from worker.content.one_sms import one_sms
-from worker.core.cards import Channel, Holder
+from worker.core.cards import Audience, Channel, Destination, Holder, told_by
 from worker.core.prices import EMAIL
 from worker.core.recheck import Item, Verdict, goes_over, recheck
 from worker.core.reminders import ReminderState
@@ -20,14 +20,14 @@ from worker.simulation.memory import Memory
 from worker.simulation.notices import Digest
 
 _DAY = timedelta(days=1)
-_ORDER = tuple(Channel)
+_ORDER = tuple(Destination)
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
     """Reminders that travel together; ``digest`` names the message to a guardian."""
 
-    channel: Channel
+    to: Destination
     items: Sequence[Item]
     digest: Digest
 
@@ -49,12 +49,12 @@ class HolderOutbox:
     _tried: dict[str, list[datetime]] = field(default_factory=lambda: defaultdict(list))
 
     def put(
-        self, due: datetime, channel: Channel, items: Sequence[Item], digest: Digest | None = None
+        self, due: datetime, to: Destination, items: Sequence[Item], digest: Digest | None = None
     ) -> None:
-        """Queue a message of one channel. ``digest`` names the message to a guardian of which it
-        is a part; without a name it is a message of its own."""
+        """Queue a message. ``digest`` names the message to a guardian of which it is a part;
+        without a name it is a message of its own."""
         number = next(self._numbers)
-        message = Message(channel, items, digest or (self.memory.holder.id, number))
+        message = Message(to, items, digest or (self.memory.holder.id, number))
         heappush(self._queue, (due.astimezone(UTC), number, message))
 
     def next(self) -> datetime | None:
@@ -62,10 +62,10 @@ class HolderOutbox:
         return self._queue[0][0] if self._queue else None
 
     def send(self, now: datetime) -> None:
-        """Deal with all that is due at ``now``, and then with what becomes due by it; a channel's
-        messages are sent together, as a tick hints at them."""
+        """Deal with all that is due at ``now``, and then with what becomes due by it; what goes
+        the same way is sent together, as a tick hints at it."""
         while due := self._take(now):
-            for message in sorted(due, key=lambda message: _ORDER.index(message.channel)):
+            for message in sorted(due, key=lambda message: _ORDER.index(message.to)):
                 if waiting := self.memory.waiting(message.items):
                     self._deliver(replace(message, items=waiting), now)
 
@@ -77,40 +77,41 @@ class HolderOutbox:
 
     def _reader(self, message: Message) -> Holder:
         holder = self.memory.holder
-        if message.channel is not Channel.GUARDIAN:
+        if message.to.audience is Audience.HOLDER:
             return holder
         return self.given.guardians.get(message.items[0].card.book_id, holder)
 
     def _deliver(self, message: Message, now: datetime) -> None:
-        rules, channel = self.given.rules, message.channel
+        rules, to = self.given.rules, message.to
         verdict = recheck(
             message.items,
             self._reader(message),
-            channel,
+            to.channel,
             now,
             rules.hours,
             rules.ladder,
-            self._reasons(channel),
+            self._reasons(to.channel),
+            to.audience,
         )
-        self._turn_away(verdict, channel, now)
+        self._turn_away(verdict, to, now)
         if not verdict.keep or verdict.address is None:
             return
         if verdict.postpone is not None:
-            self.put(verdict.postpone, channel, verdict.keep, message.digest)
-        elif free_at := self._free_at(channel, verdict.address, now):
-            self._cap(channel, verdict.keep, free_at, now)
+            self.put(verdict.postpone, to, verdict.keep, message.digest)
+        elif free_at := self._free_at(to.channel, verdict.address, now):
+            self._cap(to, verdict.keep, free_at, now)
         else:
             self._tell(replace(message, items=verdict.keep), verdict.address, now)
 
     def _cap(
-        self, channel: Channel, items: Sequence[Item], free_at: datetime, now: datetime
+        self, to: Destination, items: Sequence[Item], free_at: datetime, now: datetime
     ) -> None:
         """Wait until the number may be tried again; what cannot wait goes the other way."""
         urgent = [item for item in items if item.useful_until <= free_at]
         for item in urgent:
             self.memory.end(item, ReminderState.SUPPRESSED, "daily_cap", now)
-        self._fall_back(channel, urgent, now)
-        self.put(free_at, channel, items)
+        self._fall_back(to, urgent, now)
+        self.put(free_at, to, items)
 
     def _free_at(self, channel: Channel, address: str, now: datetime) -> datetime | None:
         """When a number on a route with a daily cap may be tried again, ``None`` for at once."""
@@ -124,42 +125,42 @@ class HolderOutbox:
         """Why an address is not to be used; none is on a channel that nobody serves."""
         if channel not in self.given.channels:
             return lambda address, card: "channel_off"
-        by_email = Channel.EMAIL if channel is Channel.GUARDIAN else channel
         known = self.suppressed
         return lambda address, card: (
-            known.get((by_email, address, 0)) or known.get((by_email, address, card))
+            known.get((channel, address, 0)) or known.get((channel, address, card))
         )
 
-    def _turn_away(self, verdict: Verdict, channel: Channel, now: datetime) -> None:
+    def _turn_away(self, verdict: Verdict, to: Destination, now: datetime) -> None:
         for end in verdict.ended:
             self.memory.end(end.item, end.state, end.reason, now)
         rules = self.given.rules
 
-        def wanted(item: Item) -> Collection[Channel]:
-            return rules.channels(item.card, item.key)
+        def wanted(item: Item) -> Collection[Destination]:
+            return rules.destinations(item.card, item.key)
 
         over = [goes_over(end, self.memory.holder, wanted, is_opt_out) for end in verdict.ended]
-        self._fall_back(channel, [item for item in over if item], now)
+        self._fall_back(to, [item for item in over if item], now)
         alone: dict[int, list[Item]] = defaultdict(list)
         for item in verdict.rerouted:  # told on its own number, so in a message of its own
             alone[item.card.id].append(item)
         for members in alone.values():
-            self.put(now, channel, members)
+            self.put(now, to, members)
 
-    def _fall_back(self, channel: Channel, lost: Sequence[Item], now: datetime) -> None:
+    def _fall_back(self, to: Destination, lost: Sequence[Item], now: datetime) -> None:
         """The other channel, and of what has come to nothing on both, the guardian."""
-        holder, other = self.memory.holder, channel.other
-        there = [item for item in lost if address_of(item.card, holder, other)]
+        holder = self.memory.holder
+        other = told_by(to.channel.other, Audience.HOLDER)
+        there = [item for item in lost if address_of(item.card, holder, other.channel)]
         if instead := self.memory.owe(there, other, now):
             self.put(now, other, instead)
         kept = [item for item in self.memory.without_hope(lost) if item.card.guardian_email]
-        if alert := self.memory.owe(kept, Channel.GUARDIAN, now):
-            self.put(now, Channel.GUARDIAN, alert)
+        if alert := self.memory.owe(kept, Destination.GUARDIAN, now):
+            self.put(now, Destination.GUARDIAN, alert)
 
     def _tell(self, message: Message, address: str, now: datetime) -> None:
         items, reader = message.items, self._reader(message)
         language, segments, route = reader.language, 0, EMAIL
-        if message.channel is Channel.SMS:
+        if message.to is Destination.SMS:
             rules = self.given.rules
             language = rules.routes.route(address).language_for(reader.language)
             replies = rules.routes.route(address).replies
@@ -169,15 +170,15 @@ class HolderOutbox:
                     content, items, reader, self.signature, rules, now, language, replies=replies
                 )
             except ConfigError:  # held until somebody mends the text, and here nobody does
-                self.put(max(item.useful_until for item in items), message.channel, items)
+                self.put(max(item.useful_until for item in items), message.to, items)
                 return
             if one.left:
-                self.put(now, message.channel, one.left)
+                self.put(now, message.to, one.left)
             items, segments = one.items, one.sms.segments.segments
             self._tried[address].append(now)
             route = self.given.prices.route_of(address)
         told = [self.memory.end(item, ReminderState.SENT, None, now, language) for item in items]
-        if message.channel is Channel.GUARDIAN:
+        if message.to.audience is Audience.GUARDIAN:
             for notice in told:
                 notice.digest = message.digest
         else:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, select
 
-from worker.core.cards import Channel, Holder, Language
+from worker.core.cards import Holder, Language
 from worker.errors import CardBookError
 from worker.paths import config_dir, templates_dir
 from worker.setup.app import App
@@ -36,8 +36,6 @@ def prepare(
         ranges = list(spans(conn, book_id, CHUNK))
         guardians = _guardians(conn)
     channels = {c for c, mode in app.gateways.modes.items() if mode is not Mode.OFF}
-    if Channel.EMAIL in channels:
-        channels.add(Channel.GUARDIAN)  # told by email too
     plan = ProcessInput(
         url=app.engine.url.render_as_string(hide_password=False),
         templates=templates_dir(),

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
-from worker.core.cards import CARD_TIME_ZONE, Channel
+from worker.core.cards import CARD_TIME_ZONE, Destination
 from worker.core.hours import local_day
 from worker.core.prices import ELSEWHERE, EMAIL, Prices
 from worker.simulation.notices import Digest, SimulatedEnding, SimulatedNotice
@@ -15,8 +15,8 @@ from worker.simulation.period import Period
 
 @dataclass(slots=True)
 class Totals:
-    """Counts of what is sent, by day in Lima: messages under a channel's name, the reminders in
-    them under ``<channel>_notices``, and ``segments``.
+    """Counts of what is sent, by day in Lima: messages under a destination's name, the reminders in
+    them under ``<destination>_notices``, and ``segments``.
 
     ``digests``: the messages to guardians and when they go, counted apart since holders of
     different parts share one. ``units``: what is paid for otherwise, segments or emails, by
@@ -39,13 +39,13 @@ class Totals:
                 continue
             on = local_day(notice.at, CARD_TIME_ZONE)
             day = self.days[on]
-            day[f"{notice.channel}_notices"] += 1
+            day[f"{notice.to}_notices"] += 1
             if notice.digest:
                 self._go(notice.digest, notice.at)
             if notice.leads:
-                day[notice.channel] += 1
+                day[notice.to] += 1
                 day["segments"] += notice.segments
-                sms = notice.channel is Channel.SMS
+                sms = notice.to is Destination.SMS
                 for units in (self.units, self.by_day[on]):
                     units[notice.route or ELSEWHERE] += notice.segments if sms else 1
 
@@ -69,7 +69,7 @@ class Totals:
         """The totals as they are told; a day has a line even if nothing is sent on it."""
         digests = Counter(local_day(at, CARD_TIME_ZONE) for at in self.digests.values())
         days = {
-            day: self.days.get(day, Counter()) + Counter({Channel.GUARDIAN.value: digests[day]})
+            day: self.days.get(day, Counter()) + Counter({Destination.GUARDIAN.value: digests[day]})
             for day in period.days
         }
         paid = {day: self.by_day[day] + Counter({EMAIL: digests[day]}) for day in period.days}
@@ -85,11 +85,8 @@ class Totals:
             "unchecked_cards": self.broken,
             "by_day": by_day,
             "by_channel": {
-                channel.value: {
-                    "messages": whole[channel],
-                    "notices": whole[f"{channel}_notices"],
-                }
-                for channel in Channel
+                to.value: {"messages": whole[to], "notices": whole[f"{to}_notices"]}
+                for to in Destination
             },
             "by_outcome": {outcome.value: self.outcomes[outcome] for outcome in SimulatedEnding},
             "peak_day": (
@@ -102,9 +99,9 @@ class Totals:
 
 
 def _line(day: date, counts: Counter[str]) -> dict[str, Any]:
-    names = (*Channel, *(f"{channel}_notices" for channel in Channel), "segments")
+    names = (*Destination, *(f"{to}_notices" for to in Destination), "segments")
     return {"day": day.isoformat(), **{str(name): counts[name] for name in names}}
 
 
 def _messages(line: dict[str, Any]) -> int:
-    return sum(int(line[channel.value]) for channel in Channel)
+    return sum(int(line[to.value]) for to in Destination)

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, func, or_, select, update
 
-from worker.core.cards import Channel
+from worker.core.cards import Audience, Channel
 from worker.core.outcomes import Outcome, OutcomeKind
 from worker.core.reminders import MessageState
 from worker.core.reports import CONFIRMED, Phase, phase
@@ -33,6 +33,7 @@ class Tried:
     message_provider_id: str | None
     provider: str | None
     sender: str | None
+    audience: Audience = Audience.HOLDER
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +121,8 @@ def find(
 def tried(conn: Connection, attempt: UUID) -> Tried | None:
     """The attempt with its message, which is locked before either is read."""
     own = select(attempts.c.message_id).where(attempts.c.id == attempt)
-    columns = (messages.c.id, messages.c.channel, messages.c.state, messages.c.provider_id)
+    names = ("id", "channel", "audience", "state", "provider_id")
+    columns = [messages.c[name] for name in names]
     message = conn.execute(
         select(*columns).where(messages.c.id == own.scalar_subquery()).with_for_update()
     ).first()
@@ -139,6 +141,7 @@ def tried(conn: Connection, attempt: UUID) -> Tried | None:
         message_provider_id=message.provider_id,
         provider=row.provider,
         sender=row.sender,
+        audience=Audience(message.audience),
     )
 
 

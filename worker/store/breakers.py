@@ -9,7 +9,6 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, delete, exists, func, select, update
 
 from worker.core.breaker import PREFIX, BreakerPolicy
-from worker.core.cards import Channel
 from worker.core.reminders import MessageState
 from worker.store.tables import attempts, breakers, messages
 from worker.store.upsert import upsert
@@ -53,7 +52,7 @@ def open_ones(conn: Connection) -> list[Breaker]:
     )
     held: dict[tuple[str, str], int] = defaultdict(int)
     for channel, reason, count in counted:
-        held[_lane_channel(channel), str(reason)] += count
+        held[channel, str(reason)] += count
     found = [_breaker(row) for row in rows]
     return [_breaker(row, held[b.channel, b.reason]) for row, b in zip(rows, found, strict=True)]
 
@@ -187,7 +186,6 @@ def release(
     """Make up to ``limit`` messages that wait for a breaker due ``at``, the most urgent first;
     returns how many there were. ``unmet``: of those that have not met its fault themselves, who
     waits longest first, and not ``besides``."""
-    channels = [c for c in Channel if _lane_channel(c) == closed.channel]
     told = exists().where(attempts.c.message_id == messages.c.id, attempts.c.code == closed.code)
     others = [~told, messages.c.id.not_in(besides)] if unmet else []
     order = (messages.c.wake_at,) if unmet else ()
@@ -197,7 +195,7 @@ def release(
             messages.c.wake_at > at,
             messages.c.state == MessageState.HELD,
             messages.c.reason == closed.reason,
-            messages.c.channel.in_(channels),
+            messages.c.channel == closed.channel,
             *others,
         )
         .order_by(*order, messages.c.useful_until, messages.c.id)
@@ -208,11 +206,6 @@ def release(
         update(messages).where(messages.c.id.in_(waiting)).values(next_attempt_at=at, wake_at=at)
     )
     return changed.rowcount
-
-
-def _lane_channel(channel: str) -> str:
-    """The guardian is told by email."""
-    return Channel.EMAIL if channel == Channel.GUARDIAN else channel
 
 
 def _breaker(row: Row[Any], held: int = 0) -> Breaker:

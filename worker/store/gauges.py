@@ -6,6 +6,7 @@ from datetime import date, datetime
 
 from sqlalchemy import Connection, func, select
 
+from worker.core.cards import told_by
 from worker.core.reminders import ReminderState
 from worker.store.open_messages import MOST, count, in_open_messages, open_messages
 from worker.store.tables import books, breakers, cards, receipts, reminders, usage
@@ -13,8 +14,8 @@ from worker.store.tables import books, breakers, cards, receipts, reminders, usa
 
 @dataclass(frozen=True, slots=True)
 class Gauges:
-    """What the ledger shows at one instant. ``messages`` that have not ended by (channel, state);
-    ``used`` today by channel: messages, segments, spend."""
+    """What the ledger shows at one instant. ``messages`` that have not ended by (destination,
+    state); ``used`` today by destination: messages, segments, spend."""
 
     messages: Mapping[tuple[str, str], int]
     reminders_due: int
@@ -30,9 +31,9 @@ def gauges(conn: Connection, now: datetime, today: date) -> Gauges:
     """Read the gauges."""
     open_ = open_messages().subquery()
     waiting = conn.execute(
-        select(open_.c.channel, open_.c.state, func.count().label("number")).group_by(
-            open_.c.channel, open_.c.state
-        )
+        select(
+            open_.c.channel, open_.c.audience, open_.c.state, func.count().label("number")
+        ).group_by(open_.c.channel, open_.c.audience, open_.c.state)
     )
     due = conn.execute(
         select(func.count().label("number"), func.min(reminders.c.due_at).label("oldest")).where(
@@ -59,7 +60,7 @@ def gauges(conn: Connection, now: datetime, today: date) -> Gauges:
         .group_by(usage.c.channel)
     )
     return Gauges(
-        messages={(row.channel, row.state): row.number for row in waiting},
+        messages={(told_by(r.channel, r.audience), r.state): r.number for r in waiting},
         reminders_due=due.number,
         oldest_due=due.oldest,
         checks_waiting=checks.number,

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, Connection, delete, or_, select, update
 
-from worker.core.cards import Channel
+from worker.core.cards import Audience, Channel
 from worker.core.pace import PACE
 from worker.core.reminders import WAITING, MessageState
 from worker.store.bulk import among, insert_many
@@ -23,6 +23,7 @@ class NewMessage:
     channel: Channel
     due_at: datetime
     useful_until: datetime
+    audience: Audience = Audience.HOLDER
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,7 @@ def create(
             "book_id": m.book_id,
             "holder_id": m.holder_id,
             "channel": m.channel,
+            "audience": m.audience,
             "state": MessageState.PENDING,
             "next_attempt_at": m.due_at,
             "wake_at": m.due_at if m.due_at > now else now + hint,
@@ -81,14 +83,15 @@ def wake(
     unknown, so it is parked for ``park`` like any ambiguous attempt.
     """
     rows = conn.execute(
-        select(messages.c.id, messages.c.channel, messages.c.state)
+        select(messages.c.id, messages.c.channel, messages.c.audience, messages.c.state)
         .where(messages.c.wake_at <= now, *_without(full))
         .order_by(messages.c.useful_until, messages.c.id)
         .limit(limit)
         .with_for_update(skip_locked=True)
     ).all()
     send: dict[Channel, list[int]] = defaultdict(list)
-    for row in rows:
+    # What holders are told comes first: what comes to nothing is then the guardian's.
+    for row in sorted(rows, key=lambda row: bool(row.audience == Audience.GUARDIAN)):
         if row.state in WAITING:
             send[Channel(row.channel)].append(row.id)
     expired = [row.id for row in rows if row.state == MessageState.SENDING]

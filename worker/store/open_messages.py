@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, func, select
 
-from worker.core.cards import Channel
+from worker.core.cards import Audience, Channel
 from worker.core.lifecycle import OPEN
 from worker.core.reminders import WAITING
 from worker.store.tables import holders, messages, reminders
@@ -18,9 +18,9 @@ MOST = 100_000
 
 
 def open_messages() -> Select[Any]:
-    """``id``, ``state`` and ``channel`` of up to ``MOST`` of them."""
+    """``id``, ``state``, ``channel`` and ``audience`` of up to ``MOST`` of them."""
     return (
-        select(messages.c.id, messages.c.state, messages.c.channel)
+        select(messages.c.id, messages.c.state, messages.c.channel, messages.c.audience)
         .where(messages.c.wake_at.is_not(None), messages.c.state.in_(OPEN))
         .limit(MOST)
     )
@@ -49,7 +49,8 @@ class Waiting:
 def waiting_for(
     conn: Connection, channel: Channel, addresses: Collection[str], besides: Collection[int]
 ) -> dict[str, list[Waiting]]:
-    """By address: what else waits to be sent to it over ``channel``, but for ``besides``."""
+    """By address: what else waits to be sent to a holder there over ``channel``, but for
+    ``besides``."""
     by_phone = channel is Channel.SMS
     column = holders.c.contact_phone if by_phone else func.lower(holders.c.email)
     known = {address if by_phone else address.lower(): address for address in addresses}
@@ -59,6 +60,7 @@ def waiting_for(
         .where(
             column.in_(known),
             messages.c.channel == channel,
+            messages.c.audience == Audience.HOLDER,
             messages.c.state.in_(WAITING),
             messages.c.id.not_in(besides),
         )

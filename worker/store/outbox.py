@@ -8,7 +8,7 @@ from typing import Any, TypedDict
 
 from sqlalchemy import Connection, Row, select
 
-from worker.core.cards import Channel, Holder
+from worker.core.cards import Audience, Channel, Destination, Holder, told_by
 from worker.core.life import LifeNotice
 from worker.core.recheck import Item
 from worker.core.reminders import WAITING, MessageState, ReminderState
@@ -23,7 +23,8 @@ from worker.store.tables import books, holders, messages, reminders
 class OutgoingMessage:
     """A claimed message with all that a send needs; ``items`` are its waiting reminders.
     ``reason``: what it waited for, if anything; ``tries``: how often in a row it was certainly not
-    sent; ``sample``: its book is the invented one."""
+    sent; ``sample``: its book is the invented one; to an
+    ``audience`` of guardians ``holder`` stands for the keeper of the book."""
 
     id: int
     book_id: int
@@ -36,6 +37,12 @@ class OutgoingMessage:
     reason: str | None = None
     tries: int = 0
     sample: bool = False
+    audience: Audience = Audience.HOLDER
+
+    @property
+    def destination(self) -> Destination:
+        """Where it goes, in one word."""
+        return told_by(self.channel, self.audience)
 
 
 class MessageContent(TypedDict):
@@ -89,7 +96,7 @@ def waiting_digests(
         select(messages.c.id)
         .where(
             messages.c.holder_id == guardian,
-            messages.c.channel == Channel.GUARDIAN,
+            messages.c.audience == Audience.GUARDIAN,
             messages.c.state == MessageState.PENDING,
             messages.c.attempts == 0,
             messages.c.id.not_in(besides),
@@ -102,6 +109,7 @@ def waiting_digests(
 _OUTBOX = (
     select(*(messages.c[name] for name in ("id", "book_id", "channel", "attempts", "useful_until")))
     .add_columns(
+        messages.c.audience,
         messages.c.tries,
         messages.c.reason,
         messages.c.holder_id,
@@ -126,7 +134,7 @@ def _with_items(conn: Connection, rows: Sequence[Row[Any]]) -> list[OutgoingMess
     ).all()
     watched = card_store.load(conn, {row.card_id for row in waiting})
     dated = told_by_email(conn, {row.card_id for row in waiting if _moves_dates(row)})
-    keepers = [(row.card_id, key_of(row)) for row in waiting if row.channel == Channel.GUARDIAN]
+    keepers = [(row.card_id, key_of(row)) for row in waiting if row.audience == Audience.GUARDIAN]
     lost = unreached(conn, keepers)
     items: dict[int, list[Item]] = defaultdict(list)
     for row in waiting:
@@ -148,7 +156,8 @@ def _with_items(conn: Connection, rows: Sequence[Row[Any]]) -> list[OutgoingMess
 
 def _moves_dates(row: Any) -> bool:
     """Does its email take back what earlier ones told?"""
-    return bool(row.channel == Channel.EMAIL and row.deadline == LifeNotice.RENEWAL_RECORDED)
+    to_holder = row.channel == Channel.EMAIL and row.audience == Audience.HOLDER
+    return to_holder and bool(row.deadline == LifeNotice.RENEWAL_RECORDED)
 
 
 def _outgoing(row: Any, items: tuple[Item, ...]) -> OutgoingMessage:
@@ -167,4 +176,5 @@ def _outgoing(row: Any, items: tuple[Item, ...]) -> OutgoingMessage:
         reason=row.reason,
         tries=row.tries,
         sample=row.sample,
+        audience=Audience(row.audience),
     )

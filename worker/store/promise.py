@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Select, and_, func, literal, or_, select, tuple_
 
-from worker.core.cards import Channel
+from worker.core.cards import Audience
 from worker.core.outcomes import OutcomeKind
 from worker.core.reminders import ReminderState
 from worker.store.bulk import among
@@ -28,8 +28,8 @@ def page(
     query: Select[Any] = (
         select(
             *(reminders.c[name] for name in ("id", "card_id", "deadline", "deadline_on", "window")),
-            *(reminders.c[name] for name in ("channel", "due_at", "owed_at", "useful_until")),
-            *(reminders.c[name] for name in ("state", "reason", "message_id")),
+            *(reminders.c[name] for name in ("channel", "audience", "due_at", "owed_at")),
+            *(reminders.c[name] for name in ("useful_until", "state", "reason", "message_id")),
             cards.c.holder_id,
             cards.c.operator,
             cards.c.msisdn,
@@ -70,7 +70,7 @@ def reached(conn: Connection, rows: Sequence[Row[Any]]) -> set[tuple[int, str, d
         select(*columns, reminders.c.window).where(
             among(conn, reminders.c.card_id, {card for card, *_ in asked}),
             reminders.c.state.not_in((ReminderState.SUPPRESSED, ReminderState.MISSED)),
-            reminders.c.channel != Channel.GUARDIAN,
+            reminders.c.audience == Audience.HOLDER,
         )
     )
     return {(row[0], row[1], row[2], row[3]) for row in found} & asked

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Select, literal, or_, select
 
-from worker.core.cards import Channel
+from worker.core.cards import Audience, Channel
 from worker.core.outcomes import OutcomeKind
 from worker.core.reports import CONFIRMED
 from worker.store.attempts import Tried
@@ -126,7 +126,7 @@ def digest_since(
             attempts.c.started_at >= since,
             or_(attempts.c.outcome.is_(None), attempts.c.outcome.in_(arrived)),
             messages.c.book_id == book_id,
-            messages.c.channel == Channel.GUARDIAN,
+            messages.c.audience == Audience.GUARDIAN,
         )
         .limit(1)
     )

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, TypedDict
 
 from sqlalchemy import Connection, Row, and_, func, or_, select, update
 
-from worker.core.cards import Channel
+from worker.core.cards import Audience, Channel
 from worker.core.reminders import REVIVABLE, UNCHECKED, Planned, ReminderState, Subject
 from worker.store.bulk import among, as_source, source_values
 from worker.store.tables import attempts, reminders
@@ -22,6 +22,7 @@ class NewReminder(TypedDict):
     deadline_on: date
     window: str
     channel: Channel
+    audience: Audience
     due_at: datetime
     owed_at: datetime | None
     useful_until: datetime
@@ -41,6 +42,7 @@ def as_row(card_id: int, planned: Planned, message_id: int | None, now: datetime
         "deadline_on": planned.key.on,
         "window": planned.key.window,
         "channel": planned.key.channel,
+        "audience": planned.key.audience,
         "due_at": planned.due_at,
         "owed_at": planned.owed_at,
         "useful_until": planned.useful_until,
@@ -58,6 +60,7 @@ class ReminderChange(NamedTuple):
 
     state: str
     channel: str
+    audience: str
     reason: str | None
     window: str
     owed_at: datetime
@@ -65,7 +68,7 @@ class ReminderChange(NamedTuple):
 
 
 _CHANGE = (
-    *(reminders.c[name] for name in ("state", "channel", "reason", "window")),
+    *(reminders.c[name] for name in ("state", "channel", "audience", "reason", "window")),
     func.coalesce(reminders.c.owed_at, reminders.c.due_at),
     reminders.c.message_id,
 )
@@ -94,7 +97,7 @@ def _insertion(dialect: str, names: tuple[str, ...]) -> Any:
     statement = upsert(dialect, reminders).from_select(list(names), source)
     again = ("due_at", "owed_at", "useful_until", "state", "reason", "message_id", "ended_at")
     statement = statement.on_conflict_do_update(
-        index_elements=["card_id", "deadline", "deadline_on", "window", "channel"],
+        index_elements=["card_id", "deadline", "deadline_on", "window", "channel", "audience"],
         set_={name: statement.excluded[name] for name in again},
         where=or_(
             (reminders.c.state == ReminderState.SUPERSEDED)

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, func, or_, select
 
-from worker.core.cards import Channel
+from worker.core.cards import Audience, Channel, Destination
 from worker.core.deadlines import DeadlineKind
 from worker.core.life import LifeNotice
 from worker.core.reminders import (
@@ -56,6 +56,7 @@ def told_by_email(
             among(conn, reminders.c.card_id, card_ids),
             reminders.c.deadline.in_(sorted(_DEADLINES)),
             reminders.c.channel == Channel.EMAIL,
+            reminders.c.audience == Audience.HOLDER,
             reminders.c.state.in_((ReminderState.SENT, ReminderState.DELIVERED)),
         )
         .group_by(reminders.c.card_id, reminders.c.deadline)
@@ -111,7 +112,8 @@ def key_of(row: Row[Any]) -> ReminderKey:
     """The identity in a row of ``reminders``."""
     deadline = row.deadline
     subject = DeadlineKind(deadline) if deadline in _DEADLINES else LifeNotice(deadline)
-    return ReminderKey(subject, row.deadline_on, row.window, Channel(row.channel))
+    reader = Channel(row.channel), Audience(row.audience)
+    return ReminderKey(subject, row.deadline_on, row.window, *reader)
 
 
 def overtaken(conn: Connection, ids: Iterable[int], events: Iterable[str]) -> dict[int, str]:
@@ -160,9 +162,9 @@ def without_hope(
     conn: Connection, asked: Sequence[tuple[int, ReminderKey]]
 ) -> dict[tuple[int, ReminderKey], frozenset[str]]:
     """Those of ``asked`` (card, key) that reach the holder on no channel: nothing of the same
-    window waits, was sent, or was overtaken. Returned with the guardian's channel in the key, each
-    with the reasons of its ends."""
-    guardian = {(card, replace(key, channel=Channel.GUARDIAN)) for card, key in asked}
+    window waits, was sent, or was overtaken. Returned with the guardian's key, each with the
+    reasons of its ends."""
+    guardian = {(card, key.to(Destination.GUARDIAN)) for card, key in asked}
     rows = conn.execute(
         select(reminders).where(among(conn, reminders.c.card_id, {card for card, _ in asked}))
     )
@@ -170,7 +172,7 @@ def without_hope(
     alive: set[tuple[int, ReminderKey]] = set()
     reasons: dict[tuple[int, ReminderKey], set[str]] = defaultdict(set)
     for row in rows:
-        key = (row.card_id, replace(key_of(row), channel=Channel.GUARDIAN))
+        key = (row.card_id, key_of(row).to(Destination.GUARDIAN))
         if row.state not in dead:
             alive.add(key)
         else:
@@ -187,10 +189,10 @@ def unreached(
     rows = conn.execute(
         select(reminders).where(
             among(conn, reminders.c.card_id, {card for card, _ in asked}),
-            reminders.c.channel != Channel.GUARDIAN,
+            reminders.c.audience == Audience.HOLDER,
         )
     )
     states: dict[tuple[int, ReminderKey], set[str]] = defaultdict(set)
     for row in rows:
-        states[row.card_id, replace(key_of(row), channel=Channel.GUARDIAN)].add(row.state)
+        states[row.card_id, key_of(row).to(Destination.GUARDIAN)].add(row.state)
     return {key for key in asked if states[key] == {ReminderState.SUPPRESSED}}

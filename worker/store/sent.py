@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, select
 
+from worker.core.cards import Audience, Channel
 from worker.core.masking import last_four
 from worker.core.outcomes import OutcomeKind
 from worker.store.bulk import among
@@ -21,7 +22,8 @@ class Sent:
     tells of, ``more``: how many others; ``zone``: the book's."""
 
     message: int
-    channel: str
+    channel: Channel
+    audience: Audience
     address: str
     at: datetime
     zone: ZoneInfo
@@ -37,6 +39,7 @@ def sent_since(conn: Connection, since: datetime, limit: int) -> list[Sent]:
         select(
             messages.c.id,
             messages.c.channel,
+            messages.c.audience,
             attempts.c.address,
             attempts.c.started_at,
             books.c.time_zone,
@@ -57,7 +60,8 @@ def sent_since(conn: Connection, since: datetime, limit: int) -> list[Sent]:
         what, tails = about.get(row.id, ("nothing", ()))
         zone = ZoneInfo(row.time_zone)
         some, more = tails[:_TAILS], len(tails[_TAILS:])
-        found.append(Sent(row.id, row.channel, row.address, row.started_at, zone, what, some, more))
+        reader = Channel(row.channel), Audience(row.audience)
+        found.append(Sent(row.id, *reader, row.address, row.started_at, zone, what, some, more))
     return found
 
 

@@ -135,6 +135,8 @@ messages = Table(
     Column("book_id", ForeignKey("books.id"), nullable=False),
     Column("holder_id", ForeignKey("holders.id"), nullable=False, index=True),
     Column("channel", String(10), nullable=False),
+    # Who reads it: the holder, or the guardian, whom a row of ``holders`` stands for.
+    Column("audience", String(10), nullable=False, server_default="holder"),
     Column("state", String(20), nullable=False),
     Column("next_attempt_at", Instant, nullable=False),
     # When the scheduler must look again whatever happened: to send, to repeat a hint that was
@@ -192,6 +194,7 @@ reminders = Table(
     Column("deadline_on", Date, nullable=False),
     Column("window", String(40), nullable=False),
     Column("channel", String(10), nullable=False),
+    Column("audience", String(10), nullable=False, server_default="holder"),
     Column("due_at", Instant, nullable=False),
     # Since when the notice is owed, where a check that came late made it due only after that.
     Column("owed_at", Instant),
@@ -202,7 +205,10 @@ reminders = Table(
     Column("created_at", Instant, nullable=False),
     Column("ended_at", Instant),
     # One notice owed, once: this key absorbs every race.
-    UniqueConstraint("card_id", "deadline", "deadline_on", "window", "channel"),
+    UniqueConstraint(
+        *("card_id", "deadline", "deadline_on", "window", "channel", "audience"),
+        name="uq_reminders_notice",
+    ),
     # For the account of a period, a page at a time: a whole morning is due at one instant, and
     # without the second column each page sorts all of it.
     Index("ix_reminders_due_at_id", "due_at", "id"),
@@ -341,6 +347,7 @@ usage = Table(
     metadata,
     Column("book_id", ForeignKey("books.id"), primary_key=True),
     Column("day", Date, primary_key=True),
+    # As it is told (core.cards.Destination): what guardians are sent is counted apart.
     Column("channel", String(10), primary_key=True),
     Column("messages", Integer, nullable=False),
     Column("segments", Integer, nullable=False),

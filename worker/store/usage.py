@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, func, select
 
-from worker.core.cards import Channel
+from worker.core.cards import Destination
 from worker.store.tables import usage
 from worker.store.upsert import upsert
 
@@ -19,7 +19,7 @@ class Use:
 
     book_id: int
     day: date
-    channel: Channel
+    to: Destination
     segments: int
     spend: Decimal
     messages: int = 1
@@ -27,14 +27,14 @@ class Use:
     def back(self) -> "Use":
         """The same, taken back."""
         taken = (-self.segments, -self.spend, -self.messages)
-        return Use(self.book_id, self.day, self.channel, *taken)
+        return Use(self.book_id, self.day, self.to, *taken)
 
 
 def add(conn: Connection, uses: Iterable[Use]) -> None:
     """Count ``uses``; one statement, in one order everywhere, so that nobody waits in a circle."""
     sums: dict[tuple[int, date, str], list[Any]] = {}
     for one in uses:
-        total = sums.setdefault((one.book_id, one.day, one.channel), [0, 0, Decimal(0)])
+        total = sums.setdefault((one.book_id, one.day, one.to), [0, 0, Decimal(0)])
         total[0] += one.messages
         total[1] += one.segments
         total[2] += one.spend
@@ -55,7 +55,7 @@ def lock(conn: Connection, books: Iterable[int], day: date) -> dict[int, tuple[i
     """Messages and spend of ``books`` on ``day``; until the end of the transaction nobody else
     adds to them."""
     wanted = set(books)
-    add(conn, [Use(b, day, channel, 0, Decimal(0), 0) for b in wanted for channel in Channel])
+    add(conn, [Use(b, day, to, 0, Decimal(0), 0) for b in wanted for to in Destination])
     rows = conn.execute(
         select(usage.c.book_id, func.sum(usage.c.messages), func.sum(usage.c.spend))
         .where(usage.c.book_id.in_(wanted), usage.c.day == day)

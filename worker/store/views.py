@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, RowMapping, Select, case, func, or_, select
 
-from worker.core.cards import CardState
+from worker.core.cards import CardState, told_by
 from worker.core.lifecycle import OPEN
 from worker.core.reminders import WAITING
 from worker.errors import CardBookError
@@ -104,7 +104,7 @@ def show_card(conn: Connection, number: str) -> dict[str, Any] | None:
         .where(card_events.c.card_id == row["id"])
         .order_by(card_events.c.id)
     ).mappings()
-    return {**row, "reminders": list(map(dict, told)), "events": list(map(dict, events))}
+    return {**row, "reminders": list(map(_shown, told)), "events": list(map(dict, events))}
 
 
 def _cards(book: str | None) -> Select[Any]:
@@ -129,7 +129,7 @@ def _cards(book: str | None) -> Select[Any]:
 
 def list_messages(
     conn: Connection, state: str | None, book: str | None, limit: int | None
-) -> Sequence[RowMapping]:
+) -> list[dict[str, Any]]:
     """Messages with their holder, latest first."""
     query = _messages().order_by(messages.c.id.desc()).limit(limit)
     if state:
@@ -141,16 +141,16 @@ def list_messages(
         # those are found by their holders.
         book_id = conn.execute(select(books.c.id).where(books.c.name == book)).scalar()
         query = query.where(messages.c.book_id == book_id, holders.c.book_id == book_id)
-    return conn.execute(query).mappings().all()
+    return list(map(_shown, conn.execute(query).mappings()))
 
 
-def waiting_messages(conn: Connection, book_id: int | None, limit: int) -> Sequence[RowMapping]:
+def waiting_messages(conn: Connection, book_id: int | None, limit: int) -> list[dict[str, Any]]:
     """The messages that wait to be sent, the next one first."""
     waits = (messages.c.wake_at.is_not(None), messages.c.state.in_(WAITING))
     query = _messages().where(*waits).order_by(messages.c.next_attempt_at, messages.c.id)
     if book_id is not None:
         query = query.where(messages.c.book_id == book_id)
-    return conn.execute(query.limit(limit)).mappings().all()
+    return list(map(_shown, conn.execute(query.limit(limit)).mappings()))
 
 
 def show_message(conn: Connection, message_id: int) -> dict[str, Any] | None:
@@ -182,8 +182,8 @@ def show_message(conn: Connection, message_id: int) -> dict[str, Any] | None:
         .order_by(receipts.c.id)
     ).mappings()
     return {
-        **found,
-        "reminders": list(map(dict, carried)),
+        **_shown(found),
+        "reminders": list(map(_shown, carried)),
         "tries": list(map(dict, tried)),
         "reports": list(map(dict, told)),
     }
@@ -199,6 +199,7 @@ def _messages() -> Select[Any]:
             holders.c.time_zone.label("holder_time_zone"),
             holders.c.language,
             messages.c.channel,
+            messages.c.audience,
             messages.c.state,
             messages.c.reason,
             messages.c.attempts,
@@ -213,6 +214,12 @@ def _messages() -> Select[Any]:
         .join(holders, holders.c.id == messages.c.holder_id)
         .join(books, books.c.id == messages.c.book_id)
     )
+
+
+def _shown(row: RowMapping) -> dict[str, Any]:
+    """A row of messages or reminders as people are shown it: one word says where it goes."""
+    found = dict(row)
+    return found | {"channel": told_by(found["channel"], found.pop("audience")).value}
 
 
 def cards_to_check(conn: Connection, now: datetime) -> bool:

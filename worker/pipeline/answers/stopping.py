@@ -5,7 +5,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, Engine
 
-from worker.core.cards import Channel, Language
+from worker.core.cards import Audience, Channel, Language
 from worker.core.rules import Rules
 from worker.pipeline.answers.view import State, View, names
 from worker.pipeline.consent import OPTED_OUT, Consent
@@ -68,7 +68,7 @@ class Stopping:
     def _look(self, message_id: int, channel: Channel) -> tuple[View | None, str]:
         with reading(self.engine) as conn:
             found = recipients.message(conn, message_id)
-            if found is None or found.channel != channel:
+            if found is None or found.channel != channel or found.audience != Audience.HOLDER:
                 return None, ""
             cards = names(conn, self.rules, recipients.cards_of_message(conn, message_id))
             several = len(recipients.cards_at(conn, channel, found.address)) > 1

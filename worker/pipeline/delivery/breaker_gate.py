@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from worker.core.breaker import Sender, is_down, rest
-from worker.core.cards import Channel
+from worker.core.cards import Audience, Channel
 from worker.core.hours import Hours
 from worker.core.recheck import Item
 from worker.core.reminders import MessageState, ReminderState
@@ -136,7 +136,7 @@ class Gate:
         """Can the other channel tell the holder now?"""
         other = outgoing.channel.other
         pool = self.senders.get(other)
-        if outgoing.channel is Channel.GUARDIAN or pool is None:
+        if outgoing.audience is Audience.GUARDIAN or pool is None:
             return False
         if not address_of(item.card, outgoing.holder, other):
             return False

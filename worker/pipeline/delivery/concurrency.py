@@ -12,8 +12,7 @@ class Slots:
     def __init__(self, in_flight: int) -> None:
         self._all = asyncio.Semaphore(in_flight)
         share = max(1, in_flight - max(1, in_flight // 4))
-        sms, email = asyncio.Semaphore(share), asyncio.Semaphore(share)
-        self._own = {Channel.SMS: sms, Channel.EMAIL: email, Channel.GUARDIAN: email}
+        self._own = {channel: asyncio.Semaphore(share) for channel in Channel}
 
     async def take(self, channel: Channel, seconds: float) -> bool:
         """Wait for a place on ``channel`` up to ``seconds``; whether there was one. With no time

@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 
 from worker.core.breaker import can_wait
 from worker.core.caps import Cap, next_day
-from worker.core.cards import Channel
+from worker.core.cards import Audience, Channel, told_by
 from worker.core.hours import Hours
 from worker.core.recheck import Item
 from worker.core.reminders import MessageState, ReminderState
@@ -41,6 +41,7 @@ class Capping:
     routes: Routes
     hours: Hours
     now: datetime
+    audience: Audience = Audience.HOLDER
     uses: list[Use] = field(default_factory=list)
     _tried: dict[str, list[datetime]] = field(default_factory=dict)
     _waiting: dict[str, list[Waiting]] = field(default_factory=dict)
@@ -99,11 +100,12 @@ class Capping:
         cost = self.limits.tariff.cost(self.channel, address, segments)
         messages, spent = self._books.get(outgoing.book_id, (0, Decimal(0)))
         cap = self.limits.caps.met(messages, spent, cost)
-        if cap and self.channel is not Channel.GUARDIAN:
+        if cap and self.audience is Audience.HOLDER:
             return cap, next_day(self.now)
         self._books[outgoing.book_id] = (messages + 1, spent + cost)
         self._tried.setdefault(address, []).append(self.now)
-        self.uses.append(Use(outgoing.book_id, self.day, self.channel, segments, cost))
+        to = told_by(self.channel, self.audience)
+        self.uses.append(Use(outgoing.book_id, self.day, to, segments, cost))
         return None
 
     def hold(
@@ -121,7 +123,7 @@ class Capping:
             over = self._helps(cap, outgoing, item)
             state = ReminderState.SUPPRESSED if over else ReminderState.MISSED
             writes.end(item, state, cap)
-        if outgoing.channel is not Channel.GUARDIAN:
+        if outgoing.audience is Audience.HOLDER:
             writes.go_over(outgoing, urgent)
         if len(urgent) < len(items):
             writes.settle(outgoing, MessageState.PENDING, cap, again)
@@ -139,7 +141,7 @@ class Capping:
 
     def _helps(self, cap: Cap, outgoing: OutgoingMessage, item: Item) -> bool:
         """Is the other channel free of this bound, and is there an address?"""
-        if cap is Cap.BOOK or outgoing.channel is Channel.GUARDIAN:
+        if cap is Cap.BOOK or outgoing.audience is Audience.GUARDIAN:
             return False
         if cap is Cap.SPEND and outgoing.channel is not Channel.SMS:
             return False
@@ -152,6 +154,6 @@ class Capping:
         per_day = self.routes.route(address).per_day if self.channel is Channel.SMS else None
         if per_day is not None:
             found[Cap.ROUTE] = per_day
-        if self.limits.caps.per_address is not None and self.channel is not Channel.GUARDIAN:
+        if self.limits.caps.per_address is not None and self.audience is Audience.HOLDER:
             found[Cap.ADDRESS] = self.limits.caps.per_address
         return found

@@ -13,7 +13,7 @@ import structlog
 from worker import metrics
 from worker.clock import Clock, Stopwatch
 from worker.core.breaker import PREFIX
-from worker.core.cards import Channel
+from worker.core.cards import Audience, Channel
 from worker.core.outcomes import Outcome, OutcomeKind
 from worker.core.segments import measure
 from worker.errors import UnreachableError
@@ -83,11 +83,32 @@ class Delivery:
         def clock() -> datetime:
             return now + watch.passed()
 
+        counts, later = await self._run(channel, Audience.HOLDER, ids, now, clock)
+        if later:  # the guardian's come last: only now is known what came to nothing before them
+            more, _ = await self._run(channel, Audience.GUARDIAN, later, clock(), clock)
+            counts += more
+        return counts
+
+    async def _run(
+        self,
+        channel: Channel,
+        audience: Audience,
+        ids: Sequence[int],
+        now: datetime,
+        clock: Clock,
+    ) -> tuple[Counter[str], list[int]]:
+        """Send those of ``ids`` that ``audience`` reads; returns what became of them, and which
+        others there are."""
         tripped = Tripped()
         sends: list[asyncio.Task[str]] = []
+        later: list[int] = []
         try:
             for part in _parts(ids):
-                calls = await self._prepare(channel, part, clock() if sends else now)
+                at = clock() if sends else now
+                watch = Stopwatch(self.played)
+                found = await asyncio.to_thread(self.preparation.run, channel, part, at, audience)
+                calls = [_Call(one, at, self.lease, watch) for one in found.ready]
+                later += found.later
                 sends += [asyncio.create_task(self._send(one, clock, tripped)) for one in calls]
                 if calls:  # slots are given in order: with the last one all have begun
                     await calls[-1].begun.wait()
@@ -99,14 +120,7 @@ class Delivery:
         for one in ended:
             if isinstance(one, BaseException):
                 raise one
-        return Counter(one for one in ended if isinstance(one, str))
-
-    async def _prepare(
-        self, channel: Channel, ids: Sequence[int], now: datetime
-    ) -> Sequence[_Call]:
-        watch = Stopwatch(self.played)
-        ready = await asyncio.to_thread(self.preparation.run, channel, ids, now)
-        return [_Call(one, now, self.lease, watch) for one in ready]
+        return Counter(one for one in ended if isinstance(one, str)), later
 
     async def _send(self, call: _Call, clock: Clock, tripped: Tripped) -> str:
         one = call.ready

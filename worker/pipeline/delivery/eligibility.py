@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 from worker.core.breaker import PREFIX
 from worker.core.caps import Cap
-from worker.core.cards import Channel
+from worker.core.cards import Audience, Channel, Destination
 from worker.core.pace import PACE
 from worker.core.recheck import Item, goes_over, recheck
 from worker.core.reminders import MessageState, ReminderState
@@ -35,9 +35,9 @@ Why = Callable[[str, int], str | None]
 
 @dataclass(frozen=True, slots=True)
 class Eligibility:
-    """The last look at the messages of a batch over ``channel``, inside its transaction. ``pool``:
-    who serves the channel, if anybody; ``away``: providers that rest. ``live``: real people are
-    reached, so that what invented cards owe ends here."""
+    """The last look at the messages of a batch over ``channel`` to ``audience``, inside its
+    transaction. ``pool``: who serves the channel, if anybody; ``away``: providers that rest.
+    ``live``: real people are reached, so that what invented cards owe ends here."""
 
     conn: Connection
     rules: Rules
@@ -48,12 +48,13 @@ class Eligibility:
     now: datetime
     away: Collection[str] = ()
     live: bool = False
+    audience: Audience = Audience.HOLDER
 
     def eligible(self, all_outgoing: Sequence[OutgoingMessage]) -> list[Eligible]:
         """Those to send, the most urgent first: it takes the probe, and later the tokens and what
         is left of a cap. What becomes of the others is written."""
         gather = self.gate.limits.gather
-        if self.channel is Channel.GUARDIAN and gather is not None:
+        if self.audience is Audience.GUARDIAN and gather is not None:
             digests = Digests(self.conn, self.rules.hours, gather, self.writes, self.now)
             all_outgoing = digests.together(all_outgoing)
         dead = self._suppressed(all_outgoing)
@@ -71,7 +72,7 @@ class Eligibility:
             address
             for outgoing in all_outgoing
             for item in outgoing.items
-            if (address := address_of(item.card, outgoing.holder, self.channel))
+            if (address := self._address(outgoing, item))
         }
         return suppressions.why(suppressions.reasons(self.conn, self.pool.channel, addresses))
 
@@ -83,16 +84,14 @@ class Eligibility:
             self._refuse_sample(outgoing)
             return None
         verdict = recheck(
-            outgoing.items, outgoing.holder, self.channel, self.now, rules.hours, rules.ladder, dead
+            *(outgoing.items, outgoing.holder, self.channel, self.now),
+            *(rules.hours, rules.ladder, dead, self.audience),
         )
         for end in verdict.ended:
             missed = end.state is ReminderState.MISSED
             waited = missed and (outgoing.reason or "").startswith(_WAITED_FOR)
             writes.end(end.item, end.state, str(outgoing.reason) if waited else end.reason)
-        over = [
-            goes_over(end, outgoing.holder, self._wanted_channels, is_opt_out)
-            for end in verdict.ended
-        ]
+        over = [goes_over(end, outgoing.holder, self._wanted, is_opt_out) for end in verdict.ended]
         writes.go_over(outgoing, [item for item in over if item])
         writes.reroute(outgoing, verdict.rerouted)
         if not verdict.keep or verdict.address is None:
@@ -104,8 +103,11 @@ class Eligibility:
             return None
         return self._on_its_way(outgoing, verdict.keep, verdict.address, failed)
 
-    def _wanted_channels(self, item: Item) -> Collection[Channel]:
-        return self.rules.channels(item.card, item.key)
+    def _address(self, outgoing: OutgoingMessage, item: Item) -> str | None:
+        return address_of(item.card, outgoing.holder, self.channel, self.audience)
+
+    def _wanted(self, item: Item) -> Collection[Destination]:
+        return self.rules.destinations(item.card, item.key)
 
     def _refuse_sample(self, outgoing: OutgoingMessage) -> None:
         """Nobody real is told of invented cards: their numbers may be somebody's."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection
 
-from worker.core.cards import Channel
+from worker.core.cards import Audience, Channel
 from worker.core.hours import Hours
 from worker.core.recheck import Item
 from worker.core.windows import address_of
@@ -27,7 +27,7 @@ class Elsewhere:
         """Those of ``items`` that the other channel has told, or may still tell: there is an
         address, nothing stands against it, and it has not been given up there."""
         other = outgoing.channel.other
-        if outgoing.channel is Channel.GUARDIAN or other not in self.channels:
+        if outgoing.audience is Audience.GUARDIAN or other not in self.channels:
             return []
         found = {
             item.id: address

@@ -2,13 +2,12 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 import structlog
 from sqlalchemy import Connection
 
-from worker.core.cards import Channel
+from worker.core.cards import Audience, Destination, told_by
 from worker.core.recheck import Item
 from worker.core.reminders import Planned
 from worker.core.windows import address_of
@@ -38,20 +37,16 @@ def fall_back(
     """Owe the notices of ``items`` on the other channel, unless they are owed there already or no
     longer useful; tell the guardian of those that have come to nothing on both. Returns those that
     nobody will be told of. ``alarm``: is it one if no way is left to the holder?"""
-    other = outgoing.channel.other
+    other = told_by(outgoing.channel.other, Audience.HOLDER)
     useful = [item for item in items if item.useful_until > now]
-    there = [item for item in useful if address_of(item.card, outgoing.holder, other)]
+    there = [item for item in useful if address_of(item.card, outgoing.holder, other.channel)]
     owe(conn, [_over(outgoing, item, other, now) for item in there], now)
     dead = ledger.without_hope(conn, [(item.card.id, item.key) for item in items])
-    lost = [
-        item
-        for item in items
-        if (item.card.id, replace(item.key, channel=Channel.GUARDIAN)) in dead
-    ]
+    lost = [i for i in items if (i.card.id, i.key.to(Destination.GUARDIAN)) in dead]
     if alarm:
         _tell_unreached(outgoing, dead.values())
     told = [item for item in lost if item in useful and item.card.guardian_email]
-    owe(conn, [_over(outgoing, item, Channel.GUARDIAN, now) for item in told], now)
+    owe(conn, [_over(outgoing, item, Destination.GUARDIAN, now) for item in told], now)
     return [item for item in lost if item not in told]
 
 
@@ -91,12 +86,11 @@ def _move(
     now: datetime,
 ) -> None:
     until = max(item.useful_until for item in items)
-    new = NewMessage(outgoing.book_id, holder_id, outgoing.channel, now, until)
+    new = NewMessage(outgoing.book_id, holder_id, outgoing.channel, now, until, outgoing.audience)
     [message_id] = message_store.create(conn, [new], now, _NO_HINT)
     reminder_changes.move(conn, [item.id for item in items], message_id)
 
 
-def _over(outgoing: OutgoingMessage, item: Item, channel: Channel, now: datetime) -> OwedNotice:
-    key = replace(item.key, channel=channel)
-    planned = Planned(key, now, item.useful_until, urgency=(0, 0))
+def _over(outgoing: OutgoingMessage, item: Item, to: Destination, now: datetime) -> OwedNotice:
+    planned = Planned(item.key.to(to), now, item.useful_until, urgency=(0, 0))
     return OwedNotice(item.card, outgoing.holder, planned)

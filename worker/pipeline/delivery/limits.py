@@ -44,12 +44,11 @@ class Limits:
 
 
 def senders_of(providers: Mapping[Channel, Provider[Any]]) -> dict[Channel, SenderPool]:
-    """The senders of each channel; the guardian is told by email and shares its senders."""
+    """The senders of each channel."""
     found: dict[Channel, SenderPool] = {}
     for channel, provider in providers.items():
-        own = Channel.EMAIL if channel is Channel.GUARDIAN else channel
         several = members(provider)
-        senders = tuple(Sender(own, one.name, one.sender[:100]) for one, _ in several)
+        senders = tuple(Sender(channel, one.name, one.sender[:100]) for one, _ in several)
         found[channel] = SenderPool(senders, tuple(weight for _, weight in several))
     return found
 

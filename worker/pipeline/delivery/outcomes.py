@@ -37,7 +37,7 @@ class Outcomes:
             nexts = record(conn, group, self.retry, faults, self.elsewhere)
             usage.add(conn, [one.ready.use.back() for one in refused(group)])
             for one, following in zip(group, nexts, strict=True):
-                after_commit(metrics.settled)(one.outgoing.channel, following.state)
+                after_commit(metrics.settled)(one.outgoing.destination, following.state)
         if faults.closed:
             release(self.engine, faults.closed, group[-1].at)
         return [following.state.value for following in nexts]

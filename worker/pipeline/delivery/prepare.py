@@ -8,7 +8,7 @@ import structlog
 from sqlalchemy import Connection, Engine
 
 from worker.core.breaker import is_down
-from worker.core.cards import Channel
+from worker.core.cards import Audience, Channel
 from worker.core.pace import PACE, Budget, last_chance
 from worker.core.recheck import recheck
 from worker.core.reminders import MessageState
@@ -22,7 +22,7 @@ from worker.pipeline.delivery.eligibility import Eligibility
 from worker.pipeline.delivery.limits import Limits
 from worker.pipeline.delivery.provider_health import ProviderHealth
 from worker.pipeline.delivery.rendering import Renderer, check_storable, contents, digest_of
-from worker.pipeline.delivery.stages import Eligible, Ready
+from worker.pipeline.delivery.stages import Eligible, Prepared, Ready
 from worker.store import attempts as attempt_store
 from worker.store import outbox, quarantine, suppressions
 from worker.store.engine import reading, writing
@@ -48,23 +48,30 @@ class Preparation:
     hold: timedelta
     live: bool = False
 
-    def run(self, channel: Channel, ids: Sequence[int], now: datetime) -> list[Ready]:
-        """Claim the due ones of ``ids``, end or postpone what must not go now, return the rest."""
+    def run(
+        self,
+        channel: Channel,
+        ids: Sequence[int],
+        now: datetime,
+        audience: Audience = Audience.HOLDER,
+    ) -> Prepared:
+        """Claim the due ones of ``ids`` that ``audience`` reads, end or postpone what must not go
+        now, return the rest."""
         pool = self.senders.get(channel)
         budget = self.limits.budget(pool, channel, len(ids)) if pool else Budget()
         try:
             with writing(self.engine, durable=True) as conn:
                 by_index(conn)
                 if quarantine.current(conn) is not None:  # what was sent already is not known
-                    return []
-                ready = _Batch(self, conn, channel, budget, now).run(ids)
+                    return Prepared()
+                prepared = _Batch(self, conn, channel, audience, budget, now).run(ids)
         except BaseException:
             budget.used = budget.queued = 0
             raise
         finally:
             if pool:
                 self.limits.settle(pool, budget)
-        return ready
+        return prepared
 
     def is_open(self, ready: Ready, now: datetime) -> bool:
         """Is it within the holder's hours?"""
@@ -80,7 +87,7 @@ class Preparation:
         for found in loaded:
             verdict = recheck(
                 *(found.items, found.holder, outgoing.channel, now, rules.hours, rules.ladder),
-                suppressions.why(reasons),
+                *(suppressions.why(reasons), outgoing.audience),
             )
             kept = {item.id for item in verdict.keep}
             same = kept == {item.id for item in ready.items} and verdict.address == ready.out.to
@@ -96,11 +103,12 @@ class _Batch:
         own: Preparation,
         conn: Connection,
         channel: Channel,
+        audience: Audience,
         budget: Budget,
         now: datetime,
     ) -> None:
         self._own, self._conn, self._now = own, conn, now
-        self._channel, self._budget = channel, budget
+        self._channel, self._audience, self._budget = channel, audience, budget
         self._writes = Writes()
         self._kept: list[MessageContent] = []
         limits, rules, until = own.limits, own.rules, now + own.lease
@@ -115,13 +123,16 @@ class _Batch:
             now,
             own.health.away(now),
             own.live,
+            audience,
         )
-        self._capping = Capping(conn, channel, limits, rules.routes, rules.hours, now)
+        self._capping = Capping(conn, channel, limits, rules.routes, rules.hours, now, audience)
 
-    def run(self, ids: Sequence[int]) -> list[Ready]:
+    def run(self, ids: Sequence[int]) -> Prepared:
         """Claim, look, bound, and commit what is left."""
-        all_outgoing = outbox.claim(self._conn, self._channel, ids, self._now)
-        eligible = self._look.eligible(all_outgoing)
+        claimed = outbox.claim(self._conn, self._channel, ids, self._now)
+        mine = [one for one in claimed if one.audience is self._audience]
+        later = [one.id for one in claimed if one.audience is not self._audience]
+        eligible = self._look.eligible(mine)
         batch = [one.outgoing.id for one in eligible]
         books = {one.outgoing.book_id for one in eligible}
         self._capping.look({one.address for one in eligible}, books, batch)
@@ -129,7 +140,7 @@ class _Batch:
         self._writes.flush(self._conn, self._now)
         self._commit_attempts(ready)
         self._capping.write()
-        return ready
+        return Prepared(ready, later)
 
     def _ready(self, one: Eligible) -> Ready | None:
         """A ``Ready`` if the message may go now; else it waits, and another may be the probe."""

@@ -78,7 +78,8 @@ def _is_sending(one: Ended, held: Held | None) -> bool:
 
 
 def _taken(one: Ended) -> Taken:
-    return Taken(one.outgoing.id, one.outgoing.channel, str(one.outcome.provider_id), one.at)
+    outgoing, provider_id = one.outgoing, str(one.outcome.provider_id)
+    return Taken(outgoing.id, outgoing.channel, provider_id, one.at, outgoing.audience)
 
 
 def _change(one: Ended, following: Next) -> MessageChange:

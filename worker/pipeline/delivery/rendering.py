@@ -10,7 +10,7 @@ from uuid import UUID
 from worker.content.compose import alert, compose, fill
 from worker.content.one_sms import one_sms
 from worker.content.render import Content
-from worker.core.cards import Channel
+from worker.core.cards import Audience, Channel
 from worker.core.recheck import Item
 from worker.core.routes import NO_ROOM
 from worker.core.rules import Rules
@@ -52,7 +52,7 @@ class Renderer:
         ``ConfigError``."""
         if outgoing.channel is Channel.SMS:
             return self._sms(outgoing, items, address, now, sender)
-        if outgoing.channel is Channel.GUARDIAN:
+        if outgoing.audience is Audience.GUARDIAN:
             return self._alert(outgoing, items, address, now)
         return self._email(outgoing, items, address, now)
 

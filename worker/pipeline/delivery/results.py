@@ -7,7 +7,7 @@ from typing import NamedTuple
 import structlog
 from sqlalchemy import Connection
 
-from worker.core.cards import Channel
+from worker.core.cards import Audience, Channel, told_by
 from worker.core.lifecycle import check
 from worker.core.recheck import Item
 from worker.core.reminders import MessageState, ReminderState
@@ -34,6 +34,7 @@ class Taken(NamedTuple):
     channel: Channel
     provider_id: str
     at: datetime
+    audience: Audience = Audience.HOLDER
 
 
 def sent(
@@ -57,7 +58,7 @@ def sent(
     check({held[o.message].state for o in taken if names[o.message] is None}, MessageState.SENT)
     rows: list[SentMessage] = []
     told: list[int] = []
-    for message, channel, provider_id, at in taken:
+    for message, channel, provider_id, at, audience in taken:
         if names[message] is None:
             names[message] = provider_id
             rows.append(
@@ -71,7 +72,8 @@ def sent(
         if names[message] == provider_id:
             told.append(message)
         else:
-            after_commit(log.error)("alarm", cause="sent_twice", message=message, channel=channel)
+            to = told_by(channel, audience)
+            after_commit(log.error)("alarm", cause="sent_twice", message=message, channel=to)
     message_states.set_sent(conn, rows)
     if told:
         endings.told(conn, told, max(one.at for one in taken), begun)
@@ -86,9 +88,8 @@ def _ask_at(channel: Channel, at: datetime, policy: RetryPolicy) -> datetime | N
 def suppress(conn: Connection, channel: Channel, address: str, reason: str, now: datetime) -> None:
     """The provider says that an address is dead, or that its holder has opted out: it is not used
     any more. A dead one is tried again after a time."""
-    by_email = Channel.EMAIL if channel is Channel.GUARDIAN else channel
     until = None if is_opt_out(reason) else now + _DEAD_FOR
-    suppressions.add(conn, by_email, {address: reason}, now, expires_at=until)
+    suppressions.add(conn, channel, {address: reason}, now, expires_at=until)
 
 
 def held_back(
@@ -103,7 +104,7 @@ def held_back(
     """These cannot be told on their channel, so the other takes over; returns those that nobody
     will be told of. ``alarm``: is it one if no way is left to the holder?"""
     endings.end(conn, [item.id for item in items], ReminderState.SUPPRESSED, reason, now)
-    if outgoing.channel is not Channel.GUARDIAN:
+    if outgoing.audience is Audience.HOLDER:
         return fall_back(conn, outgoing, items, now, alarm=alarm)
     after_commit(log.error)(
         "alarm", cause="guardian_unreachable", reason=reason, message=outgoing.id
@@ -118,5 +119,5 @@ def missed(
     notice may still reach its holder the other way."""
     after_commit(log.error)("alarm", cause="reminder_missed", reason=reason, message=outgoing.id)
     endings.end(conn, [item.id for item in items], ReminderState.MISSED, reason, now)
-    if outgoing.channel is not Channel.GUARDIAN:
+    if outgoing.audience is Audience.HOLDER:
         fall_back(conn, outgoing, items, now, alarm=False)

@@ -57,6 +57,15 @@ class Ready:
 
 
 @dataclass(frozen=True, slots=True)
+class Prepared:
+    """What a claim found: messages that are ``ready``, and ids of those to another audience, which
+    are handed out ``later``."""
+
+    ready: list[Ready] = field(default_factory=list)
+    later: list[int] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
 class Ended:
     """An attempt that is over, and how; ``down``: it shows that its provider answers nobody."""
 

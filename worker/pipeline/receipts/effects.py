@@ -86,10 +86,9 @@ def _opt_out(
     """The reader asks for silence, unless that was taken back since: events come in any order."""
     if receipt_store.reported_since(conn, one.id, silence_of(provider).resumed, at):
         return
-    by_email = Channel.EMAIL if one.channel is Channel.GUARDIAN else one.channel
-    address = one.address or _address_now(conn, one, by_email)
+    address = one.address or _address_now(conn, one)
     if address:
-        suppressions.add(conn, by_email, {address: reason}, now, source="optout")
+        suppressions.add(conn, one.channel, {address: reason}, now, source="optout")
 
 
 def _works_after_all(conn: Connection, one: Tried, now: datetime) -> None:
@@ -107,16 +106,16 @@ def _opt_in(
     silence = silence_of(provider)
     if receipt_store.reported_since(conn, one.id, silence.statuses, at):
         return
-    by_email = Channel.EMAIL if one.channel is Channel.GUARDIAN else one.channel
-    if address := one.address or _address_now(conn, one, by_email):
-        suppressions.lift_reported(conn, by_email, address, silence.taken_back, now, reason)
+    if address := one.address or _address_now(conn, one):
+        suppressions.lift_reported(conn, one.channel, address, silence.taken_back, now, reason)
 
 
-def _address_now(conn: Connection, one: Tried, channel: Channel) -> str | None:
+def _address_now(conn: Connection, one: Tried) -> str | None:
     """Where the reader of a message is reached today: its own address is erased after a time, and
     who answers one that old must be heard all the same."""
     [outgoing] = outbox.load(conn, [one.message_id])
-    return outgoing.holder.email if channel is Channel.EMAIL else outgoing.holder.contact_phone
+    by_email = one.channel is Channel.EMAIL
+    return outgoing.holder.email if by_email else outgoing.holder.contact_phone
 
 
 def _taken(
@@ -126,7 +125,7 @@ def _taken(
     provider_id = report.provider_id or f"attempt-{one.id}"
     attempt_store.end(conn, [attempt_store.ended(one.id, accepted(provider_id), now)])
     # It took it in the call, whenever we hear of it.
-    taken = Taken(one.message_id, one.channel, provider_id, one.started_at)
+    taken = Taken(one.message_id, one.channel, provider_id, one.started_at, one.audience)
     sent(conn, [taken], policy, begun=one.started_at)
     return attempt_store.tried(conn, one.id) or one
 
@@ -187,7 +186,7 @@ def _undelivered(
     if outcome.kind is OutcomeKind.CONFIG_FAULT:
         message_states.not_counted(conn, [outgoing.id])
     after_commit(log.info)(
-        "undelivered", channel=outgoing.channel, code=outcome.code, state=following.state
+        "undelivered", channel=outgoing.destination, code=outcome.code, state=following.state
     )
     if following.at is not None or not outgoing.items:
         return

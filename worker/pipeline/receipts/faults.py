@@ -8,7 +8,6 @@ import structlog
 from sqlalchemy import Connection
 
 from worker.core.breaker import BreakerPolicy, Sender, rests_alone
-from worker.core.cards import Channel
 from worker.core.outcomes import Outcome, OutcomeKind
 from worker.pipeline.delivery.freeing import free
 from worker.pipeline.delivery.limits import calling_code, country_of
@@ -83,8 +82,7 @@ def proven(conn: Connection, delivered: Collection[int], now: datetime) -> None:
 def _sender(one: Tried) -> Sender | None:
     if one.provider is None or one.sender is None:
         return None
-    channel = Channel.EMAIL if one.channel is Channel.GUARDIAN else one.channel
-    return Sender(channel, one.provider, one.sender)
+    return Sender(one.channel, one.provider, one.sender)
 
 
 def _is_rule(conn: Connection, one: Tried, key: str, policy: BreakerPolicy, now: datetime) -> bool:

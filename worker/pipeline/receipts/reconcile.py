@@ -157,13 +157,13 @@ class Reconciliation:
         if now >= one.outgoing.useful_until:
             return give_up(conn, one, "unknown_outcome", now)
         resent = attempt_store.codes(conn, one.outgoing.id)[_RESENT]
-        channel = one.outgoing.channel
-        if resent or channel not in self.retry.resend:
-            after_commit(log.info)("unknown_held", channel=channel, message=one.outgoing.id)
+        to = one.outgoing.destination
+        if resent or to.channel not in self.retry.resend:
+            after_commit(log.info)("unknown_held", channel=to, message=one.outgoing.id)
             return self._wait(conn, one, self.retry.longest, now)
         perhaps = Outcome(OutcomeKind.AMBIGUOUS, _RESENT)
         end(conn, one, perhaps, now)
-        after_commit(log.info)("unknown_resent", channel=channel, message=one.outgoing.id)
+        after_commit(log.info)("unknown_resent", channel=to, message=one.outgoing.id)
         return settle(conn, one, MessageState.RETRYABLE, _RESENT, now)
 
     def _wait(self, conn: Connection, one: Unknown, pause: timedelta, now: datetime) -> str:

@@ -127,13 +127,10 @@ class Release:
         with writing(self.engine, durable=True) as conn:
             for outgoing in waiting:
                 counts["found" if self._found(conn, outgoing, own) else "left"] += 1
-            for channel in (Channel.EMAIL, Channel.GUARDIAN):
-                emails = outbox.load(conn, store.waiting(conn, channel))
-                for outgoing in emails:
-                    given_up = channel not in self.retry.resend and _give_up(
-                        conn, outgoing, own, now
-                    )
-                    counts["given_up" if given_up else "left"] += 1
+            again = Channel.EMAIL in self.retry.resend
+            for outgoing in outbox.load(conn, store.waiting(conn, Channel.EMAIL)):
+                given_up = not again and _give_up(conn, outgoing, own, now)
+                counts["given_up" if given_up else "left"] += 1
             store.end(conn)
         return counts
 
@@ -190,7 +187,7 @@ class Release:
     def _opened(self, item: Item, outgoing: OutgoingMessage) -> datetime:
         """Since when a notice is owed: its row may have been written anew after the restore."""
         for span in self.texts.renderer.rules.spans(item.card, outgoing.holder):
-            if span.key(outgoing.channel) == item.key:
+            if span.key(outgoing.destination) == item.key:
                 return span.at
         return item.due_at
 

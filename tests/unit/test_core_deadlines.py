@@ -93,6 +93,14 @@ def test_a_balance_nobody_knows_does_not_prolong_the_line() -> None:
     assert days_after_topup("entel", balance=None)[LINE_LOSS] == 60
 
 
+def test_every_balance_prolongs_the_line_and_none_the_line_of_another_card() -> None:
+    lost = [
+        days_after_topup("entel", balance=balance(left))[LINE_LOSS]
+        for left in ("0", "0.10", "1", "0")
+    ]
+    assert lost == [60, 210, 210, 60]
+
+
 def test_of_conflicting_sources_the_earlier_date_warns() -> None:
     for days in ((255, 240), (240, 255)):
         steps = ladder(a_card(plan_end=None, last_topup=TOPUP), a_pack(line_loss=days))

@@ -7,7 +7,7 @@ import pytest
 from worker.core.breaker import BreakerPolicy, Sender, can_wait, rest, rests_alone
 from worker.core.cards import Channel
 from worker.core.hours import Hours
-from worker.core.outcomes import FILTERED, Scope, held
+from worker.core.outcomes import FILTERED, OutcomeKind, Scope, held
 
 SMS = Sender(Channel.SMS, "twilio", "+15005550006")
 EMAIL = Sender(Channel.EMAIL, "sendgrid", "reminders@example.com")
@@ -26,6 +26,7 @@ MIDNIGHT = datetime(2026, 6, 13, 5, tzinfo=UTC)
     ],
 )
 def test_a_fault_stops_whom_it_concerns(scope: Scope, key: str) -> None:
+    assert held(scope).kind is OutcomeKind.CONFIG_FAULT
     assert SMS.key("twilio:1", held(scope), "PE") == key
     assert key in SMS.keys("PE")
     assert not rests_alone("twilio:1", held(scope))

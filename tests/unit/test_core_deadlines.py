@@ -148,6 +148,13 @@ def test_a_plan_of_unknown_length_that_outlives_the_line_leaves_no_line_loss() -
         assert (REASSIGNMENT in RULES.ladder(card)) is (expected is not None)
 
 
+def test_calls_are_blocked_only_on_a_day_on_which_no_plan_runs() -> None:
+    blocked = TOPUP + timedelta(days=60)  # Claro
+    for plan_end, known in ((blocked - timedelta(days=1), True), (blocked, False)):
+        card = a_card(operator="claro", plan_end=plan_end, last_topup=TOPUP)
+        assert (OUTGOING_BLOCK in RULES.ladder(card)) is known
+
+
 def test_an_esim_without_a_peruvian_number_has_no_line_to_lose() -> None:
     esim = {"kind": Kind.ESIM, "operator": "movistar", "plan_end": None, "last_topup": TOPUP}
     assert LINE_LOSS in RULES.ladder(a_card(**esim))

@@ -168,7 +168,7 @@ def test_what_else_can_be_lost_is_told_of_by_email(
 
 def test_nobody_is_warned_of_losing_a_balance_that_may_not_be_there() -> None:
     topup = T - timedelta(days=210)
-    for unknown, days in ((None, {}), (balance("0"), {}), (balance("0.50"), {-7: E})):
+    for unknown, days in ((balance("0"), {}), (None, {}), (balance("0.50"), {-7: E})):
         card = a_card(plan_end=None, last_topup=topup, balance=unknown)
         assert sent_on(card, kinds=(DeadlineKind.BALANCE_LOSS,)) == days
 
@@ -257,6 +257,13 @@ def test_a_short_plan_of_an_esim_keeps_its_last_two_notices(
     plan_days: int, offsets: list[int]
 ) -> None:
     assert sorted(sent_on(a_card(kind=Kind.ESIM, plan_days=plan_days, msisdn=None))) == offsets
+
+
+def test_two_days_before_the_end_half_of_a_short_plan_counts_too() -> None:
+    policy, now = a_policy({"plan_end-2d": "email"}), at("2026-06-10 09:00")
+    for plan_days, told_now in ((4, 1), (3, 0)):
+        card = a_card(plan_days=plan_days, watched_since=now)
+        assert len(evaluate(card, a_holder(), a_pack(), policy, now).planned) == told_now
 
 
 def test_half_the_plan_says_nothing_of_the_line() -> None:
@@ -583,6 +590,7 @@ class TestRenewal:
     ) -> None:
         decision = check("2026-06-12 09:00", [self.waiting], state=state, last_topup=T)
         assert decision == Decision((), (7,), None)
+        assert check("2026-06-12 09:00", state=state) == Decision((), (), None)
 
 
 def useful(window: str, now: str, **card: Any) -> datetime:

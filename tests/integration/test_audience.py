@@ -45,7 +45,7 @@ def old(
 
 def move(world: World, revision: str) -> None:
     config = Config()
-    config.set_main_option("script_location", str(migrate._MIGRATIONS))
+    config.set_main_option("script_location", "worker.store:migrations")
     with writing(world.engine) as conn:
         config.attributes["connection"] = conn
         steps = command.downgrade if revision == "0013" else command.upgrade

@@ -548,6 +548,7 @@ def test_a_message_whose_lease_ran_out_while_it_queued_is_not_called(world: Worl
     states = world.send(channel=SMS, providers={SMS: carrier}, lease=lease, in_flight=1)
     assert len(carrier.calls) == 1
     assert states == {MessageState.SENT: 1, MessageState.RETRYABLE: 2}
+    assert {row.tries for row in world.rows(messages)} == {0}, "what waited was not tried"
 
 
 def test_messages_of_a_channel_go_out_at_once_up_to_three_quarters(world: World) -> None:

@@ -17,10 +17,11 @@ from tests.integration.helpers import (
     always,
     causes,
 )
-from worker.core.cards import Audience, Channel, Destination, told_by
+from worker.core.cards import Audience, Channel, Destination, Kind, told_by
 from worker.core.outcomes import Outcome, OutcomeKind
 from worker.core.reminders import MessageState, ReminderState
 from worker.core.reports import Report
+from worker.core.retry import RetryPolicy
 from worker.pipeline.check import Checks
 from worker.pipeline.delivery.limits import Limits
 from worker.pipeline.receipts import Receipts
@@ -101,6 +102,26 @@ def test_what_may_pass_goes_the_other_way_after_its_tries_and_is_not_missed(worl
         world.send(providers={SMS: always(off), MAIL: ACCEPTED}, channel=SMS)
     assert states(world) == {"sms": SUPPRESSED, "email": PENDING}
     assert causes(logs) == []
+
+
+def test_of_a_letter_that_must_wait_only_what_cannot_wait_goes_the_other_way(
+    world: World,
+) -> None:
+    holder, evening = world.holder(), NOW + timedelta(hours=9)  # 19:00 in Lima
+    world.card(holder, kind=Kind.FOUR_G, plan_end=TODAY + timedelta(days=2))  # until the morning
+    world.card(holder, plan_end=TODAY + timedelta(days=25), plan_days=None)
+    world.check()
+    world.retry = RetryPolicy(longest=timedelta(hours=6))
+    busy = Outcome(OutcomeKind.TRANSIENT, "sendgrid:429", retry_after=6 * 3600)
+    carriers = {SMS: ACCEPTED, MAIL: always(busy)}
+    sent = world.send(evening, MAIL, providers=carriers)
+    assert sent == {MessageState.RETRYABLE: 1}
+    told = sorted((row.window, row.channel, row.state) for row in world.rows(reminders))
+    assert told == [
+        ("plan_end-30d", "email", PENDING),
+        ("plan_end-3d", "email", SUPPRESSED),
+        ("plan_end-3d", "sms", PENDING),
+    ]
 
 
 def test_a_text_that_fails_for_good_is_missed_with_an_alarm_and_email_still_tells(

@@ -280,6 +280,15 @@ def test_the_guardian_is_told_of_holders_out_of_reach_in_one_digest(world: World
     assert ("guardian", ReminderState.SENT, None) in world.told()
 
 
+def test_what_happens_to_a_card_the_guardian_hears_of_where_its_holder_cannot(
+    world: World,
+) -> None:
+    world.guard()
+    card = world.card(world.holder(contact_phone=None, email=None), msisdn=None)
+    world.live(card, LifeEvent.SUSPENDED)
+    assert ("guardian", ReminderState.PENDING, None) in world.told()
+
+
 def test_the_day_before_a_number_is_lost_the_guardian_is_told_beside_the_holder(
     world: World,
 ) -> None:

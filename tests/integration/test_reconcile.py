@@ -202,6 +202,26 @@ def test_of_two_equal_texts_the_one_that_was_never_taken_is_sent_once(world: Wor
     assert len({row.provider_id for row in world.rows(messages)}) == 2
 
 
+def test_what_the_list_shows_while_a_twin_is_in_its_call_is_left_to_the_twin(world: World) -> None:
+    set_faults(world.sandbox, {"channel": "sms", "kind": "error_before", "times": 1})
+    for _ in range(2):
+        world.card(world.holder(), msisdn="+51900001234", **ENDS_TODAY)
+    world.check()
+    first, second = (row.id for row in world.rows(messages))
+    assert world.send(ids=[first]) == UNKNOWN
+    theirs = Listing([Sighting("SM1", str(world.rows(messages)[0].body), LATER, "sent", None)])
+    meanwhile: list[Counter[str]] = []
+
+    async def take(out: Out) -> Outcome:
+        meanwhile.append(await asyncio.to_thread(world.reconcile, LATER, sms=theirs))
+        return accepted("SM1")
+
+    twin = {SMS: Carrier(take)}
+    assert world.send(LATER, SMS, ids=[second], providers=twin) == {MessageState.SENT: 1}
+    assert meanwhile == [UNKNOWN], "nobody can tell whose it is"
+    assert world.reconcile(LATER, sms=theirs) == {MessageState.RETRYABLE: 1}
+
+
 def test_another_text_or_an_older_one_to_the_same_number_is_not_ours(world: World) -> None:
     unknown(world, kind="error_before")
     message = world.message(SMS)

@@ -111,6 +111,30 @@ def test_in_the_end_a_notice_goes_with_all_that_belongs_to_it_and_is_not_owed_ag
     assert [row for row in world.rows(reminders) if row.deadline_on <= TODAY + 9 * DAY] == []
 
 
+def test_what_a_pass_would_do_is_what_it_does_and_counts_nothing_that_is_young(
+    world: World, retention: Retention
+) -> None:
+    sent(world)
+    old, later, now = world.rows(attempts), NOW + 100 * DAY, NOW + 731 * DAY
+    # A report may name its attempt by our name or by the provider's alone.
+    take(world, report(old[0], "sent", provider_id=None), report(old[1], "sent", attempt=None))
+    young = world.card(world.holder(name="Li"), plan_end=TODAY + 105 * DAY, watched_since=later)
+    world.check(later, [young])
+    world.send(later, providers=dict.fromkeys(Channel, always(accepted(""))))
+    for one in world.rows(attempts):
+        if one.id not in {row.id for row in old}:
+            take(world, report(one, "delivered"), now=later)
+    before, waiting = counts(world, *LEDGER), retention.waiting(now)
+    done = erase(retention, now)
+    gone = [was - left for was, left in zip(before, counts(world, *LEDGER), strict=True)]
+    assert gone == [2, 2, 2, 4]
+    assert before == [4, 4, 4, 6]
+    assert [waiting[table.name] for table in LEDGER] == gone
+    assert {name: waiting[name] for name in ("contents", "addresses")} == {
+        name: done[name] for name in ("contents", "addresses")
+    }
+
+
 @pytest.mark.parametrize(
     ("table", "change"),
     [

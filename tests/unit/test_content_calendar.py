@@ -162,6 +162,13 @@ def test_entries_differ_by_card_and_deadline_and_tell_no_number() -> None:
     assert all(event.uid.endswith("@example.com") for event in found)
 
 
+def test_an_entry_is_private_and_takes_nobodys_time() -> None:
+    text = calendar([item()], a_holder(), BY, RULES, NOW)
+    assert text
+    [event] = read(text.encode()).components
+    assert (event.one("CLASS").value, event.one("TRANSP").value) == ("PRIVATE", "TRANSPARENT")
+
+
 def test_two_notices_of_one_deadline_are_one_entry() -> None:
     recorded = item(LifeNotice.RENEWAL_RECORDED)
     assert len(told(item(), item(), recorded)) == 1

@@ -4,10 +4,10 @@ from datetime import UTC, datetime, time, timedelta
 
 import pytest
 
-from worker.core.breaker import BreakerPolicy, Sender, rest, rests_alone
+from worker.core.breaker import BreakerPolicy, Sender, can_wait, rest, rests_alone
 from worker.core.cards import Channel
 from worker.core.hours import Hours
-from worker.core.outcomes import FILTERED, Scope, held
+from worker.core.outcomes import FILTERED, OutcomeKind, Scope, held
 
 SMS = Sender(Channel.SMS, "twilio", "+15005550006")
 EMAIL = Sender(Channel.EMAIL, "sendgrid", "reminders@example.com")
@@ -26,6 +26,7 @@ MIDNIGHT = datetime(2026, 6, 13, 5, tzinfo=UTC)
     ],
 )
 def test_a_fault_stops_whom_it_concerns(scope: Scope, key: str) -> None:
+    assert held(scope).kind is OutcomeKind.CONFIG_FAULT
     assert SMS.key("twilio:1", held(scope), "PE") == key
     assert key in SMS.keys("PE")
     assert not rests_alone("twilio:1", held(scope))
@@ -62,6 +63,10 @@ def test_each_failure_doubles_the_pause_up_to_the_longest() -> None:
     policy = BreakerPolicy(timedelta(minutes=5), timedelta(minutes=30))
     pauses = [policy.pause(failures).total_seconds() / 60 for failures in (1, 2, 3, 4, 400)]
     assert pauses == [5, 10, 20, 30, 30]
+    patient = BreakerPolicy(timedelta(minutes=5), timedelta(hours=4))
+    assert [patient.pause(failures).seconds / 60 for failures in (1, 2, 3, 4, 5)] == [
+        *(5, 10, 20, 40, 80),
+    ]
 
 
 def test_a_longest_pause_below_the_first_does_not_shorten_it() -> None:
@@ -77,6 +82,12 @@ def test_a_notice_waits_only_while_there_is_an_hour_left_to_tell_it(
 ) -> None:
     at = NOON + timedelta(hours=hours)
     assert (rest(MIDNIGHT, [at], HOURS, "America/Lima") is not None) == waits
+
+
+def test_who_is_asked_again_at_the_very_end_is_asked_too_late() -> None:
+    second = timedelta(seconds=1)
+    assert can_wait(NOON, NOON - second, HOURS, "America/Lima")
+    assert not can_wait(NOON, NOON, HOURS, "America/Lima")
 
 
 def test_the_first_look_that_is_not_too_late_counts() -> None:

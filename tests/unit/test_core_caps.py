@@ -54,6 +54,18 @@ def test_a_message_costs_by_its_route_and_segments() -> None:
     assert tariff.cost(Channel.SMS, "+447700900000", 1) == Decimal("0.05"), "the dearest"
 
 
+def test_an_email_and_a_number_elsewhere_cost_too() -> None:
+    sms, email = Price(Decimal("0.05"), "USD"), Price(Decimal("0.001"), "USD")
+    tariff = Tariff(Prices({"+86": sms, "email": email}))
+    assert tariff.cost(Channel.EMAIL, "rosa@example.com", 0) == Decimal("0.001")
+    assert tariff.cost(Channel.SMS, "+447700900000", 3) == Decimal("0.15")
+
+
+def test_the_sums_of_one_currency_are_one_sum() -> None:
+    prices = Prices({"+51": Price(Decimal("0.04"), "USD"), "email": Price(Decimal("0.01"), "USD")})
+    assert prices.cost({"+51": 2, "email": 3}) == ({"USD": "0.11"}, None)
+
+
 def test_without_prices_nothing_is_spent() -> None:
     assert Tariff().cost(Channel.SMS, "+51987654321", 3) == 0
 
@@ -77,5 +89,5 @@ def test_without_a_cap_prices_may_be_missing(tmp_path: Path) -> None:
 
 
 def test_a_day_ends_at_midnight_utc() -> None:
-    day = datetime(2026, 6, 12, 23, 59, tzinfo=UTC)
+    day = datetime(2026, 6, 12, 23, 59, 58, 7, tzinfo=UTC)
     assert next_day(day) == datetime(2026, 6, 13, tzinfo=UTC)

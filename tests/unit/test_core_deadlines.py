@@ -93,6 +93,14 @@ def test_a_balance_nobody_knows_does_not_prolong_the_line() -> None:
     assert days_after_topup("entel", balance=None)[LINE_LOSS] == 60
 
 
+def test_every_balance_prolongs_the_line_and_none_the_line_of_another_card() -> None:
+    lost = [
+        days_after_topup("entel", balance=balance(left))[LINE_LOSS]
+        for left in ("0", "0.10", "1", "0")
+    ]
+    assert lost == [60, 210, 210, 60]
+
+
 def test_of_conflicting_sources_the_earlier_date_warns() -> None:
     for days in ((255, 240), (240, 255)):
         steps = ladder(a_card(plan_end=None, last_topup=TOPUP), a_pack(line_loss=days))
@@ -138,6 +146,13 @@ def test_a_plan_of_unknown_length_that_outlives_the_line_leaves_no_line_loss() -
         card = a_card(operator="entel", plan_end=plan_end, last_topup=TOPUP)
         assert line_loss(card) == expected
         assert (REASSIGNMENT in RULES.ladder(card)) is (expected is not None)
+
+
+def test_calls_are_blocked_only_on_a_day_on_which_no_plan_runs() -> None:
+    blocked = TOPUP + timedelta(days=60)  # Claro
+    for plan_end, known in ((blocked - timedelta(days=1), True), (blocked, False)):
+        card = a_card(operator="claro", plan_end=plan_end, last_topup=TOPUP)
+        assert (OUTGOING_BLOCK in RULES.ladder(card)) is known
 
 
 def test_an_esim_without_a_peruvian_number_has_no_line_to_lose() -> None:

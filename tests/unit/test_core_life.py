@@ -83,7 +83,7 @@ def test_a_confirmed_renewal_is_watched_by_its_new_end() -> None:
     for open_card in (card, ask(card, NOW + DAY)):
         confirmed = after(open_card, happen(open_card, Happening(LifeEvent.CONFIRMED), NOW))
         assert not confirmed.is_renewal_open
-        assert confirmed.plan_end == NEW_END
+        assert (confirmed.plan_end, confirmed.watched_since) == (NEW_END, NOW)
         assert [p.key.window for p in decide(confirmed, "2026-07-05 09:00").planned] == [
             "plan_end-7d",
             "plan_end-7d",
@@ -122,6 +122,7 @@ def test_it_works_is_heard_even_after_the_answer_had_stayed_away_too_long() -> N
     effect = happen(back, Happening(LifeEvent.CONFIRMED), NOW + 4 * DAY)
     late = after(back, effect)
     assert (late.plan_end, late.last_topup) == (NEW_END, TODAY)
+    assert late.watched_since == NOW + 4 * DAY
     assert effect.ends_deadlines
     assert not late.is_renewal_open
     with pytest.raises(ImpossibleError, match="no renewal"):
@@ -139,6 +140,17 @@ def test_a_renewal_entered_again_on_its_day_corrects_it_and_tells_nobody() -> No
     assert (right.plan_end, right.last_topup, right.receipt_ref) == (what.plan_end, TODAY, "R-1")
     assert (right.renewed_at, right.former_plan_end) == (NOW, T)
     assert happen(card, what, NOW + DAY).notice is LifeNotice.RENEWAL_RECORDED
+
+
+def test_a_correction_keeps_what_it_does_not_tell() -> None:
+    card = a_card(last_topup=date(2026, 5, 13), balance=balance("9"), receipt_ref="R-1")
+    corrected = Happening(LifeEvent.CORRECTED, plan_end=T)
+    kept = after(card, happen(card, corrected, NOW))
+    assert (kept.balance, kept.receipt_ref) == (balance("9"), "R-1")
+    assert kept.watched_since == NOW, "what its dates had missed was never owed"
+    told = replace(corrected, last_topup=TODAY, balance=balance("3"), receipt_ref="R-2")
+    right = after(card, happen(card, told, NOW))
+    assert (right.last_topup, right.balance, right.receipt_ref) == (TODAY, balance("3"), "R-2")
 
 
 def test_a_correction_on_any_day_changes_the_dates_alone() -> None:
@@ -171,10 +183,12 @@ def test_a_failure_without_a_recorded_renewal_keeps_the_deadlines() -> None:
 
 
 def test_two_renewals_in_a_row_go_back_to_what_held_before_both() -> None:
-    once, _ = renew(a_card())
-    twice, _ = renew(once, plan_end=date(2026, 8, 1))
-    undone = happen(twice, Happening(LifeEvent.RENEWAL_FAILED), NOW)
-    assert undone.changes["plan_end"] == T
+    once, _ = renew(a_card(last_topup=date(2026, 5, 13)))
+    again = Happening(LifeEvent.RENEWED, plan_end=date(2026, 8, 1))
+    twice = after(once, happen(once, again, NOW + DAY))
+    assert (twice.plan_end, twice.last_topup) == (again.plan_end, TODAY + DAY)
+    undone = after(twice, happen(twice, Happening(LifeEvent.RENEWAL_FAILED), NOW + DAY))
+    assert (undone.plan_end, undone.last_topup) == (T, date(2026, 5, 13))
 
 
 def test_low_balance_is_told_once_until_the_next_top_up() -> None:
@@ -183,8 +197,93 @@ def test_low_balance_is_told_once_until_the_next_top_up() -> None:
     again = happen(card, Happening(LifeEvent.LOW_BALANCE), NOW + timedelta(days=2))
     assert (first.notice, first.on) == (again.notice, again.on)
     assert first.changes == {"balance": balance("2")}
+    assert again.changes == {}
     topped, _ = renew(card)
     assert happen(topped, Happening(LifeEvent.LOW_BALANCE), NOW).on != first.on
+
+
+@pytest.mark.parametrize("event", [LifeEvent.LOW_BALANCE, LifeEvent.LOW_DATA])
+def test_where_no_top_up_is_known_the_end_of_the_plan_or_the_day_names_the_cycle(
+    event: LifeEvent,
+) -> None:
+    for card, on in (
+        (a_card(last_topup=date(2026, 5, 13)), date(2026, 5, 13)),
+        (a_card(), T),
+        (a_card(plan_end=None), TODAY),
+    ):
+        effect = happen(card, Happening(event), NOW)
+        assert (effect.notice, effect.reason, effect.on) == (event.value, event.value, on)
+
+
+# What asks of a renewal, what tells of one, and what tells that something runs out.
+QUESTION = {LifeNotice.RENEWAL_NOT_EFFECTIVE}
+RENEWAL = {LifeNotice.RENEWAL_RECORDED, *QUESTION, LifeNotice.RENEWAL_FAILED}
+LOW = {LifeNotice.LOW_BALANCE, LifeNotice.LOW_DATA}
+EVERY = set(LifeNotice)
+
+PLAIN = a_card()
+OPEN = a_card(renewed_at=NOW - 2 * DAY, former_plan_end=T)
+ASKED = replace(OPEN, asked_at=NOW - DAY)
+UNANSWERED = a_card(claimed_plan_end=NEW_END, claimed_last_topup=TODAY)
+
+
+@pytest.mark.parametrize(
+    ("card", "what", "notice", "ends", "deadlines"),
+    [
+        (OPEN, Happening(LifeEvent.CONFIRMED), None, QUESTION, False),
+        (UNANSWERED, Happening(LifeEvent.CONFIRMED), None, RENEWAL, True),
+        (OPEN, Happening(LifeEvent.RENEWAL_NOT_EFFECTIVE), "same", RENEWAL, False),
+        (ASKED, Happening(LifeEvent.RENEWAL_UNANSWERED), None, RENEWAL, True),
+        (ASKED, Happening(LifeEvent.RENEWAL_FAILED), "same", RENEWAL, True),
+        (PLAIN, Happening(LifeEvent.SUSPENDED), "same", LOW, False),
+        (PLAIN, Happening(LifeEvent.RECYCLED), "same", EVERY, True),
+        (PLAIN, Happening(LifeEvent.REASSIGNED, holder_id=2), None, EVERY, True),
+        (PLAIN, Happening(LifeEvent.REGISTRATION_NOTICE), "same", set(), False),
+        (
+            PLAIN,
+            Happening(LifeEvent.REGISTRATION_RESOLVED),
+            None,
+            {LifeNotice.REGISTRATION_NOTICE},
+            False,
+        ),
+        (PLAIN, Happening(LifeEvent.PAUSED), None, EVERY, True),
+        (a_card(paused=True), Happening(LifeEvent.RESUMED), None, set(), False),
+        (PLAIN, Happening(LifeEvent.CLOSED), None, EVERY, True),
+    ],
+    ids=lambda one: one.event.value if isinstance(one, Happening) else "",
+)
+def test_each_event_ends_what_it_makes_untrue_and_is_its_own_reason(
+    card: Card, what: Happening, notice: str | None, ends: set[LifeNotice], deadlines: bool
+) -> None:
+    effect = happen(card, what, NOW)
+    assert effect.reason == what.event.value
+    assert (set(effect.ends), effect.ends_deadlines) == (ends, deadlines)
+    told = (LifeNotice(what.event.value), TODAY) if notice else (None, None)
+    assert (effect.notice, effect.on) == told
+
+
+def test_the_state_of_a_card_follows_its_events() -> None:
+    for event, state in (
+        (LifeEvent.SUSPENDED, CardState.SUSPENDED),
+        (LifeEvent.RECYCLED, CardState.RECYCLED),
+        (LifeEvent.CLOSED, CardState.CLOSED),
+    ):
+        assert after(a_card(), happen(a_card(), Happening(event), NOW)).state is state
+
+
+def test_a_closed_card_keeps_nothing_of_its_subscriber() -> None:
+    changes = happen(a_card(), Happening(LifeEvent.CLOSED), NOW).changes
+    assert {name for name, value in changes.items() if value is None} == {
+        *("imsi", "note", "receipt_ref")
+    }
+
+
+def test_what_a_new_holder_or_the_end_of_a_pause_finds_open_is_owed_from_then_on() -> None:
+    given = happen(OPEN, Happening(LifeEvent.REASSIGNED, holder_id=2), NOW)
+    moved = after(OPEN, given)
+    assert (moved.watched_since, moved.is_renewal_open) == (NOW, False)
+    paused = a_card(paused=True)
+    assert after(paused, happen(paused, Happening(LifeEvent.RESUMED), NOW)).watched_since == NOW
 
 
 def test_a_recycled_number_is_final() -> None:
@@ -232,6 +331,9 @@ def test_a_new_holder_ends_everything_that_waits_for_the_former() -> None:
             "in the future",
         ),
         (a_card(state=CardState.SUSPENDED), Happening(LifeEvent.SUSPENDED), "suspended already"),
+        (a_card(), Happening(LifeEvent.RENEWAL_NOT_EFFECTIVE), "no renewal"),
+        (a_card(renewed_at=NOW, asked_at=NOW), Happening(LifeEvent.RENEWAL_NOT_EFFECTIVE), "asked"),
+        (a_card(renewed_at=NOW), Happening(LifeEvent.RENEWAL_UNANSWERED), "not asked"),
         (a_card(), Happening(LifeEvent.RESUMED), "not paused"),
         (a_card(paused=True), Happening(LifeEvent.PAUSED), "paused already"),
         (a_card(), Happening(LifeEvent.REASSIGNED, holder_id=1), "this holder already"),
@@ -242,6 +344,11 @@ def test_what_cannot_happen_is_refused_with_the_reason(
 ) -> None:
     with pytest.raises(ImpossibleError, match=says):
         happen(card, what, NOW)
+
+
+def test_a_plan_may_end_today_and_twenty_years_ahead() -> None:
+    for plan_end in (TODAY, date(2046, 6, 10)):
+        assert renew(a_card(), plan_end=plan_end)[0].plan_end == plan_end
 
 
 def test_a_renewal_brings_a_suspended_card_back() -> None:

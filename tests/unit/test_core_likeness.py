@@ -31,6 +31,9 @@ def test_the_text_itself_is_ours_even_where_it_is_no_longer_kept(text: str | Non
         TEXT + " Reply STOP to unsubscribe",
         "A word before: " + TEXT.replace("…", "...").upper(),
         TEXT.replace(" ", "\u00a0"),
+        TEXT.replace(" ", "\u200b "),
+        TEXT.replace("chip Claro", "chip\u00ad Claro\ufeff"),
+        TEXT.replace(": su", ":su"),
     ],
 )
 def test_what_providers_change_in_a_text_leaves_it_ours(seen: str) -> None:
@@ -49,6 +52,16 @@ def test_a_registered_text_cannot_be_told_from_any() -> None:
 def test_a_text_much_like_ours_may_be_ours() -> None:
     assert like(TEXT.replace("12 jun", "13 jun")) is Likeness.ALIKE
     assert like(TEXT.replace("su chip", "el plan de su linea")) is Likeness.ALIKE
+
+
+def test_a_long_text_with_another_beginning_may_be_ours_too() -> None:
+    long = "Su chip Claro vence el 12 de junio. Recargue ya en la tienda o en la app. " * 4
+    assert like(long.replace("junio", "julio"), long, long) is Likeness.ALIKE
+
+
+def test_a_short_text_inside_another_says_too_little() -> None:
+    for own, found in (("recargue hoy", Likeness.OTHER), ("recargue hoy!", Likeness.SAME)):
+        assert like(f"Aviso de otra empresa: {own} su saldo", own, own) is found
 
 
 @pytest.mark.parametrize("seen", ["Your code is 123456", "another text", "明天到期"])

@@ -22,6 +22,17 @@ def test_a_full_bucket_lets_a_seconds_worth_go_and_lines_up_the_rest() -> None:
     assert grant.line == pytest.approx(1.6)
 
 
+def test_who_is_in_time_waits_for_nothing() -> None:
+    assert Level.full(10, 100).take(10, 3, 100) == Grant(3, 0, 0)
+
+
+def test_the_next_token_comes_when_the_rest_of_it_has_flowed_in() -> None:
+    level = Level.full(2, 100)
+    level.take(2, 2, 100)
+    assert level.take(2, 1, 100.25) == Grant(0, 0.25, 0.25)
+    assert level.take(2, 1, 100.25).line == pytest.approx(0.75)
+
+
 def test_a_bucket_fills_at_its_rate_and_no_higher_than_a_second() -> None:
     level = Level.full(10, 0)
     level.take(10, 10, 0)
@@ -52,6 +63,13 @@ def test_what_was_not_used_comes_back() -> None:
     grant = level.take(10, 10, 0)
     assert grant.tokens == 10
     assert grant.line == pytest.approx(0.1)
+
+
+def test_places_in_the_line_that_were_not_used_come_back() -> None:
+    level = Level.full(10, 0)
+    assert level.take(10, 20, 0).tokens == 10
+    level.settle(10, 0, 5, 0)
+    assert level.take(10, 1, 0).line == pytest.approx(0.6)
 
 
 def test_a_clock_that_jumps_back_takes_no_tokens_away() -> None:
@@ -92,6 +110,20 @@ def test_who_stood_in_line_already_or_has_no_time_comes_back_with_the_next_token
     assert budget.unqueued == 5
 
 
+@pytest.mark.parametrize(("line", "back"), [(49, 49), (50, 0.5)])
+def test_half_of_the_time_that_is_left_may_be_spent_in_line(line: float, back: float) -> None:
+    budget = Budget(2, 5, Grant(0, 0.5, line))
+    found = budget.place(NOW, NOW + timedelta(seconds=100), waited=False)
+    assert found == NOW + timedelta(seconds=back)
+
+
+def test_every_message_is_paid() -> None:
+    budget = Budget(2, 5, Grant(3, 0.5, 10))
+    budget.spend(2)
+    budget.spend(1)
+    assert (budget.unused, budget.is_open) == (0, False)
+
+
 def test_without_a_rate_everything_goes() -> None:
     budget = Budget()
     for _ in range(1000):
@@ -113,3 +145,6 @@ def test_the_last_chance_is_within_the_holders_hours() -> None:
     assert last_chance(midnight, hours, "America/Lima") == closes
     assert last_chance(midnight - timedelta(hours=2), hours, "America/Lima") == closes
     assert last_chance(NOW, hours, "America/Lima") == NOW
+    assert last_chance(closes, hours, "America/Lima") == closes
+    opens = datetime(2026, 6, 13, 14, tzinfo=UTC)
+    assert last_chance(opens, hours, "America/Lima") == closes, "not at the end, but before it"

@@ -1,6 +1,7 @@
 """The account of the promise: every reminder in exactly one class, and sums that agree."""
 
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -60,6 +61,22 @@ def test_an_end_without_a_reason_is_unexplained(state: str) -> None:
     assert classify(owed(end, None, "why"), DUE) is Class(state)
     assert classify(owed(end, None, None), DUE) is Class.UNEXPLAINED
     assert classify(owed(end, None, ""), DUE) is Class.UNEXPLAINED
+
+
+def test_what_nobody_was_told_another_way_is_unreached_and_no_other_end_is() -> None:
+    for state, found in (("suppressed", Class.UNREACHED), ("missed", Class.MISSED)):
+        end = replace(owed(ReminderState(state), None, "why"), reached=False)
+        assert classify(end, DUE) is found
+
+
+def test_the_account_counts_the_reasons() -> None:
+    account = Account()
+    for reason in ("no_address", "no_address", None):
+        account.add(owed(ReminderState.SUPPRESSED, None, reason), DUE)
+    assert account.reasons == {
+        Class.SUPPRESSED: Counter(no_address=2),
+        Class.UNEXPLAINED: Counter(no_reason=1),
+    }
 
 
 SPANS = st.integers(-100, 100).map(lambda hours: hours * HOUR)

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from tests.unit.core_helpers import EMAIL, LIMA, PHONE, RULES, SHANGHAI, T, a_card, a_holder, at
-from worker.core.cards import CardState, Channel, Holder
+from worker.core.cards import Audience, CardState, Channel, Holder, told_by
 from worker.core.deadlines import DeadlineKind
-from worker.core.recheck import End, Item, Verdict, recheck
+from worker.core.recheck import End, Item, Verdict, goes_over, recheck
 from worker.core.reminders import ReminderKey, ReminderState
 
 SMS, EMAIL_CHANNEL = Channel.SMS, Channel.EMAIL
@@ -111,6 +111,17 @@ def test_a_suppressed_address_ends_it_with_the_reason_and_the_other_channel_may(
     assert look(item, suppressed=[EMAIL]).keep == (item,)
 
 
+def test_an_address_may_be_suppressed_for_one_card_alone() -> None:
+    mine, other = an_item(1), an_item(2)
+
+    def bounced(address: str, card: int) -> str | None:
+        return "bounced" if card == mine.card.id else None
+
+    verdict = recheck((mine, other), a_holder(), SMS, NOON, RULES.hours, RULES.ladder, bounced)
+    assert [end.item for end in verdict.ended] == [mine]
+    assert verdict.keep == (other,)
+
+
 def test_only_an_address_that_fails_lets_the_other_channel_take_over() -> None:
     gone = an_item(state=CardState.RECYCLED)
     late = an_item(useful_until=NOON)
@@ -173,3 +184,43 @@ def test_of_a_mixed_message_each_reminder_goes_its_own_way() -> None:
         (renewed, "renewed"),
         (late, "too_late"),
     ]
+
+
+def goes(
+    channel: Channel,
+    reason: str,
+    *,
+    wanted: Collection[Channel] = (SMS, EMAIL_CHANNEL),
+    holder: Holder | None = None,
+    fall_back: bool = True,
+    **card: Any,
+) -> bool:
+    """Does the other channel take over what ended on ``channel``?"""
+    item = an_item(channel=channel, **card)
+    over = goes_over(
+        End(item, ReminderState.SUPPRESSED, reason, fall_back),
+        holder or a_holder(),
+        lambda one: [told_by(way, Audience.HOLDER) for way in wanted] if one is item else [],
+        lambda why: why == "unsubscribed",
+    )
+    assert over in (None, item)
+    return over is not None
+
+
+def test_what_an_address_cannot_be_told_goes_over_to_the_other_channel() -> None:
+    assert goes(EMAIL_CHANNEL, "bounced", wanted=(EMAIL_CHANNEL,))
+    assert goes(SMS, "opted_out")
+    assert not goes(SMS, "opted_out", fall_back=False)
+
+
+def test_who_unsubscribes_from_emails_gets_no_sms_that_would_not_have_come_before() -> None:
+    assert not goes(EMAIL_CHANNEL, "unsubscribed", wanted=(EMAIL_CHANNEL,))
+    assert goes(EMAIL_CHANNEL, "unsubscribed", wanted=(SMS, EMAIL_CHANNEL))
+    assert goes(SMS, "unsubscribed", wanted=(EMAIL_CHANNEL,)), "that was another channel"
+
+
+def test_of_an_unsubscriber_without_a_phone_the_guardian_hears() -> None:
+    nobody = a_holder(contact_phone=None)
+    mail = (EMAIL_CHANNEL,)
+    assert goes(EMAIL_CHANNEL, "unsubscribed", wanted=mail, holder=nobody, msisdn=None)
+    assert not goes(EMAIL_CHANNEL, "unsubscribed", wanted=mail, holder=nobody), "it has a number"

@@ -1,5 +1,6 @@
 """One more reminder tomorrow: when it is due, and when there is none."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -25,7 +26,7 @@ HOLDER = a_holder()
 def test_it_is_due_when_tomorrow_opens_and_useful_for_a_day(now: str, due: str, until: str) -> None:
     again = tomorrow(KEY, a_card(), HOLDER, RULES, at(now))
     assert (again.planned.due_at, again.planned.useful_until) == (at(due), at(until))
-    assert (again.too_late, again.regular) == (False, False)
+    assert (again.too_late, again.regular, again.on) == (False, False, date(2026, 6, 7))
     assert again.planned.key == ReminderKey(KEY.deadline, T, "again-2026-06-07", Channel.EMAIL)
     assert len(again.planned.key.window) <= 40
 
@@ -41,6 +42,18 @@ def test_the_day_is_that_of_the_holder() -> None:
 def test_a_day_with_a_notice_of_its_own_needs_no_other() -> None:
     assert tomorrow(KEY, a_card(), HOLDER, RULES, at("2026-06-10 12:00")).regular
     assert not tomorrow(KEY, a_card(), HOLDER, RULES, at("2026-06-11 12:00")).regular  # SMS alone
+
+
+def test_of_a_deadline_that_the_card_no_longer_has_nothing_is_useful() -> None:
+    gone = replace(KEY, on=T + timedelta(days=1))
+    assert tomorrow(gone, a_card(), HOLDER, RULES, at("2026-06-06 12:00")).too_late
+
+
+def test_what_a_holder_asked_for_comes_before_all_that_was_not() -> None:
+    again = tomorrow(KEY, a_card(), HOLDER, RULES, at("2026-06-06 12:00")).planned
+    spans = RULES.spans(a_card(last_topup=T), HOLDER)
+    assert again.urgency <= min(span.window.urgency for span in spans)
+    assert again.urgency < (0, 1)
 
 
 def test_it_ends_with_the_last_window_of_its_deadline() -> None:

@@ -22,10 +22,12 @@ from tests.unit.core_helpers import (
     a_policy,
     at,
 )
-from worker.core.cards import Card, CardState, Kind
+from worker.core.cards import Card, CardState, Channel, Kind
 from worker.core.deadlines import DeadlineKind, end_of_day, ladder
-from worker.core.life import Happening, ImpossibleError, LifeEvent, happen
+from worker.core.life import Happening, ImpossibleError, LifeEvent, LifeNotice, happen
+from worker.core.reminders import Known, ReminderKey, ReminderState
 from worker.core.renewal import OpenRenewal, before_renewal, question, spaced
+from worker.core.windows import Decision
 from worker.paths import read_toml
 from worker.setup.policy_file import PolicyFile
 from worker.tables import read
@@ -111,6 +113,7 @@ def test_a_line_that_is_lost_sooner_brings_the_question_and_the_windows_forward(
         ("2026-06-19 02:45", "2026-06-19 08:45"),  # the same: nobody is written to before nine
         ("2026-06-19 08:00", "2026-06-19 15:00"),  # the windows hold on the next morning anyway
         ("2026-06-19 06:30", "2026-06-19 12:30"),  # at 15:00 they would hold a morning later
+        ("2026-06-19 06:00", "2026-06-19 12:00"),  # three hours after nine are no heels
         ("2026-06-19 10:00", "2026-06-19 16:00"),
     ],
 )
@@ -120,7 +123,7 @@ def test_a_question_does_not_follow_at_the_heels_of_the_message_before_it(
     before = a_card(plan_end=None, last_topup=date(2026, 4, 21))  # 60 days before 20 June
     found = of(reported(before, at(entered)), days=60)
     assert found.asks_at == at(asks)
-    assert found.asks_at < found.answer_by
+    assert found.asks_at + 6 * HOUR <= found.answer_by
 
 
 def test_what_was_told_late_is_asked_about_later_still_if_no_window_waits_for_it() -> None:
@@ -130,6 +133,32 @@ def test_what_was_told_late_is_asked_about_later_still_if_no_window_waits_for_it
     assert spaced(asks, far, told, hours, LIMA) == told + 6 * HOUR
     assert spaced(asks, near, told, hours, LIMA) == asks, "the windows would wait for the night"
     assert spaced(asks, near, asks - 7 * HOUR, hours, LIMA) == asks
+
+
+@pytest.mark.parametrize("told", ["2026-06-11 09:50", "2026-06-11 10:00"])
+def test_a_message_that_has_only_just_gone_puts_the_question_off(told: str) -> None:
+    card, asks_at = reported(a_card()), at("2026-06-11 10:00")
+    key = ReminderKey(LifeNotice.RENEWAL_RECORDED, REPORTED.date(), "event", Channel.EMAIL)
+    went = Known(1, key, ReminderState.SENT, REPORTED, ended_at=at(told))
+    waits = RULES.evaluate(card, a_holder(), asks_at, [went])
+    assert waits == Decision((), (), at(told) + 6 * HOUR)
+    arrived = replace(went, state=ReminderState.DELIVERED)
+    assert RULES.evaluate(card, a_holder(), asks_at, [arrived]) == waits
+    for other in (
+        replace(went, state=ReminderState.SUPERSEDED),
+        replace(went, ended_at=at("2026-06-11 03:00")),
+        replace(went, ended_at=None),
+        replace(went, ended_at=REPORTED - HOUR),  # of the renewal before
+        replace(went, key=replace(key, deadline=LifeNotice.LOW_DATA)),
+    ):
+        decision = RULES.evaluate(card, a_holder(), asks_at, [other])
+        assert decision == Decision((), (), asks_at, asks=True)
+
+
+def test_the_former_dates_are_both_those_of_the_card_before() -> None:
+    card = a_card(last_topup=date(2026, 5, 13))
+    back = before_renewal(reported(card))
+    assert (back.plan_end, back.last_topup) == (card.plan_end, card.last_topup)
 
 
 def test_the_end_of_a_plan_and_what_no_window_tells_of_bring_nothing_forward() -> None:

@@ -109,4 +109,5 @@ def test_a_fault_of_ours_holds_the_message() -> None:
     outcome = from_twilio_status("failed", 30002)
     held = after(outcome)
     assert (held.state, held.at) == (MessageState.HELD, NOW + RetryPolicy().hold)
+    assert after(outcome, failures=2).at == NOW + 2.25 * RetryPolicy().hold
     assert after(outcome, until=NOW).state is MessageState.UNDELIVERED

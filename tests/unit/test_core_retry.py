@@ -102,6 +102,7 @@ def test_a_row_may_bound_the_attempts_where_another_way_takes_over() -> None:
     assert tried(1, elsewhere=True).state is MessageState.RETRYABLE
     assert tried(2, elsewhere=True) == Next(MessageState.FAILED, None, "twilio:20429: 2 attempts")
     assert tried(2, elsewhere=False).state is MessageState.RETRYABLE
+    assert after(twice, 2).state is MessageState.RETRYABLE
 
 
 @given(st.sampled_from([TRANSIENT, NOT_SENT]), st.floats(0.5, 1), st.integers(60, 10**6))
@@ -130,7 +131,7 @@ def test_a_handset_that_is_off_is_tried_hours_later() -> None:
     ("now", "midnight"),
     [
         ("2026-06-12 08:00", "2026-06-13 00:00"),
-        ("2026-06-12 23:59", "2026-06-13 00:00"),
+        ("2026-06-12 23:59:58.500", "2026-06-13 00:00"),
         ("2026-03-08 00:30", "2026-03-09 00:00"),  # 23 hours long: clocks go forward
         ("2026-03-07 12:00", "2026-03-08 00:00"),
         ("2026-11-01 00:30", "2026-11-02 00:00"),  # 25 hours long: clocks go back
@@ -150,10 +151,19 @@ def test_a_config_fault_is_held_and_never_counts_as_too_many_attempts() -> None:
     assert after(fault, 500).state is MessageState.HELD
 
 
+def test_what_is_held_once_more_is_held_up_to_a_quarter_longer() -> None:
+    """So that not all that one fault held comes back at one instant."""
+    fault = Outcome(OutcomeKind.CONFIG_FAULT, "twilio:20003", alarm=True)
+    for attempts, jitter, minutes in ((1, 1.0, 15), (2, 0.0, 30), (2, 0.5, 33.75), (2, 1.0, 37.5)):
+        assert after(fault, attempts, jitter=jitter).at == NOW + timedelta(minutes=minutes)
+
+
 def test_what_would_be_too_late_is_tried_once_more_in_half_of_the_time_that_is_left() -> None:
     fault = Outcome(OutcomeKind.CONFIG_FAULT, "twilio:20003", alarm=True)
     held = after(fault, until=NOW + timedelta(minutes=10))
     assert held == Next(MessageState.HELD, NOW + timedelta(minutes=5), "twilio:20003")
+    at_the_end = after(fault, until=NOW + POLICY.hold)
+    assert at_the_end.at == NOW + POLICY.hold / 2, "at its very end a notice is of no use"
     assert after(fault, until=NOW + POLICY.quick).state is MessageState.FAILED
     soon = after(TRANSIENT, 9, NOW + timedelta(minutes=2), jitter=1.0)
     assert soon.at == NOW + timedelta(seconds=25), "a sixth of what is left, and a little"
@@ -163,6 +173,10 @@ def test_a_provider_that_wants_to_be_left_alone_is_not_called_sooner() -> None:
     asked = replace(TRANSIENT, retry_after=90.0)
     assert after(asked, until=NOW + timedelta(seconds=100)).at == NOW + timedelta(seconds=95)
     assert after(asked, until=NOW + timedelta(seconds=95)).state is MessageState.FAILED
+    off = Outcome(OutcomeKind.TRANSIENT, "twilio:30003", wait=Wait.HOURS)
+    twelve = NOW + timedelta(hours=12)
+    assert after(off, 3, until=twelve + 6 * SECOND).at == twelve + POLICY.quick
+    assert after(off, 3, until=twelve).state is MessageState.FAILED
 
 
 @pytest.mark.parametrize("until", [LATER, NOW - SECOND])

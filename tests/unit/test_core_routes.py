@@ -60,6 +60,8 @@ def test_an_sms_in_another_language_has_the_email_beside_it() -> None:
     assert list(ways(a_card(), reader, (Destination.SMS,), routes)) == both[:1]
     alone = a_holder(contact_phone="+51987654321", language=Language.ZH_HANS, email=None)
     assert list(ways(a_card(), alone, (Destination.SMS,), routes)) == both[:1]
+    unknown = a_holder(contact_phone=None, language=Language.ZH_HANS)
+    assert sms_language(a_card(msisdn=None), unknown, routes) is Language.ZH_HANS
 
 
 def test_a_registered_text_is_read_with_its_parameters() -> None:

@@ -45,6 +45,13 @@ def test_who_failed_or_rests_comes_last_but_is_not_ruled_out(weights: tuple[int,
         assert pool.order(message, 1, failed="smtp", away={"sendgrid"}) == (ONE, TWO)
 
 
+def test_behind_the_one_that_is_drawn_the_others_follow_by_weight() -> None:
+    three = Sender(Channel.EMAIL, "other", "reminders@example.com")
+    pool = SenderPool((ONE, TWO, three), (0, 10, 90))
+    orders = {pool.order(message, 0) for message in range(200)}
+    assert orders == {(TWO, three, ONE), (three, TWO, ONE)}
+
+
 @pytest.mark.parametrize("kind", OutcomeKind)
 def test_what_speaks_of_the_message_or_its_address_does_not_speak_against_the_provider(
     kind: OutcomeKind,

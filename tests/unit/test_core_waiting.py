@@ -42,6 +42,29 @@ def test_every_wait_has_its_words_and_its_end(state: MessageState, reason: str, 
     assert wait.until == LATER
 
 
+def test_quiet_hours_are_told_even_where_the_morning_brings_a_later_look() -> None:
+    for reason, words in (("quiet_hours", "quiet hours"), ("another", "its time")):
+        wait = waits_for(MessageState.PENDING, reason, LATER, NOW, HOURS, "America/Lima")
+        assert wait is not None
+        assert wait.why == words
+
+
+def test_what_the_words_leave_out() -> None:
+    held = waits_for(MessageState.HELD, "breaker:20003", LATER, NOW, HOURS, "America/Lima")
+    fault = waits_for(MessageState.RETRYABLE, None, LATER, NOW, HOURS, "America/Lima")
+    assert held is not None
+    assert fault is not None
+    assert held.why.endswith("(20003)")
+    assert fault.why == "tried again after a fault"
+
+
+def test_what_is_being_found_out_is_looked_at_now_where_its_time_has_come() -> None:
+    for again_at in (NOW, NOW - timedelta(minutes=1)):
+        wait = waits_for(MessageState.UNKNOWN, None, again_at, NOW, HOURS, "America/Lima")
+        assert wait is not None
+        assert wait.until is None
+
+
 def test_what_is_due_is_due_and_what_has_ended_waits_for_nothing() -> None:
     due = waits_for(MessageState.PENDING, None, NOW, NOW, HOURS, "America/Lima")
     assert due is not None

@@ -1,5 +1,6 @@
 """What is owed on the days that matter."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -31,8 +32,15 @@ from worker.core.cards import Card, CardState, Channel, Kind
 from worker.core.deadlines import DeadlineKind
 from worker.core.hours import local_day
 from worker.core.policy import Policy
-from worker.core.reminders import RENEWED, Known, Planned, ReminderKey, ReminderState
-from worker.core.windows import Decision, address_of
+from worker.core.reminders import (
+    RENEWED,
+    UNCHECKED,
+    Known,
+    Planned,
+    ReminderKey,
+    ReminderState,
+)
+from worker.core.windows import Decision, address_of, in_service
 
 START = at("2026-01-01 09:00")
 BOTH = ("sms", "email")
@@ -160,9 +168,9 @@ def test_what_else_can_be_lost_is_told_of_by_email(
 
 def test_nobody_is_warned_of_losing_a_balance_that_may_not_be_there() -> None:
     topup = T - timedelta(days=210)
-    for unknown in (None, balance("0")):
+    for unknown, days in ((balance("0"), {}), (None, {}), (balance("0.50"), {-7: E})):
         card = a_card(plan_end=None, last_topup=topup, balance=unknown)
-        assert sent_on(card, kinds=(DeadlineKind.BALANCE_LOSS,)) == {}
+        assert sent_on(card, kinds=(DeadlineKind.BALANCE_LOSS,)) == days
 
 
 def test_a_card_with_a_running_plan_makes_calls() -> None:
@@ -221,6 +229,8 @@ def test_a_late_start_is_told_of_each_deadline_once() -> None:
         ("plan_end-1d", "sms", "superseded"),
         ("plan_end-1d", "email", "pending"),
     ]
+    line, _, _, plan = decision.planned
+    assert line.urgency < plan.urgency
 
 
 @pytest.mark.parametrize(
@@ -247,6 +257,13 @@ def test_a_short_plan_of_an_esim_keeps_its_last_two_notices(
     plan_days: int, offsets: list[int]
 ) -> None:
     assert sorted(sent_on(a_card(kind=Kind.ESIM, plan_days=plan_days, msisdn=None))) == offsets
+
+
+def test_two_days_before_the_end_half_of_a_short_plan_counts_too() -> None:
+    policy, now = a_policy({"plan_end-2d": "email"}), at("2026-06-10 09:00")
+    for plan_days, told_now in ((4, 1), (3, 0)):
+        card = a_card(plan_days=plan_days, watched_since=now)
+        assert len(evaluate(card, a_holder(), a_pack(), policy, now).planned) == told_now
 
 
 def test_half_the_plan_says_nothing_of_the_line() -> None:
@@ -329,6 +346,33 @@ class TestOneSmsADay:
         decision = self.check(policy, morning, [Known(1, key, state, morning)], 15)
         assert bool(decision.planned) is free
         assert decision.next_check_at == (None if free else at("2026-06-06 09:00"))
+
+
+class TestLateChecks:
+    """A notice that nobody looked for is late, and not owed later."""
+
+    def owed(self, now: str, since: str, known: Sequence[Known] = ()) -> dict[str, datetime | None]:
+        decision = check(now, list(known), watched_since=at(since))
+        return {p.key.channel.value: p.owed_at for p in decision.planned}
+
+    @pytest.mark.parametrize(
+        ("since", "owed"),
+        [
+            ("2026-06-01 12:00", "2026-06-05 09:00"),  # since its window opened
+            ("2026-06-06 14:00", "2026-06-06 14:00"),  # since the card is watched
+            ("2026-06-06 23:00", "2026-06-07 09:00"),  # since somebody may be disturbed
+        ],
+    )
+    def test_it_is_owed_since_it_could_have_gone(self, since: str, owed: str) -> None:
+        assert self.owed("2026-06-08 15:00", since) == dict.fromkeys(BOTH, at(owed))
+
+    def test_an_sms_is_owed_on_the_first_day_without_another(self) -> None:
+        key = ReminderKey(DeadlineKind.LINE_LOSS, date(2026, 8, 1), "line_loss-60d", Channel.SMS)
+        sent = Known(1, key, ReminderState.SENT, at("2026-06-05 09:00"))
+        assert self.owed("2026-06-08 15:00", "2026-06-01 12:00", [sent]) == {
+            "sms": at("2026-06-06 09:00"),
+            "email": at("2026-06-05 09:00"),
+        }
 
 
 class TestAddresses:
@@ -419,6 +463,20 @@ class TestDowntime:
         assert check("2026-06-16 10:00", known).planned == ()
         assert check("2026-07-16 10:00", known).planned == ()
 
+    def test_what_a_clock_that_was_ahead_called_missed_is_owed_again(self) -> None:
+        since, now, ahead = at("2026-06-05 09:00"), "2026-06-05 12:00", at("2026-06-20 09:00")
+        missed, first = ReminderState.MISSED, written(check("2026-06-05 09:00"))
+        for state, reason, ended_at, owed in (
+            (missed, UNCHECKED, ahead, 2),
+            (missed, UNCHECKED, at(now), 0),
+            (missed, UNCHECKED, None, 0),
+            (missed, "quiet_hours", ahead, 0),
+            (ReminderState.SENT, UNCHECKED, ahead, 0),
+        ):
+            known = [replace(k, state=state, reason=reason, ended_at=ended_at) for k in first]
+            again = check(now, known, watched_since=since)
+            assert [told(p)[2] for p in again.planned] == ["pending"] * owed
+
     def test_a_window_that_was_told_on_one_channel_is_missed_on_the_other(self) -> None:
         known = [k for k in self.before() if k.key.channel is Channel.EMAIL]
         missed = [t for t in all_told(check("2026-06-16 10:00", known)) if t[2] == "missed"]
@@ -492,6 +550,14 @@ class TestNight:
             (("plan_end+0d", "sms", "missed"), "quiet_hours"),
         ]
 
+    @pytest.mark.parametrize("now", ["2026-06-18 21:00", "2026-06-19 08:59"])
+    def test_after_the_deadline_the_next_notice_says_what_this_one_would(self, now: str) -> None:
+        decision = check(now, kind=Kind.FOUR_G, watched_since=at(now))
+        assert [(told(p), p.reason) for p in decision.planned] == [
+            (("plan_end+1d", "sms", "superseded"), "next_window_opens_first"),
+            (("plan_end+1d", "email", "superseded"), "next_window_opens_first"),
+        ]
+
 
 class TestRenewal:
     waiting = Known(
@@ -524,6 +590,7 @@ class TestRenewal:
     ) -> None:
         decision = check("2026-06-12 09:00", [self.waiting], state=state, last_topup=T)
         assert decision == Decision((), (7,), None)
+        assert check("2026-06-12 09:00", state=state) == Decision((), (), None)
 
 
 def useful(window: str, now: str, **card: Any) -> datetime:
@@ -599,6 +666,10 @@ class TestGuardian:
         decision = evaluate(card, a_holder(), pack, policy, at("2026-06-05 09:00"))
         pending = [p for p in decision.planned if p.state is ReminderState.PENDING]
         assert {p.key.channel for p in pending} == {Channel.SMS, Channel.EMAIL}
+        mail, off = a_holder(contact_phone=None), replace(card, msisdn=None)
+        decision = evaluate(off, mail, pack, policy, at("2026-06-05 09:00"))
+        pending = [p for p in decision.planned if p.state is ReminderState.PENDING]
+        assert {p.key.channel for p in pending} == {Channel.EMAIL}
 
     def test_the_day_before_a_number_is_lost_the_guardian_is_told_too(self) -> None:
         card = a_card(kind=Kind.RETENTION, plan_end=None, last_topup=date(2025, 11, 14))
@@ -634,6 +705,35 @@ class TestALostLine:
             ("line_loss+1d", "email", "suppressed"),
             ("line_loss+1d", "sms", "pending"),
         ]
+
+    def test_it_counts_as_cut_off_from_the_instant_on_at_which_it_is_lost_for_certain(self) -> None:
+        card = replace(self.CARD, operator="movistar")
+        steps = RULES.ladder(card)
+        lost = steps[DeadlineKind.LINE_LOSS].at
+        assert in_service(card, steps, lost - timedelta(microseconds=1)) == card
+        assert in_service(card, steps, lost).state is CardState.SUSPENDED
+
+
+class TestClosing:
+    """The 90th day after its line was lost closes a card for retention: 10 September."""
+
+    CARD = a_card(kind=Kind.RETENTION, **LINE_ENDS)
+    CLOSES = at("2026-09-10 09:00")
+
+    def test_a_card_that_was_watched_until_then_is_closed(self) -> None:
+        for since in (at("2026-08-01 09:00"), self.CLOSES):
+            card = replace(self.CARD, watched_since=since)
+            assert RULES.evaluate(card, a_holder(), self.CLOSES) == Decision(
+                (), (), None, closes=True
+            )
+            before = RULES.evaluate(card, a_holder(), self.CLOSES - timedelta(seconds=1))
+            assert not before.closes
+
+    def test_an_end_that_comes_with_an_old_top_up_closes_nothing(self) -> None:
+        since = self.CLOSES + timedelta(days=8)
+        card = replace(self.CARD, watched_since=since)
+        assert RULES.evaluate(card, a_holder(), since) == Decision((), (), None)
+        assert RULES.at_rest(card, a_holder(), since) == Decision((), (), None)
 
 
 def test_rules_with_other_policies_remember_nothing_of_the_former() -> None:

@@ -60,5 +60,6 @@ def test_an_extension_character_is_not_split_over_a_boundary() -> None:
 def test_a_surrogate_pair_counts_twice_and_is_not_split_over_a_boundary() -> None:
     assert measure(FACE * 35) == Segments("UCS-2", 70, 1)
     assert measure(FACE * 36) == Segments("UCS-2", 72, 2)
+    assert measure("\U00010000") == Segments("UCS-2", 2, 1), "the first that is a pair"
     assert measure("中" * 66 + FACE + "中" * 66) == Segments("UCS-2", 134, 3)
     assert measure("中" * 65 + FACE + "中" * 67) == Segments("UCS-2", 134, 2)

@@ -58,4 +58,4 @@ def _essence(text: str) -> str:
     links (they are shortened) and no white space."""
     plain = unicodedata.normalize("NFKD", text.translate(_PLAIN)).casefold()
     kept = "".join(c for c in plain if unicodedata.category(c) not in ("Mn", "Cf"))
-    return "".join(_LINK.sub("/", kept.replace("\u2026", "...")).split())
+    return "".join(_LINK.sub("/", kept).split())

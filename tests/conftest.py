@@ -54,7 +54,7 @@ class _Expectation:
             return
         self._tests = len(ids)
         seconds, tests = node.config.cache.get("vigencia/last-run", [0, 0])
-        usual = "some ten minutes on two idle cores"
+        usual = "10 to 15 minutes on two idle cores"
         if seconds and tests:
             usual = (
                 f"about {max(1, round(seconds / 60 * self._tests / tests))} min, by the last run"

@@ -180,14 +180,17 @@ def _after_renewal(ledger: Sequence[Row[Any]], taken: Taken, life: StormLife) ->
 
 
 def _after_opt_out(taken: Taken, life: StormLife) -> int:
-    """Received messages whose attempt began after their address was certainly suppressed."""
-    return sum(
-        1
-        for entry, attempt in taken
-        if attempt is not None
-        and (at := life.opt_outs.get((entry["channel"], attempt.address)))
-        and attempt.started_at - AHEAD > at
-    )
+    """Received messages whose attempt began after their address was certainly suppressed, and
+    before that was lifted, if it ever was."""
+
+    def is_forbidden(channel: str, attempt: Row[Any]) -> bool:
+        since = life.opt_outs.get((channel, attempt.address))
+        until = life.lifted.get((channel, attempt.address))
+        if since is None or attempt.started_at - AHEAD <= since:
+            return False
+        return until is None or attempt.started_at < until
+
+    return sum(1 for entry, row in taken if row is not None and is_forbidden(entry["channel"], row))
 
 
 def _late(

@@ -45,7 +45,9 @@ class StormLife:
     sandbox_url: str
     now: Callable[[], datetime]
     renewals: list[Renewal] = field(default_factory=list)
+    # By channel and address: since when nothing may go there, and from when on again.
     opt_outs: dict[tuple[str, str], datetime] = field(default_factory=dict)
+    lifted: dict[tuple[str, str], datetime] = field(default_factory=dict)
 
     def renew(self, pick: float) -> None:
         """Renew one of the cards of which a notice waits or was just sent."""
@@ -73,19 +75,26 @@ class StormLife:
         return str(found[int(pick * len(found))]) if found else None
 
     def observe(self) -> None:
-        """Note the opt-outs that have arrived by now: they hold from here on at the latest."""
+        """Note the addresses that are silent by now: that holds from here on at the latest, and
+        until it is lifted. A number that a provider called dead is, once a text arrives there."""
         try:
             with reading(self.app.engine) as conn:
                 rows = conn.execute(
-                    select(suppressions.c.channel, suppressions.c.address).where(
-                        suppressions.c.lifted_at.is_(None), suppressions.c.card_id == 0
-                    )
+                    select(
+                        suppressions.c.channel, suppressions.c.address, suppressions.c.lifted_at
+                    ).where(suppressions.c.card_id == 0)
                 ).all()
         except UnreachableError:
             return
         at = self.now()
         for row in rows:
-            self.opt_outs.setdefault((row.channel, row.address), at)
+            where = (row.channel, row.address)
+            if row.lifted_at is not None:
+                self.lifted[where] = row.lifted_at
+            elif self.lifted.pop(where, None) is not None:  # it is silent once more
+                self.opt_outs[where] = at
+            else:
+                self.opt_outs.setdefault(where, at)
 
     def _inbound(self, sender: str) -> None:
         body = json.dumps({"from": sender, "body": "STOP"}).encode()

@@ -104,7 +104,7 @@ def account(
         lost_how=lost,
         duplicates=sum(max(arrived[one] - 1, again[one]) for one in {*arrived, *again}),
         sent_after_renewal=_after_renewal(ledger, taken, life),
-        sent_after_opt_out=_after_opt_out(taken, life),
+        sent_after_opt_out=after_opt_out(taken, life),
         still_open=len(waiting) - len(unended),
         unexplained=sum(unexplained.values()),
         unexplained_how=unexplained,
@@ -179,7 +179,7 @@ def _after_renewal(ledger: Sequence[Row[Any]], taken: Taken, life: StormLife) ->
     )
 
 
-def _after_opt_out(taken: Taken, life: StormLife) -> int:
+def after_opt_out(taken: Taken, life: StormLife) -> int:
     """Received messages whose attempt began after their address was certainly suppressed, and
     before that was lifted, if it ever was."""
 

@@ -15,7 +15,7 @@ from tests.integration.sandbox_helpers import call, record
 from tests.integration.web_helpers import serving
 from worker.clock import set_file_clock
 from worker.core.cards import Channel, Kind
-from worker.core.outcomes import ALONE, OutcomeKind, Row, Wait
+from worker.core.outcomes import ALONE, OutcomeKind, Row, Scope, Wait
 from worker.core.reminders import MessageState, ReminderState
 from worker.providers.sendgrid.webhook import EVENTS_PATH
 from worker.providers.twilio.webhook import INBOUND_PATH
@@ -44,6 +44,16 @@ _CARDS: dict[Channel, dict[str, Any]] = {
     },
     MAIL: {"plan_days": 90, "plan_end": TODAY + timedelta(days=20)},  # plan_end-30d
 }
+
+
+def breaker_of(row: Row, provider: str) -> str | None:
+    """The breaker that a fault of ``provider`` opens on the way to Peru."""
+    return {
+        Scope.ACCOUNT: f"sms/{provider}/*/*",
+        Scope.SENDER: f"sms/{provider}/*/+1…0006",
+        Scope.COUNTRY: f"sms/{provider}/PE/*",
+        Scope.ROUTE: f"sms/{provider}/PE/+1…0006",
+    }.get(row.scope)
 
 
 @dataclass(frozen=True)

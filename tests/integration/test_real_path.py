@@ -34,6 +34,7 @@ from tests.integration.real_path import (
     Told,
     Walk,
     all_told,
+    breaker_of,
     failed_behind,
     refused_in_the_call,
     reported,
@@ -69,22 +70,12 @@ on_sqlite = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 _TWILIO_STATUS = {20003: 401, 20403: 403, 20404: 404, 20429: 429}
 
 
-def breaker_of(row: Row) -> str | None:
-    """The breaker that a fault of Twilio's opens on the way to Peru."""
-    return {
-        Scope.ACCOUNT: "sms/twilio/*/*",
-        Scope.SENDER: "sms/twilio/*/+1…0006",
-        Scope.COUNTRY: "sms/twilio/PE/*",
-        Scope.ROUTE: "sms/twilio/PE/+1…0006",
-    }.get(row.scope)
-
-
 IN_TWILIO_CALLS = [
     Case(
         f"twilio:{code}",
         row,
         {"channel": "sms", "kind": "code", "code": code, "status": _TWILIO_STATUS.get(code, 400)},
-        breaker_of(row),
+        breaker_of(row, "twilio"),
     )
     for code, row in TWILIO_CODES.items()
 ]
@@ -318,7 +309,7 @@ BEHIND_TWILIO = [
         f"twilio:{code}",
         row,
         {"channel": "sms", "kind": "undelivered" if row.most else "failed", "code": code},
-        breaker_of(row),
+        breaker_of(row, "twilio"),
     )
     for code, row in TWILIO_CODES.items()
 ]

@@ -25,6 +25,7 @@ from tests.integration.real_path import (
     Told,
     Walk,
     all_told,
+    breaker_of,
     failed_behind,
     refused_in_the_call,
     reported,
@@ -39,7 +40,7 @@ from tests.integration.vonage_helpers import (
     fields,
     signed,
 )
-from worker.core.outcomes import ALONE, Outcome, OutcomeKind, Row, Scope, accepted
+from worker.core.outcomes import ALONE, Outcome, OutcomeKind, Scope, accepted
 from worker.core.reminders import MessageState, ReminderState
 from worker.core.segments import measure
 from worker.processes.doctor.online import ask_providers
@@ -127,21 +128,12 @@ def assert_left(
     assert wrong == {}, "found, wanted"
 
 
-def breaker_of(row: Row) -> str | None:
-    return {
-        Scope.ACCOUNT: "sms/vonage/*/*",
-        Scope.SENDER: "sms/vonage/*/+1…0006",
-        Scope.COUNTRY: "sms/vonage/PE/*",
-        Scope.ROUTE: "sms/vonage/PE/+1…0006",
-    }.get(row.scope)
-
-
 IN_CALLS = [
     Case(
         f"vonage:{code}",
         row,
         {"channel": "sms", "kind": "code", "provider": "vonage", "code": code},
-        breaker_of(row),
+        breaker_of(row, "vonage"),
     )
     for code, row in VONAGE_CALLS.items()
 ]
@@ -150,7 +142,7 @@ BEHIND = [
         f"vonage:dlr_{code}",
         row,
         {"channel": "sms", "kind": "undelivered", "provider": "vonage", "code": code},
-        breaker_of(row),
+        breaker_of(row, "vonage"),
     )
     for code, row in VONAGE_RECEIPTS.items()
 ]

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.storm.accounting import StormAccount
+from benchmarks.storm.accounting import StormAccount, after_opt_out
 from benchmarks.storm.book import SMALL, card_books
 from benchmarks.storm.enough import Enough, Seen
 from benchmarks.storm.kept_back import Missed, Passed, World, kept_back
@@ -188,3 +188,19 @@ def test_a_notice_is_not_lost_by_the_providers_own_word(outcome: str, code: str)
 
 def test_a_notice_is_not_lost_while_nobody_knows_how_its_call_ended() -> None:
     assert not judged(passing(), attempt(None, "not_sent"))
+
+
+@pytest.mark.parametrize(
+    ("began", "forbidden"),
+    [(-1, 0), (1, 1), (3, 1), (5, 0)],
+    ids=["before", "silent", "still", "again"],
+)
+def test_a_silence_holds_until_it_is_lifted(began: int, forbidden: int) -> None:
+    life: Any = SimpleNamespace(
+        opt_outs={("sms", "+51911111111"): DUE},
+        lifted={("sms", "+51911111111"): DUE + timedelta(hours=4)},
+    )
+    attempt: Any = SimpleNamespace(address="+51911111111", started_at=DUE + timedelta(hours=began))
+    assert after_opt_out([({"channel": "sms"}, attempt)], life) == forbidden
+    life.lifted = {}
+    assert after_opt_out([({"channel": "sms"}, attempt)], life) == (began > 0)

@@ -26,7 +26,7 @@ _COMMANDS: Mapping[str, tuple[str, str, str]] = {
     "doctor": ("doctor", "doctor", "Say what is configured, reachable and missing."),
     "books": ("books", "books", "Show card books, and take them away."),
     "cards": ("cards", "cards", "Import and show cards."),
-    "messages": ("messages", "messages", "Show messages and how they ended."),
+    "messages": ("messages", "messages", "Show messages, and decide about those that wait."),
     "suppressions": ("suppressions", "suppressions", "Show and change who is not written to."),
     "retention": ("retention", "retention", "Erase what is older than it may be kept."),
     "lint": ("lint", "lint", "Check every text, operator pack, policy and word list."),

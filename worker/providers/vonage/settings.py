@@ -41,7 +41,7 @@ class VonageSettings:
 
     @property
     def address(self) -> str:
-        """See ``Account``."""
+        """See ``Credentials``."""
         return self.base_url or OWN_URL
 
     @property

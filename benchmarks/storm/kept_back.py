@@ -1,5 +1,7 @@
 """Notices that were missed although a way was open: as good as lost, whatever reason they have."""
 
+import itertools
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,8 +22,14 @@ from worker.store.tables import cards, holders
 # and over so many leases: a worker that was killed with it in hand explains one, or two.
 _OTHERS = 5
 _LEASES = 3
+# What a try ends with that finds the way closed, or is not answered there.
+_CLOSED = (
+    *(OutcomeKind.NOT_SENT, OutcomeKind.TRANSIENT, OutcomeKind.AMBIGUOUS),
+    *(OutcomeKind.CONFIG_FAULT, OutcomeKind.DOWN),
+)
 # The provider has said no to this one for good, or nobody can tell whether it arrived.
 _SETTLED = (OutcomeKind.MESSAGE_DEAD, OutcomeKind.RECIPIENT_DEAD, OutcomeKind.AMBIGUOUS)
+_Way = tuple[str, str]
 _FOR_EVER = datetime.max.replace(tzinfo=UTC)
 
 
@@ -68,14 +76,14 @@ def kept_back(
 
     A way was open at an instant if somebody else's message was taken on it then, by the same
     channel to the same country, while it was day where the holder lives and nothing was closed to
-    the address. Others only count if they fell due later and had more time: what is urgent goes
-    first. What counts is the time after the last try, if that was less than half of what there was:
-    a notice that is tried until its end is not kept back. ``tried``: the attempts of each message.
+    the address; and between two such instants, unless for more than a lease nothing was taken and
+    what was tried failed: a line that is out from breakfast to supper was not open in between.
+    Others only count if they fell due later and had more time: what is urgent goes first. What
+    counts is the time after the last try, if that was less than half of what there was: a notice
+    that is tried until its end is not kept back. ``tried``: the attempts of each message.
     All is measured by what happened to others, so that a slow machine is judged as a fast one.
     """
-    on_way: dict[tuple[str, str], list[Passed]] = defaultdict(list)
-    for other in passed:
-        on_way[_way(other.channel, other.address)].append(other)
+    spells = _spells(passed, tried, world.lease)
 
     def is_kept_back(one: Missed) -> bool:
         own = tried.get(one.message_id, ()) if one.message_id is not None else ()
@@ -84,12 +92,38 @@ def kept_back(
         last = max((attempt.ended_at or _FOR_EVER for attempt in own), default=one.due_at)
         if last > one.due_at + (one.useful_until - one.due_at) / 2:
             return False
-        others = on_way[_way(one.channel, one.address)]
-        open_at = [other.at for other in others if _overtook(other, one, last, world)]
-        lasted = max(open_at) - min(open_at) if open_at else timedelta(0)
-        return len(open_at) >= _OTHERS and lasted >= _LEASES * world.lease
+        overtook, lasted = 0, timedelta(0)
+        for spell in spells[_way(one.channel, one.address)]:
+            open_at = [other.at for other in spell if _overtook(other, one, last, world)]
+            overtook += len(open_at)
+            lasted += open_at[-1] - open_at[0] if open_at else timedelta(0)
+        return overtook >= _OTHERS and lasted >= _LEASES * world.lease
 
     return [one for one in missed if is_kept_back(one)]
+
+
+def _spells(
+    passed: Collection[Passed], tried: Mapping[int, Sequence[Row[Any]]], lease: timedelta
+) -> Mapping[_Way, list[list[Passed]]]:
+    """By way: what was taken on it, in order and apart where the way was closed between two."""
+    failed: dict[_Way, list[datetime]] = defaultdict(list)
+    for attempt in itertools.chain.from_iterable(tried.values()):
+        if attempt.outcome in _CLOSED:
+            channel = Channel.EMAIL if "@" in attempt.address else Channel.SMS
+            failed[_way(channel, attempt.address)].append(attempt.started_at)
+    for instants in failed.values():
+        instants.sort()
+    spells: dict[_Way, list[list[Passed]]] = defaultdict(list)
+    for other in sorted(passed, key=lambda other: other.at):
+        way = _way(other.channel, other.address)
+        former = spells[way][-1][-1].at if spells[way] else None
+        if former is None or (
+            other.at - former > lease
+            and bisect_right(failed[way], former) < bisect_right(failed[way], other.at)
+        ):
+            spells[way].append([])
+        spells[way][-1].append(other)
+    return spells
 
 
 def _explains(attempt: Row[Any]) -> bool:
@@ -130,6 +164,6 @@ def _who() -> Any:
     )
 
 
-def _way(channel: str, address: str) -> tuple[str, str]:
+def _way(channel: str, address: str) -> _Way:
     country = next((one for one in PREFIXES if address.startswith(one)), "")
     return channel, country if channel == Channel.SMS else ""

@@ -126,15 +126,28 @@ def passing(count: int = 12, **how: Any) -> list[Passed]:
 
 def attempt(ended: timedelta | None, outcome: str, code: str = "") -> Any:
     ended_at = None if ended is None else DUE + ended
-    return SimpleNamespace(started_at=DUE, ended_at=ended_at, outcome=outcome, code=code)
+    return SimpleNamespace(
+        started_at=DUE, ended_at=ended_at, outcome=outcome, code=code, address=MISSED.address
+    )
+
+
+def failing(at: timedelta, address: str = "+51900000003") -> Any:
+    """Somebody else's try that found the way closed."""
+    return SimpleNamespace(started_at=DUE + at, outcome="down", code="down", address=address)
 
 
 def judged(
-    passed: list[Passed], *own: Any, missed: Missed = MISSED, rules: Any = (), hours: Hours = HOURS
+    passed: list[Passed],
+    *own: Any,
+    missed: Missed = MISSED,
+    rules: Any = (),
+    hours: Hours = HOURS,
+    others: Any = (),
 ) -> bool:
     weather = Weather()
     weather.note(list(rules))
-    return bool(kept_back([missed], passed, {1: own}, World(weather.closed, hours, LEASE)))
+    world = World(weather.closed, hours, LEASE)
+    return bool(kept_back([missed], passed, {1: own, 2: others}, world))
 
 
 def test_a_notice_that_less_urgent_ones_overtook_for_hours_is_lost() -> None:
@@ -148,6 +161,18 @@ def test_a_notice_is_not_lost_where_nobody_else_came_through_either() -> None:
     assert not judged(passing(4))
     assert not judged(passing(address="+34600000002")), "another country is another way"
     assert not judged(passing(channel="email"))
+
+
+def test_a_way_that_was_out_between_two_spells_was_not_open_in_between() -> None:
+    morning, evening = (
+        passing(6),
+        [replace(one, at=one.at + timedelta(hours=5)) for one in passing(3)],
+    )
+    out = [failing(timedelta(hours=hours)) for hours in (3, 4)]
+    assert judged([*morning, *evening]), "nobody tried in between, so nothing says that it was out"
+    assert not judged([*morning[:3], *evening], others=out)
+    assert judged([*morning[:3], *evening], others=[failing(out[0].started_at - DUE, "+3460")])
+    assert judged(passing(), others=out), "one answer that failed among many that did not"
 
 
 def test_a_notice_is_not_lost_where_what_went_out_was_more_urgent_or_due_before() -> None:

@@ -98,8 +98,8 @@ def _fall_due(engine: Engine, now: datetime) -> set[int]:
 
 
 _NEWEST = """
-SELECT id FROM cards WHERE state = 'active' AND check_since IS NULL AND next_check_at IS NOT NULL
-AND next_check_at > '1970-01-01Z' ORDER BY id DESC LIMIT :number
+SELECT id FROM cards WHERE state = 'active' AND check_since IS NULL AND check_asked_at IS NULL
+AND next_check_at IS NOT NULL ORDER BY id DESC LIMIT :number
 """
 
 

@@ -58,7 +58,11 @@ def _open(on: StormStage, now: datetime) -> int:
         with reading(on.app.engine) as conn:
             unchecked = conn.execute(
                 select(func.count()).where(
-                    or_(cards.c.next_check_at <= now, cards.c.check_since.is_not(None))
+                    or_(
+                        cards.c.next_check_at <= now,
+                        cards.c.check_since.is_not(None),
+                        cards.c.check_asked_at.is_not(None),
+                    )
                 )
             ).scalar()
             unended = conn.execute(

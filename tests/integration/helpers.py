@@ -52,7 +52,6 @@ from worker.store import books as book_store
 from worker.store import breakers as breaker_store
 from worker.store import messages as message_store
 from worker.store.breakers import Breaker
-from worker.store.cards import AT_ONCE
 from worker.store.engine import reading, writing
 from worker.store.messages import Woken
 from worker.store.tables import (
@@ -194,7 +193,8 @@ class World:
                 "time_zone": CARD_TIME_ZONE,
                 "note": None,
                 "watched_since": NOW,
-                "next_check_at": AT_ONCE,
+                "next_check_at": None,
+                "check_asked_at": None if "next_check_at" in changes else NOW,
                 "created_at": NOW,
                 "updated_at": NOW,
                 **changes,

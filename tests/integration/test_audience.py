@@ -6,18 +6,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from alembic import command
-from alembic.config import Config
 from sqlalchemy import Engine, inspect, select, text
 
 from tests.integration.helpers import EMAIL, NOW, PHONE, TODAY, Carrier, World
+from tests.integration.versions import move
 from worker.content.render import Content
 from worker.core.cards import Channel, Destination, Kind
 from worker.core.outcomes import Outcome, OutcomeKind, accepted
 from worker.core.rules import Rules
 from worker.monitoring.promise import Promise
 from worker.store import migrate, views
-from worker.store.engine import open_engine, reading, writing
+from worker.store.engine import open_engine, reading
 from worker.store.gauges import gauges
 from worker.store.tables import reminders, usage
 
@@ -41,15 +40,6 @@ def old(
     world.guard()
     yield world
     engine.dispose()
-
-
-def move(world: World, revision: str) -> None:
-    config = Config()
-    config.set_main_option("script_location", "worker.store:migrations")
-    with writing(world.engine) as conn:
-        config.attributes["connection"] = conn
-        steps = command.downgrade if revision == "0013" else command.upgrade
-        steps(config, revision)
 
 
 def account(world: World) -> list[Any]:
@@ -90,7 +80,7 @@ def three_for_the_guardian(world: World) -> int:
 def test_what_a_guardian_was_and_will_be_told_outlives_the_move(old: World) -> None:
     three_for_the_guardian(old)
     before, told = account(old), old.told()
-    move(old, "0013")
+    move(old.engine, "0013")
     assert "audience" not in {c["name"] for c in inspect(old.engine).get_columns("reminders")}
     assert "audience" not in {c["name"] for c in inspect(old.engine).get_columns("messages")}
     assert [row for row in ledger(old, "reminders") if row[0] == "guardian"] == [
@@ -103,7 +93,7 @@ def test_what_a_guardian_was_and_will_be_told_outlives_the_move(old: World) -> N
         ("guardian", "cancelled"),
         ("guardian", "pending"),
     ]
-    move(old, "head")
+    move(old.engine, "head")
     assert {row[0] for row in ledger(old, "reminders")} == {"sms", "email"}
     assert {row[0] for row in ledger(old, "messages")} == {"sms", "email"}
     assert account(old) == before
@@ -112,8 +102,8 @@ def test_what_a_guardian_was_and_will_be_told_outlives_the_move(old: World) -> N
 
 def test_what_waited_for_the_guardian_is_sent_once_after_the_move(old: World) -> None:
     last = three_for_the_guardian(old)
-    move(old, "0013")
-    move(old, "head")
+    move(old.engine, "0013")
+    move(old.engine, "head")
     count = len(old.rows(reminders))
     old.check(LATER, [last])
     assert len(old.rows(reminders)) == count, "owed a second time"

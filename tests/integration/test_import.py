@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import Engine, Row
 from sqlalchemy.exc import DBAPIError
 
-from tests.integration.helpers import NIGHT, NOW, TODAY, WANTED, World
+from tests.integration.helpers import LEASE, NIGHT, NOW, TODAY, WANTED, World
 from tests.vocabulary import VOCABULARY
 from worker.cardbook.changes import Action
 from worker.cardbook.importer import KeepRefused, Result, import_book
@@ -27,8 +27,8 @@ from worker.core.rules import Rules
 from worker.errors import CardBookError
 from worker.paths import shipped
 from worker.store import views
-from worker.store.cards import AT_ONCE
-from worker.store.engine import reading
+from worker.store.cards import claim_asked
+from worker.store.engine import reading, writing
 from worker.store.tables import books, card_events, cards, holders, messages, reminders
 
 DATA = Path(__file__).parents[1] / "data"
@@ -118,7 +118,7 @@ def test_a_new_card_is_watched_from_now_and_checked_at_once(world: World) -> Non
     card = only(world)
     assert (card.state, card.time_zone) == ("active", "America/Lima")
     assert card.watched_since == card.created_at == card.updated_at == NOW
-    assert card.next_check_at == AT_ONCE
+    assert card.check_asked_at == NOW
     assert world.events() == [(card.id, "imported")]
     [holder] = world.rows(holders)
     assert (holder.language, holder.time_zone) == ("es-PE", "America/Lima")
@@ -145,7 +145,7 @@ def test_a_new_plan_end_is_a_renewal(world: World) -> None:
     assert counts(put(world, renewed(), now=LATER)) == (0, 1, 0)
     card = only(world)
     assert card.plan_end == TODAY + timedelta(days=35)
-    assert (card.watched_since, card.next_check_at) == (LATER, AT_ONCE)
+    assert (card.watched_since, card.check_asked_at) == (LATER, LATER)
     assert (card.created_at, card.updated_at) == (NOW, LATER)
     assert world.events() == [(card.id, "imported"), (card.id, "renewed")]
     [_, event] = world.rows(card_events)
@@ -242,7 +242,7 @@ def test_a_correction_is_no_renewal_and_nobody_is_told(world: World, row: CardRo
     assert world.events()[-1][1] == "changed"
     assert world.rows(messages) == []
     card = only(world)
-    assert (card.watched_since, card.next_check_at) == (LATER, AT_ONCE)
+    assert (card.watched_since, card.check_asked_at) == (LATER, LATER)
 
 
 def test_a_renewal_whose_plan_has_ended_already_is_not_told(world: World) -> None:
@@ -431,7 +431,7 @@ def test_what_moves_no_deadline_is_a_change_and_the_card_stays_watched(world: Wo
     put(world, replace(ROW, note="VIP"), now=LATER)
     assert world.events()[-1][1] == "changed"
     card = only(world)
-    assert (card.note, card.watched_since, card.next_check_at) == ("VIP", NOW, AT_ONCE)
+    assert (card.note, card.watched_since, card.check_asked_at) == ("VIP", NOW, LATER)
 
 
 def test_the_trail_never_holds_a_value(world: World) -> None:
@@ -605,8 +605,14 @@ def test_the_order_of_the_file_is_the_order_of_the_cards(world: World) -> None:
 
 
 def test_an_import_may_look_back(world: World) -> None:
+    """A day before the import is played: what is new is due then, too."""
     put(world, ROW, now=datetime(2026, 6, 20, tzinfo=UTC))
-    assert only(world).next_check_at == AT_ONCE
+    with writing(world.engine) as conn:
+        claimed = claim_asked(conn, NOW, 10, LEASE)
+    card = only(world)
+    assert [one.card for one in claimed] == [card.id]
+    assert (card.check_since, card.next_check_at) == (NOW, NOW + LEASE)
+    assert card.check_asked_at is None
 
 
 def test_a_newer_file_without_a_column_leaves_its_values_as_they_are(

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Engine, event
 from tests.integration.helpers import NOW, World, always
 from worker.core.cards import Channel
 from worker.core.outcomes import accepted
-from worker.store.cards import AT_ONCE, claim_asked, claim_due
+from worker.store.cards import claim_asked, claim_due
 from worker.store.engine import writing
 from worker.store.tables import messages
 
@@ -88,7 +88,7 @@ def test_sends_find_their_rows_by_keys(world: World) -> None:
 
 def test_claims_walk_along_their_index_and_no_further(world: World) -> None:
     world.cards(30, next_check_at=NOW - timedelta(seconds=1))
-    world.cards(5, next_check_at=AT_ONCE)
+    world.cards(5)
     with watched(world.engine) as found, writing(world.engine) as conn:
         claim_due(conn, NOW, 10, timedelta(minutes=2))
         claim_asked(conn, NOW, 10, timedelta(minutes=2))

@@ -10,7 +10,6 @@ from worker.core.cards import CardState
 from worker.processes.scheduler import tick
 from worker.setup.app import App
 from worker.store import rechecks
-from worker.store.cards import AT_ONCE
 from worker.store.engine import reading, writing
 from worker.store.rechecks import Underway
 from worker.store.tables import cards
@@ -52,7 +51,8 @@ def underway(world: World) -> list[Underway]:
 def test_what_is_due_goes_before_any_number_of_checks_that_were_asked_for(
     app: App, world: World, asked_by: str
 ) -> None:
-    ids = world.cards(20, next_check_at=AT_ONCE if asked_by == "import" else LATER)
+    asked = asked_by == "import"
+    ids = world.cards(20, next_check_at=LATER, check_asked_at=NOW if asked else None)
     if asked_by == "recheck":
         assert ask(world) == 20
     due = world.card(next_check_at=NOW)

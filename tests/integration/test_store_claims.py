@@ -166,6 +166,28 @@ def test_cards_are_claimed_by_due_time_and_handed_out_by_holder(world: World) ->
     assert claim_cards(world.engine, NOW, 2) == [due[2], due[1]]
 
 
+def test_a_card_that_is_due_and_was_changed_is_handed_out_once(world: World) -> None:
+    """And late since it fell due, whoever takes it."""
+    for claim_one in (card_store.claim_due, card_store.claim_asked):
+        card = world.card(next_check_at=NOW - LEASE, check_asked_at=NOW)
+        with writing(world.engine) as conn:
+            assert [one.card for one in claim_one(conn, NOW, 10, LEASE)] == [card]
+        assert claim_cards(world.engine, NOW, 10) == []
+        [row] = [row for row in world.rows(cards) if row.id == card]
+        assert (row.check_since, row.next_check_at) == (NOW - LEASE, NOW + LEASE)
+
+
+def test_what_was_changed_after_it_was_handed_out_is_checked_as_it_is_then(world: World) -> None:
+    card = world.card(next_check_at=NOW)
+    assert claim_cards(world.engine, NOW, 10) == [card]
+    with writing(world.engine) as conn:
+        card_store.change(conn, card, {"paused": True}, NOW)
+    world.check(NOW, [card])
+    [row] = world.rows(cards)
+    assert (row.check_since, row.check_asked_at) == (None, None)
+    assert claim_cards(world.engine, NOW, 10) == []
+
+
 def test_what_is_not_due_is_not_claimed(world: World) -> None:
     world.card(next_check_at=NOW + timedelta(seconds=1))
     world.card(next_check_at=None)

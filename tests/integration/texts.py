@@ -39,7 +39,6 @@ from worker.setup.load_rules import load_rules
 from worker.setup.policy_file import PolicyFile
 from worker.setup.route_file import RouteFile
 from worker.store import books, suppressions
-from worker.store.cards import AT_ONCE
 from worker.store.engine import writing
 from worker.tables import read
 
@@ -167,7 +166,7 @@ def card_row(card: Mapping[str, Any], book: int, holder: int, now: datetime) -> 
         "time_zone": CARD_TIME_ZONE,
         "note": None,
         "watched_since": now,
-        "next_check_at": AT_ONCE,
+        "check_asked_at": now,
         "created_at": now,
         "updated_at": now,
         **card,

@@ -15,7 +15,6 @@ from worker.cardbook.rows import CardRow
 from worker.core.cards import CARD_TIME_ZONE, CardState
 from worker.core.hours import local_day
 from worker.core.life import SETTLED
-from worker.store.cards import AT_ONCE
 
 # A change of any of these moves a deadline.
 _DEADLINE_FIELDS = ("operator", "kind", "plan_days", "plan_end", "last_topup", "balance")
@@ -123,7 +122,7 @@ def new_card(row: CardRow, book_id: int, holder_id: int, now: datetime) -> dict[
         "state": CardState.ACTIVE,
         "time_zone": CARD_TIME_ZONE,
         "watched_since": now,
-        "next_check_at": AT_ONCE,
+        "check_asked_at": now,
         "created_at": now,
         "updated_at": now,
     }
@@ -151,4 +150,4 @@ def changed_columns(
     lives = action is Action.RENEWED and card.state == CardState.SUSPENDED
     if lives or (moved and card.state == CardState.CLOSED):
         changed["state"] = CardState.ACTIVE
-    return {"row_id": card.id, **changed, "next_check_at": AT_ONCE, "updated_at": now}
+    return {"row_id": card.id, **changed, "check_asked_at": now, "updated_at": now}

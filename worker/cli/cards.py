@@ -1,5 +1,6 @@
 """`vigencia cards`: import a card book, and look at cards."""
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
@@ -18,7 +19,7 @@ from worker.errors import CardBookError
 from worker.setup.app import App, build_ready
 from worker.store import rechecks, views
 from worker.store.books import find
-from worker.store.cards import AT_ONCE, Watched
+from worker.store.cards import Watched
 from worker.store.engine import reading, writing
 
 # The names and values of `cards list --json`: the id, and what a reading of a card book holds.
@@ -88,7 +89,7 @@ def _tell_rechecks(app: App, as_json: bool) -> None:
         return
     zone = app.settings.book.time_zone
     for one in found:
-        since = _minute(one.asked_at, zone)
+        since = local(one.asked_at, zone)
         click.echo(f"{one.book or 'all books'}: {one.done:.0%}, asked for {since}")
     if not found:
         click.echo("Every card was handed out; nothing is under way.")
@@ -112,7 +113,7 @@ def list_(book: str | None, limit: int | None, as_json: bool) -> None:
         [
             (r["id"], r["msisdn"] or r["iccid"], r["operator"], r["kind"], r["plan_end"],
              r["last_topup"], r["holder"], r["language"],
-             _minute(r["next_check_at"], r["book_time_zone"]))
+             _next_check(r, r["book_time_zone"]))
             for r in rows
         ],
     )  # fmt: skip
@@ -165,7 +166,7 @@ def show(card: str, reveal: bool, as_json: bool) -> None:
         print_json(found)
         return
     zone = found["book_time_zone"]
-    found["next_check_at"] = _minute(found["next_check_at"], zone)
+    found["next_check_at"] = _next_check(found, zone)
     for name in _SHOWN:
         click.echo(f"{name.replace('_', ' '):16} {found[name] if found[name] is not None else '-'}")
     if renewal:
@@ -174,11 +175,11 @@ def show(card: str, reveal: bool, as_json: bool) -> None:
     print_table(
         ("window", "channel", "due", "state", "reason"),
         [
-            (r["window"], r["channel"], _minute(r["due_at"], zone), r["state"], r["reason"])
+            (r["window"], r["channel"], local(r["due_at"], zone), r["state"], r["reason"])
             for r in found["reminders"]
         ],
     )
-    print_table(("at", "event"), [(_minute(e["at"], zone), e["event"]) for e in found["events"]])
+    print_table(("at", "event"), [(local(e["at"], zone), e["event"]) for e in found["events"]])
 
 
 def _renewal(app: App, watched: Watched) -> dict[str, Any] | None:
@@ -213,9 +214,9 @@ def _told(renewal: dict[str, Any], zone: str) -> str:
         )
     asked = "was asked" if renewal["asked"] else "is asked"
     return (
-        f"reported {_minute(renewal['reported_at'], zone)}, nobody has said yet whether it "
-        f"works; the holder {asked} {_minute(renewal['asks_at'], zone)}, and "
-        f"the former dates rest until {_minute(renewal['answer_by'], zone)}"
+        f"reported {local(renewal['reported_at'], zone)}, nobody has said yet whether it "
+        f"works; the holder {asked} {local(renewal['asks_at'], zone)}, and "
+        f"the former dates rest until {local(renewal['answer_by'], zone)}"
     )
 
 
@@ -234,5 +235,6 @@ def _masked(name: str, value: str | None) -> str | None:
     return tail(value)
 
 
-def _minute(instant: Any, zone: str) -> str | None:
-    return "at the next tick" if instant == AT_ONCE else local(instant, zone)
+def _next_check(card: Mapping[Any, Any], zone: str) -> str | None:
+    asked = card["check_asked_at"] is not None
+    return "at the next tick" if asked else local(card["next_check_at"], zone)

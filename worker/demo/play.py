@@ -74,7 +74,9 @@ def _settle(stage: Stage, now: datetime) -> datetime:
 def _left(stage: Stage, now: datetime, lease: timedelta) -> int:
     """How many cards are claimed and unchecked, and messages hinted and unsent."""
     waiting = (*WAITING, MessageState.UNKNOWN)
-    claimed = select(func.count()).where(cards.c.next_check_at <= now + lease)
+    claimed = select(func.count()).where(
+        or_(cards.c.next_check_at <= now + lease, cards.c.check_asked_at.is_not(None))
+    )
     unsent = select(func.count()).where(
         messages.c.wake_at > now,  # the rest is for the next tick to find
         or_(

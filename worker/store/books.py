@@ -132,8 +132,10 @@ def holders_of(conn: Connection, book_id: int) -> Sequence[Row[Any]]:
 
 def cards_of(conn: Connection, book_id: int, *, lock: bool = True) -> Sequence[Row[Any]]:
     """All cards of a book as an import compares them, locked until it ends unless told not to."""
-    unused = ("book_id", "receipt_ref", "next_check_at", "created_at", "updated_at",
-              "asked_at", "claimed_plan_end", "claimed_last_topup", "removed_at")  # fmt: skip
+    unused = (
+        *("book_id", "receipt_ref", "next_check_at", "check_asked_at", "created_at", "updated_at"),
+        *("asked_at", "claimed_plan_end", "claimed_last_topup", "removed_at"),
+    )
     columns = [column for column in cards.c if column.name not in unused]
     mine = (cards.c.book_id == book_id, cards.c.removed_at.is_(None))
     query = select(*columns).where(*mine).order_by(cards.c.id)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple, TypedDict
 
 from sqlalchemy import (
@@ -10,7 +10,6 @@ from sqlalchemy import (
     Connection,
     Row,
     Select,
-    and_,
     bindparam,
     case,
     column,
@@ -24,9 +23,6 @@ from worker.store.bulk import add_many, among, as_stored, batched
 from worker.store.planner_hints import by_index
 from worker.store.tables import books, card_events, cards, holders
 from worker.store.types import array_of
-
-# Asked for, at whatever time the next tick is, be it a replayed day of the past.
-AT_ONCE = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,23 +47,29 @@ def claim_due(conn: Connection, now: datetime, limit: int, lease: timedelta) -> 
     The claim moves ``next_check_at`` by ``lease``: if nobody comes to check, they are due again,
     and ``check_since`` still says since when.
     """
-    fell_due = and_(cards.c.next_check_at > AT_ONCE, cards.c.next_check_at <= now)
-    return _claim(conn, fell_due, now, limit, lease)
+    at = cards.c.next_check_at
+    return _claim(conn, at <= now, at, now, limit, lease)
 
 
 def claim_asked(conn: Connection, now: datetime, limit: int, lease: timedelta) -> list[Claimed]:
     """The same of cards whose check was asked for, since they are new or were changed."""
-    return _claim(conn, cards.c.next_check_at <= AT_ONCE, now, limit, lease)
+    at = cards.c.check_asked_at
+    return _claim(conn, at.is_not(None), at, now, limit, lease)
 
 
 def _claim(
-    conn: Connection, which: ColumnElement[bool], now: datetime, limit: int, lease: timedelta
+    conn: Connection,
+    which: ColumnElement[bool],
+    order: ColumnElement[datetime],
+    now: datetime,
+    limit: int,
+    lease: timedelta,
 ) -> list[Claimed]:
     by_index(conn, repeatable=True, in_order=True)  # a claim that is lost leaves its cards due
     due = (
         select(cards.c.id)
         .where(which)
-        .order_by(cards.c.next_check_at)
+        .order_by(order)
         .limit(limit)
         .with_for_update(skip_locked=True)
     )
@@ -77,16 +79,17 @@ def _claim(
     claimed = conn.execute(
         update(cards)
         .where(among(conn, cards.c.id, ids))
-        .values(next_check_at=now + lease, check_since=_owed_since(now))
+        .values(next_check_at=now + lease, check_since=_owed_since(now), check_asked_at=None)
         .returning(cards.c.holder_id, cards.c.id)
     )
     return sorted(Claimed(*row) for row in claimed.all())
 
 
 def _owed_since(now: datetime) -> ColumnElement[datetime]:
-    """Since when a claimed check is owed: kept from an earlier claim, else when it fell due."""
-    asked = case((cards.c.next_check_at <= AT_ONCE, now), else_=cards.c.next_check_at)
-    return func.coalesce(cards.c.check_since, asked)
+    """Since when a claimed check is owed: kept from an earlier claim, else when it fell due. One
+    that was asked for is not late before it is handed out: what falls due comes first."""
+    fell_due = case((cards.c.next_check_at <= now, cards.c.next_check_at), else_=now)
+    return func.coalesce(cards.c.check_since, fell_due)
 
 
 def watched_columns() -> Select[Any]:
@@ -174,7 +177,7 @@ def change(conn: Connection, card_id: int, values: Mapping[str, object], now: da
     conn.execute(
         update(cards)
         .where(cards.c.id == card_id)
-        .values(**values, next_check_at=AT_ONCE, updated_at=now)
+        .values(**values, check_asked_at=now, updated_at=now)
     )
 
 
@@ -185,7 +188,8 @@ def load(conn: Connection, ids: Iterable[int]) -> dict[int, Watched]:
 
 
 def advance(conn: Connection, instants: Mapping[int, datetime | None]) -> None:
-    """Set each card's next instant of change; ``None`` means not before the card changes."""
+    """Set the next instant of change of cards that were checked; ``None`` means not before the
+    card changes."""
     for batch in batched(instants.items()):
         if conn.dialect.name == "postgresql":
             values = {"ids": [card for card, _ in batch], "ats": [at for _, at in batch]}
@@ -205,9 +209,13 @@ _TOLD = (
     .render_derived(name="told")
 )
 _ADVANCE = (
-    update(cards).where(cards.c.id == _TOLD.c.id).values(next_check_at=_TOLD.c.at, check_since=None)
+    update(cards)
+    .where(cards.c.id == _TOLD.c.id)
+    .values(next_check_at=_TOLD.c.at, check_since=None, check_asked_at=None)
 )
-_ADVANCE_EACH = "UPDATE cards SET next_check_at = ?, check_since = NULL WHERE id = ?"
+_ADVANCE_EACH = (
+    "UPDATE cards SET next_check_at = ?, check_since = NULL, check_asked_at = NULL WHERE id = ?"
+)
 
 
 class CardEvent(TypedDict):

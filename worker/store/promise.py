@@ -4,13 +4,12 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, and_, func, literal, or_, select, tuple_
+from sqlalchemy import Connection, Row, Select, func, literal, or_, select, tuple_
 
 from worker.core.cards import Audience
 from worker.core.outcomes import OutcomeKind
 from worker.core.reminders import ReminderState
 from worker.store.bulk import among
-from worker.store.cards import AT_ONCE
 from worker.store.open_messages import MOST, count
 from worker.store.tables import attempts, books, cards, messages, receipts, reminders
 from worker.store.types import Instant
@@ -125,9 +124,6 @@ def last_receipts(conn: Connection, tried: Sequence[Row[Any]]) -> dict[Any, Row[
 
 def checks_overdue(conn: Connection, before: datetime, book_id: int | None = None) -> int:
     """Cards whose check is owed since before ``before``, handed out or not."""
-    unseen = and_(
-        cards.c.next_check_at <= before,
-        or_(cards.c.next_check_at > AT_ONCE, cards.c.updated_at <= before),
-    )
-    found = select(cards.c.id).where(or_(cards.c.check_since <= before, unseen)).limit(MOST)
+    since = (cards.c.next_check_at, cards.c.check_since, cards.c.check_asked_at)
+    found = select(cards.c.id).where(or_(*(at <= before for at in since))).limit(MOST)
     return count(conn, found if book_id is None else found.where(cards.c.book_id == book_id))

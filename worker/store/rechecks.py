@@ -15,7 +15,7 @@ from sqlalchemy import ColumnElement, Connection, Row, delete, func, literal, se
 
 from worker.core.cards import CardState
 from worker.store.bulk import among
-from worker.store.cards import AT_ONCE, Claimed
+from worker.store.cards import Claimed
 from worker.store.planner_hints import by_index
 from worker.store.tables import books, cards, rechecks
 from worker.store.upsert import upsert
@@ -62,8 +62,8 @@ def room(conn: Connection, most: int) -> int:
     """How many more checks that were asked for may be handed out, if there are any, so that no
     more than ``most`` checks of any sort are with the workers."""
     # In order and one only: however the database plans that, it reads the index and no card.
-    new = select(cards.c.id).where(cards.c.next_check_at <= AT_ONCE)
-    new = new.order_by(cards.c.next_check_at).limit(1)
+    new = select(cards.c.id).where(cards.c.check_asked_at.is_not(None))
+    new = new.order_by(cards.c.check_asked_at).limit(1)
     if not any(conn.execute(asked).first() for asked in (new, select(rechecks.c.book_id).limit(1))):
         return 0
     by_index(conn, in_order=True)
@@ -99,7 +99,7 @@ def _slice(
     claimed = conn.execute(
         update(cards)
         .where(among(conn, cards.c.id, ids))
-        .values(next_check_at=now + lease, check_since=now)
+        .values(next_check_at=now + lease, check_since=now, check_asked_at=None)
         .returning(cards.c.holder_id, cards.c.id)
     )
     return sorted(Claimed(*row) for row in claimed.all())

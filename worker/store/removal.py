@@ -152,9 +152,9 @@ def _close(conn: Connection, mine: Select[Any], now: datetime) -> list[ReminderC
     card_store.add_events(conn, [_event(row, now) for row in rows])
     person = ("read_holder", "read_holder_id")
     numbers = dict.fromkeys(("msisdn", "iccid", "imsi", "note", "receipt_ref", *person))
-    ended = {"state": CardState.CLOSED, "next_check_at": None, "check_since": None}
-    closed = update(cards).where(*there).values(**numbers, **ended, removed_at=now, updated_at=now)
-    conn.execute(closed)
+    checks = dict.fromkeys(("next_check_at", "check_since", "check_asked_at"))
+    ended = {"state": CardState.CLOSED, "removed_at": now, "updated_at": now}
+    conn.execute(update(cards).where(*there).values(**numbers, **checks, **ended))
     return changes
 
 

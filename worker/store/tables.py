@@ -106,6 +106,9 @@ cards = Table(
     Column("next_check_at", Instant),
     # Since when a check is owed that was handed out and is not done yet: a claim moves the other.
     Column("check_since", Instant),
+    # Since when a check is asked for that is not handed out yet: the card is new, or was changed.
+    # It is due whatever the clock says, be it a replayed day of the past.
+    Column("check_asked_at", Instant),
     Column("created_at", Instant, nullable=False),
     Column("updated_at", Instant, nullable=False),
     # Since when it is only what the proof of its notices hangs on, without any number.
@@ -125,6 +128,12 @@ cards = Table(
         "check_since",
         postgresql_where=Column("check_since").is_not(None),
         sqlite_where=Column("check_since").is_not(None),
+    ),
+    Index(
+        "ix_cards_check_asked_at",
+        "check_asked_at",
+        postgresql_where=Column("check_asked_at").is_not(None),
+        sqlite_where=Column("check_asked_at").is_not(None),
     ),
 )
 

@@ -224,7 +224,8 @@ def _shown(row: RowMapping) -> dict[str, Any]:
 
 def cards_to_check(conn: Connection, now: datetime) -> bool:
     """Are there cards that are due and unchecked, or in the hands of a worker?"""
-    due = or_(cards.c.next_check_at <= now, cards.c.check_since.is_not(None))
+    owed = (cards.c.check_since.is_not(None), cards.c.check_asked_at.is_not(None))
+    due = or_(cards.c.next_check_at <= now, *owed)
     return conn.execute(select(cards.c.id).where(due).limit(1)).first() is not None
 
 
@@ -240,6 +241,7 @@ def next_look(conn: Connection) -> datetime | None:
     """The earliest instant at which a card or a message needs a look."""
     instants = [
         conn.execute(select(func.min(cards.c.next_check_at))).scalar(),
+        conn.execute(select(func.min(cards.c.check_asked_at))).scalar(),
         conn.execute(select(func.min(messages.c.wake_at))).scalar(),
     ]
     return min((instant for instant in instants if instant is not None), default=None)

@@ -82,7 +82,7 @@ class StormLife:
                 rows = conn.execute(
                     select(
                         suppressions.c.channel, suppressions.c.address, suppressions.c.lifted_at
-                    ).where(suppressions.c.card_id == 0)
+                    ).where(suppressions.c.card_id.is_(None))
                 ).all()
         except UnreachableError:
             return

@@ -47,7 +47,7 @@ def say(world: World, text: str, read: Said | None = None, sender: str = PHONE) 
     return consent(world).inbound(sender, text, NOW, read=read)
 
 
-def in_force(world: World) -> list[tuple[str, str, int, str, str]]:
+def in_force(world: World) -> list[tuple[str, str, int | None, str, str]]:
     return [
         (row.channel, row.address, row.card_id, row.reason, row.source)
         for row in world.rows(suppressions)
@@ -67,7 +67,7 @@ def test_who_says_baja_gets_no_sms_any_more_and_the_email_goes_on(world: World) 
         world.send(now)
     assert told_to(world) == [EMAIL]
     assert ("sms", ReminderState.SUPPRESSED, "opted_out") in world.told()
-    assert in_force(world) == [("sms", PHONE, 0, "opted_out", "word")]
+    assert in_force(world) == [("sms", PHONE, None, "opted_out", "word")]
     [event] = world.rows(card_events)
     assert (event.card_id, event.event) == (card, "opted_out")
     assert event.detail == {"channel": "sms", "source": "word", "all_cards": True}
@@ -235,7 +235,7 @@ def test_other_words_change_nothing(world: World, text: str) -> None:
 
 def test_what_twilio_has_read_is_kept_as_its_reading(world: World) -> None:
     assert say(world, "basta", Said.OUT) == "opted_out"
-    assert in_force(world) == [("sms", PHONE, 0, "opted_out", "optout")]
+    assert in_force(world) == [("sms", PHONE, None, "opted_out", "optout")]
 
 
 def test_who_starts_again_gets_sms_again(world: World) -> None:
@@ -249,7 +249,7 @@ def test_who_starts_again_gets_sms_again(world: World) -> None:
     assert (row.lifted_at, row.lifted_reason) == (NOW, "holder: word")
     assert [event for _, event in world.events()] == ["opted_out", "opted_in"]
     say(world, "STOP")  # and once more
-    assert in_force(world) == [("sms", PHONE, 0, "opted_out", "word")]
+    assert in_force(world) == [("sms", PHONE, None, "opted_out", "word")]
 
 
 @pytest.mark.parametrize(
@@ -268,17 +268,29 @@ def test_the_holders_word_stands_over_what_the_provider_found(world: World) -> N
     with writing(world.engine) as conn:
         store.add(conn, SMS, {PHONE: "twilio:30005"}, NOW)
         assert store.add(conn, SMS, {PHONE: "twilio:30006"}, NOW) == []
-    assert in_force(world) == [("sms", PHONE, 0, "twilio:30005", "provider")]
+    assert in_force(world) == [("sms", PHONE, None, "twilio:30005", "provider")]
     say(world, "STOP")
     with writing(world.engine) as conn:
         store.add(conn, SMS, {PHONE: "twilio:21610"}, NOW)
-    assert in_force(world) == [("sms", PHONE, 0, "opted_out", "word")]
+    assert in_force(world) == [("sms", PHONE, None, "opted_out", "word")]
 
 
-def test_a_recycled_number_stays_blocked_whatever_its_new_owner_says(world: World) -> None:
+@pytest.mark.parametrize("before", [None, "opted_out", "twilio:30005"])
+def test_a_recycled_number_stays_blocked_whatever_its_new_owner_says(
+    world: World, before: str | None
+) -> None:
+    """And whatever was known of it before, which may end in time or be taken back."""
     holder = world.holder(contact_phone=None)
     card = world.card(holder, msisdn=PHONE)
+    source = store.PROVIDER if before == "twilio:30005" else "word"
+    if before:
+        with writing(world.engine) as conn:
+            store.add(
+                conn, SMS, {PHONE: before}, NOW, source=source, expires_at=NOW + timedelta(days=90)
+            )
     world.live(card, LifeEvent.RECYCLED)
+    with writing(world.engine) as conn:
+        assert store.lift_expired(conn, NOW + timedelta(days=90)) == 0
     for word in ("STOP", "START"):
         say(world, word)
     assert [row[3] for row in in_force(world)] == ["recycled"]
@@ -288,7 +300,7 @@ def test_a_provider_that_knows_of_an_opt_out_is_believed(world: World) -> None:
     world.card(world.holder(contact_phone=OPTED_OUT))
     world.check()
     world.send(channel=SMS)
-    assert in_force(world) == [("sms", OPTED_OUT, 0, "twilio:21610", "provider")]
+    assert in_force(world) == [("sms", OPTED_OUT, None, "twilio:21610", "provider")]
     assert say(world, "START", sender=OPTED_OUT) == "opted_in"
     assert in_force(world) == []
 

@@ -11,6 +11,7 @@ from tests.integration.helpers import EMAIL, NOW, PHONE, TODAY, World, always, c
 from tests.integration.passing_time import next_look
 from tests.integration.sandbox_helpers import mailbox
 from worker.core.cards import Channel, Kind
+from worker.core.life import LifeEvent
 from worker.core.outcomes import Outcome, OutcomeKind
 from worker.core.promise import Account
 from worker.core.reminders import MessageState, ReminderState
@@ -134,6 +135,17 @@ def test_a_dead_number_to_which_a_text_arrives_after_all_is_used_again(world: Wo
     report(world, "delivered", None, now + HOUR, world.rows(attempts)[0].id)
     [row] = world.rows(suppressions)
     assert (row.lifted_at, row.lifted_reason) == (now + HOUR, "delivered")
+
+
+def test_a_number_that_is_a_strangers_stays_silent_whatever_arrives_there(world: World) -> None:
+    """The text was on its way when the number was given to somebody else."""
+    card = world.card(world.holder(contact_phone=None, email=None))
+    world.check()
+    world.send(NOW, SMS, providers={SMS: ACCEPTED})
+    world.live(card, LifeEvent.RECYCLED)
+    report(world, "delivered", None, NOW + HOUR)
+    [row] = world.rows(suppressions)
+    assert (row.address, row.reason, row.lifted_at) == ("+51900000000", "recycled", None)
 
 
 def test_a_providers_word_ends_by_itself_and_a_holders_does_not(world: World) -> None:

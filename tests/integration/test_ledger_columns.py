@@ -6,16 +6,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import insert, text
+from sqlalchemy.exc import IntegrityError
 
-from tests.integration.helpers import LEASE, NOW, World
+from tests.integration.helpers import EMAIL, LEASE, NOW, PHONE, World
 from tests.integration.versions import move
 from worker.content.render import Content
+from worker.core.cards import Channel
+from worker.core.life import LifeEvent
 from worker.core.rules import Rules
 from worker.store import migrate
+from worker.store import rechecks as asked
+from worker.store import suppressions as store
 from worker.store.cards import claim_asked, claim_due
-from worker.store.engine import open_engine, writing
-from worker.store.tables import cards
+from worker.store.engine import open_engine, reading, writing
+from worker.store.tables import cards, rechecks, suppressions
 
 BEFORE = "0014"
 
@@ -51,3 +56,52 @@ def test_a_check_that_was_asked_for_before_the_move_is_still_due_at_once(old: Wo
         assert claim_due(conn, NOW, 10, LEASE) == []
         assert [one.card for one in claim_asked(conn, NOW, 10, LEASE)] == [new]
     assert {row.id for row in old.rows(cards) if row.check_since is None} == {later, never}
+
+
+def test_what_concerns_no_single_card_or_all_books_names_none(old: World) -> None:
+    """And is known to be there already: said again, it does not stand there twice."""
+    one = old.card()
+    for card_id in (None, one):
+        suppress(old, card_id)
+    for book in (None, old.book()):
+        recheck(old, book)
+    tables = [old.rows(suppressions), old.rows(rechecks)]
+    move(old.engine, BEFORE)
+    assert raw(old, "SELECT card_id FROM suppressions ORDER BY id") == [(0,), (one,)]
+    assert raw(old, "SELECT book_id FROM rechecks ORDER BY book_id") == [(0,), (old.book(),)]
+    move(old.engine, "head")
+    assert [old.rows(suppressions), old.rows(rechecks)] == tables
+    assert [suppress(old, card_id) for card_id in (None, one)] == [[], []]
+    for book in (None, old.book()):
+        recheck(old, book)
+    assert [row.book_id for row in old.rows(rechecks)] == [None, old.book()]
+    with reading(old.engine) as conn:
+        found = store.reasons(conn, Channel.SMS, [PHONE])
+        assert store.lifted_since(conn, Channel.SMS, PHONE, NOW - LEASE) is False
+    assert found == {(PHONE, None): "opted_out", (PHONE, one): "opted_out"}
+    with pytest.raises(IntegrityError), writing(old.engine) as conn:
+        conn.execute(insert(suppressions).values(NO_CARD))
+
+
+NO_CARD = {"channel": "sms", "address": EMAIL, "card_id": 0, "reason": "x", "created_at": NOW}
+
+
+def suppress(world: World, card_id: int | None) -> list[str]:
+    with writing(world.engine) as conn:
+        found = {PHONE: "opted_out"}
+        return store.add(conn, Channel.SMS, found, NOW, source="link", card_id=card_id)
+
+
+def recheck(world: World, book_id: int | None) -> None:
+    with writing(world.engine) as conn:
+        assert asked.ask(conn, book_id, NOW) == 1
+
+
+def test_that_a_number_was_recycled_is_no_providers_word_any_more(old: World) -> None:
+    old.live(old.card(msisdn=PHONE), LifeEvent.RECYCLED)
+    old.suppress(Channel.SMS, "+51900000009", "twilio:30005")
+    move(old.engine, BEFORE)
+    sources = "SELECT reason, source FROM suppressions ORDER BY id"
+    assert raw(old, sources) == [("recycled", "provider"), ("twilio:30005", "provider")]
+    move(old.engine, "head")
+    assert raw(old, sources) == [("recycled", "event"), ("twilio:30005", "provider")]

@@ -170,7 +170,7 @@ def test_one_click_unsubscribes_and_a_second_one_is_harmless(world: World, multi
     with web(world) as ask:
         assert [ask("POST", path, body, **headers).status for _ in range(3)] == [200] * 3
     [row] = world.rows(suppressions)
-    assert (row.channel, row.address, row.card_id) == ("email", EMAIL, 0)
+    assert (row.channel, row.address, row.card_id) == ("email", EMAIL, None)
     assert (row.source, row.lifted_at) == ("one_click", None)
     assert world.events() == [(card, "opted_out")]
     later = NOW + timedelta(days=4)

@@ -33,7 +33,7 @@ from worker.core.windows import Decision
 from worker.setup.load_texts import texts
 from worker.simulation.conditions import Conditions
 from worker.simulation.follow import Followed, follow
-from worker.simulation.household import Household, WaitingMessage
+from worker.simulation.household import Household, Silenced, WaitingMessage
 from worker.simulation.notices import SimulatedNotice
 from worker.simulation.period import Period
 from worker.simulation.totals import Totals
@@ -69,7 +69,7 @@ def a_household(
     *,
     known: Mapping[int, Sequence[Known]] | None = None,
     waiting: Sequence[WaitingMessage] = (),
-    suppressed: Mapping[tuple[Channel, str, int], str] | None = None,
+    suppressed: Mapping[Silenced, str] | None = None,
 ) -> Household:
     """A holder with cards of the book signed "Vigencia"."""
     watched = [Watched(card, holder, "Vigencia") for card in cards]
@@ -219,9 +219,14 @@ def test_a_guardian_is_not_called_where_another_channel_tells() -> None:
     }
 
 
+BOTH_SILENT: Mapping[Silenced, str] = {
+    (Channel.SMS, PHONE, None): "opted_out",
+    (Channel.EMAIL, EMAIL, None): "bounced",
+}
+
+
 def test_a_guardian_is_told_of_what_came_to_nothing_on_both_channels() -> None:
-    suppressed = {(Channel.SMS, PHONE, 0): "opted_out", (Channel.EMAIL, EMAIL, 0): "bounced"}
-    household = a_household(a_holder(), [_kept(_CARD)], suppressed=suppressed)
+    household = a_household(a_holder(), [_kept(_CARD)], suppressed=BOTH_SILENT)
     notices = followed(household, guardians=_KEEPERS).notices
     assert [n.at.day for n in notices if n.outcome == "guardian"] == [5, 11, 12, 15]
 
@@ -245,7 +250,8 @@ def test_a_guardian_has_hours_too_and_one_digest_for_all_holders() -> None:
 
 def test_a_suppressed_address_falls_back_to_the_other_channel_once() -> None:
     # T0 is for SMS alone, so its email is new; T-7, T-1 and T+3 have an email already.
-    household = a_household(a_holder(), [_CARD], suppressed={(Channel.SMS, PHONE, 0): "opted_out"})
+    suppressed: dict[Silenced, str] = {(Channel.SMS, PHONE, None): "opted_out"}
+    household = a_household(a_holder(), [_CARD], suppressed=suppressed)
     assert lines(followed(household).notices) == [
         "06-05 14:00 plan_end-7d sms suppressed (opted_out)",
         "06-05 14:00 plan_end-7d email send",
@@ -259,8 +265,7 @@ def test_a_suppressed_address_falls_back_to_the_other_channel_once() -> None:
 
 
 def test_both_addresses_suppressed_ends_every_notice() -> None:
-    suppressed = {(Channel.SMS, PHONE, 0): "opted_out", (Channel.EMAIL, EMAIL, 0): "bounced"}
-    notices = followed(a_household(a_holder(), [_CARD], suppressed=suppressed)).notices
+    notices = followed(a_household(a_holder(), [_CARD], suppressed=BOTH_SILENT)).notices
     assert {n.outcome.value for n in notices} == {"suppressed"}
     assert len(notices) == 8  # the T0 SMS fell back to an email that could not go either
 

@@ -120,8 +120,7 @@ def remove(
     """
     app = build_ready()
     way, where, about = _target(app, channel, address, card)
-    scope = about if about else None
-    said = app.consent.lift(way, where, now or app.now(), reason=reason, card_id=scope)
+    said = app.consent.lift(way, where, now or app.now(), reason=reason, card_id=about)
     if not said:
         raise VigenciaError(f"{masked_address(where)} is not suppressed for {way}.", _HINT)
     if as_json:
@@ -137,7 +136,7 @@ def _told(row: Row[Any], serves: Mapping[tuple[str, str], list[int]], full: bool
     return {
         "channel": row.channel,
         "address": row.address if full else masked_address(row.address),
-        "card": row.card_id or None,
+        "card": row.card_id,
         "cards": [c for c in cards if row.card_id in (store.EVERYTHING, c)],
         "reason": row.reason,
         "source": row.source,
@@ -150,12 +149,13 @@ def _told(row: Row[Any], serves: Mapping[tuple[str, str], list[int]], full: bool
 
 def _target(
     app: App, channel: str, address: str | None, card: str | None
-) -> tuple[Channel, str, int]:
-    """Channel, address and card (0: all) that were meant; a card alone stands for its address."""
+) -> tuple[Channel, str, int | None]:
+    """Channel, address and card (``None``: all) that were meant; a card alone stands for its
+    address."""
     way = Channel(channel)
     if address is None and card is None:
         raise click.UsageError("Name an --address or a --card.")
-    about = store.EVERYTHING
+    about = None
     if card is not None:
         with reading(app.engine) as conn:
             about = _card_id(conn, card)

@@ -96,7 +96,7 @@ class Consent:
         *,
         source: str,
         reason: str,
-        card_id: int = EVERYTHING,
+        card_id: int | None = EVERYTHING,
     ) -> bool:
         """Write nothing more to ``address`` over ``channel``, about one card or at all; whether
         that is news. The audit trail of every card concerned tells it, without the address."""
@@ -111,7 +111,7 @@ class Consent:
         now: datetime,
         source: str,
         reason: str,
-        card_id: int,
+        card_id: int | None,
     ) -> bool:
         found = {address: reason}
         if not suppressions.add(conn, channel, found, now, source=source, card_id=card_id):
@@ -176,13 +176,13 @@ class Consent:
         address: str,
         event: str,
         source: str,
-        card_id: int,
+        card_id: int | None,
         now: datetime,
     ) -> None:
         """Tell the cards concerned: those the address serves, or the one that was named."""
         at: Sequence[int] = recipients.cards_at(conn, channel, address)
-        concerned = at if card_id == EVERYTHING else [card_id]
-        detail = {"channel": channel, "source": source, "all_cards": card_id == EVERYTHING}
+        concerned = at if card_id is None else [card_id]
+        detail = {"channel": channel, "source": source, "all_cards": card_id is None}
         card_store.add_events(conn, recipients.trail(concerned, event, detail, now))
 
 

@@ -74,7 +74,8 @@ def apply(
     endings.end(conn, ended, ReminderState.SUPERSEDED, effect.reason, now)
     card_store.change(conn, card.id, effect.changes, now)
     if effect.changes.get("state") is CardState.RECYCLED and card.msisdn:
-        suppressions.add(conn, Channel.SMS, {card.msisdn: "recycled"}, now)
+        silent = {card.msisdn: "recycled"}
+        suppressions.add(conn, Channel.SMS, silent, now, source=suppressions.EVENT)
     fields = {"fields": sorted(effect.changes)}
     card_store.add_events(
         conn, [{"card_id": card.id, "at": now, "event": effect.reason, "detail": fields}]

@@ -19,6 +19,9 @@ from worker.store.cards import Watched, to_watched, watched_columns
 from worker.store.reminders import key_of
 from worker.store.tables import cards, messages, reminders
 
+# An address of a channel that is silent for one card, or for everything (no card).
+Silenced = tuple[Channel, str, int | None]
+
 
 class HolderRange(NamedTuple):
     """Holders with ids from ``first`` to ``last``, and how many cards they have."""
@@ -40,14 +43,13 @@ class WaitingMessage:
 
 @dataclass(frozen=True, slots=True)
 class Household:
-    """``known``: the ledger's reminders by card. ``suppressed``: by channel, address and
-    card (0: all), why."""
+    """``known``: the ledger's reminders by card. ``suppressed``: what is silent, and why."""
 
     holder: Holder
     cards: Sequence[Watched]
     known: Mapping[int, Sequence[Known]]
     waiting: Sequence[WaitingMessage]
-    suppressed: Mapping[tuple[Channel, str, int], str]
+    suppressed: Mapping[Silenced, str]
 
 
 def spans(conn: Connection, book: int | None, size: int) -> Iterator[HolderRange]:
@@ -122,8 +124,8 @@ def _waiting(conn: Connection, watched: Mapping[int, Watched]) -> dict[int, list
     return found
 
 
-def _suppressed(conn: Connection, found: Sequence[Watched]) -> dict[tuple[Channel, str, int], str]:
-    reasons: dict[tuple[Channel, str, int], str] = {}
+def _suppressed(conn: Connection, found: Sequence[Watched]) -> dict[Silenced, str]:
+    reasons: dict[Silenced, str] = {}
     for channel in (Channel.SMS, Channel.EMAIL):
         wanted = {a for w in found if (a := address_of(w.card, w.holder, channel))}
         if channel is Channel.EMAIL:

@@ -16,6 +16,7 @@ from worker.core.windows import address_of
 from worker.errors import ConfigError
 from worker.providers.registry import is_opt_out
 from worker.simulation.conditions import Conditions
+from worker.simulation.household import Silenced
 from worker.simulation.memory import Memory
 from worker.simulation.notices import Digest
 
@@ -33,7 +34,7 @@ class Message:
 
 
 # By channel, address and card; card 0 stands for all.
-Suppressed = Mapping[tuple[Channel, str, int], str]
+Suppressed = Mapping[Silenced, str]
 
 
 @dataclass(slots=True)
@@ -127,7 +128,7 @@ class HolderOutbox:
             return lambda address, card: "channel_off"
         known = self.suppressed
         return lambda address, card: (
-            known.get((channel, address, 0)) or known.get((channel, address, card))
+            known.get((channel, address, None)) or known.get((channel, address, card))
         )
 
     def _turn_away(self, verdict: Verdict, to: Destination, now: datetime) -> None:

@@ -5,13 +5,13 @@ A check of all cards is one row that says how far it has come, not a mark on eac
 nothing, and each slice of it is as short a transaction as any claim.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import takewhile
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, delete, func, literal, select, update
+from sqlalchemy import ColumnElement, Connection, Row, delete, func, literal, select, text, update
 
 from worker.core.cards import CardState
 from worker.store.bulk import among
@@ -21,6 +21,11 @@ from worker.store.tables import books, cards, rechecks
 from worker.store.upsert import upsert
 
 _WATCHED = (CardState.ACTIVE, CardState.SUSPENDED)
+# The key by which a second check of all books is known to be one.
+_ALL_BOOKS: Mapping[str, Any] = {
+    "index_elements": [text("(book_id IS NULL)")],
+    "index_where": text("book_id IS NULL"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +47,10 @@ def ask(conn: Connection, book_id: int | None, now: datetime) -> int:
         mine.append(cards.c.book_id == book_id)
     count, last = conn.execute(select(func.count(), func.max(cards.c.id)).where(*mine)).one()
     if count:
-        row = {"book_id": book_id or 0, "after_id": 0, "until_id": last, "asked_at": now}
+        row = {"book_id": book_id, "after_id": 0, "until_id": last, "asked_at": now}
         again = upsert(conn.dialect.name, rechecks).values(row)
-        conn.execute(again.on_conflict_do_update(index_elements=["book_id"], set_=row))
+        key = _ALL_BOOKS if book_id is None else {"index_elements": ["book_id"]}
+        conn.execute(again.on_conflict_do_update(**key, set_=row))
     return int(count)
 
 
@@ -53,7 +59,7 @@ def underway(conn: Connection) -> list[Underway]:
     rows = conn.execute(
         select(rechecks, books.c.name)
         .outerjoin(books, books.c.id == rechecks.c.book_id)
-        .order_by(rechecks.c.asked_at, rechecks.c.book_id)
+        .order_by(rechecks.c.asked_at, rechecks.c.id)
     )
     return [Underway(row.name, row.asked_at, row.after_id / row.until_id) for row in rows]
 
@@ -64,7 +70,7 @@ def room(conn: Connection, most: int) -> int:
     # In order and one only: however the database plans that, it reads the index and no card.
     new = select(cards.c.id).where(cards.c.check_asked_at.is_not(None))
     new = new.order_by(cards.c.check_asked_at).limit(1)
-    if not any(conn.execute(asked).first() for asked in (new, select(rechecks.c.book_id).limit(1))):
+    if not any(conn.execute(asked).first() for asked in (new, select(rechecks.c.id).limit(1))):
         return 0
     by_index(conn, in_order=True)
     handed_out = select(cards.c.id).where(cards.c.check_since.is_not(None)).limit(most).subquery()
@@ -76,7 +82,7 @@ def claim(conn: Connection, now: datetime, limit: int, lease: timedelta) -> list
     those that are due."""
     one = conn.execute(
         select(rechecks)
-        .order_by(rechecks.c.asked_at, rechecks.c.book_id)
+        .order_by(rechecks.c.asked_at, rechecks.c.id)
         .limit(1)
         .with_for_update(skip_locked=True)
     ).first()
@@ -91,7 +97,7 @@ def _slice(
     free = set(conn.execute(locked.with_for_update(skip_locked=True)).scalars())
     # Up to the first that somebody holds, such as an import: nobody is waited for, none left out.
     ids = list(takewhile(free.__contains__, wanted))
-    mine = rechecks.c.book_id == one.book_id
+    mine = rechecks.c.id == one.id
     if len(ids) == len(wanted) < limit:
         conn.execute(delete(rechecks).where(mine))
     elif ids:
@@ -113,7 +119,7 @@ def _next(conn: Connection, one: Row[Any], limit: int) -> Sequence[int]:
         cards.c.state.in_(_WATCHED),
         cards.c.check_since.is_(None),
     )
-    if one.book_id:
+    if one.book_id is not None:
         # Written out: a large book is walked through by number, of a small one all cards are read.
         query = query.where(cards.c.book_id == literal(one.book_id, literal_execute=True))
     else:

@@ -4,30 +4,38 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, and_, func, or_, select, update
+from sqlalchemy import Connection, Row, func, or_, select, update
 
 from worker.core.cards import Channel
 from worker.store.bulk import among
 from worker.store.tables import suppressions
 from worker.store.upsert import upsert
 
-EVERYTHING: Final = 0  # instead of a card's id
-RECYCLED: Final = "recycled"
+EVERYTHING: Final = None  # instead of a card's id
 # What the holder said: by a word, as a provider has read or reported it, by a link, by a mail
 # program's button.
 HOLDERS: Final = frozenset({"word", "optout", "link", "one_click"})
 
 # Who says that an address is dead; opt-outs that a provider hands on are the holder's.
 PROVIDER: Final = "provider"
+# An event of the card says that its number is a stranger's: no word of anybody undoes that.
+EVENT: Final = "event"
 _EXPIRED: Final = "expired"
 
-# Why an address must not be used for a card, by address and card.
-Reasons = Mapping[tuple[str, int], str]
+# Why an address must not be used, by address and card; no card: for everything.
+Reasons = Mapping[tuple[str, int | None], str]
+
+# The two keys by which a suppression is known to be there already.
+_OF_CARD: Mapping[str, Any] = {"index_elements": ["channel", "address", "card_id"]}
+_OF_ADDRESS: Mapping[str, Any] = {
+    "index_elements": ["channel", "address"],
+    "index_where": suppressions.c.card_id.is_(None),
+}
 
 
-def reasons(conn: Connection, channel: Channel, addresses: Iterable[str]) -> dict[Any, str]:
-    """Why each suppressed one of ``addresses`` must not be used, by address and card (0: for
-    everything); what is not in it may be used."""
+def reasons(conn: Connection, channel: Channel, addresses: Iterable[str]) -> Reasons:
+    """Why each suppressed one of ``addresses`` must not be used, by address and card; what is not
+    in it may be used."""
     wanted = {address: _key(channel, address) for address in addresses}
     if not wanted:
         return {}
@@ -58,19 +66,19 @@ def add(
     now: datetime,
     *,
     source: str = PROVIDER,
-    card_id: int = EVERYTHING,
+    card_id: int | None = EVERYTHING,
     expires_at: datetime | None = None,
 ) -> list[str]:
     """Suppress addresses, each with a reason; returns those for which this is news.
-    ``expires_at``: when that holds no more (default: never).
+    ``card_id``: about that card only; ``expires_at``: when that holds no more (default: never).
 
     The first reason stays, but the holder's own word takes the place of anybody else's: a number
-    that works again must not undo it. One that was lifted is in force again.
+    that works again must not undo it. That the number is a stranger's takes the place of all. One
+    that was lifted is in force again.
     """
     lifted = suppressions.c.lifted_at.is_not(None)
-    stronger = and_(
-        suppressions.c.source.not_in(sorted(HOLDERS)), suppressions.c.reason != RECYCLED
-    )
+    last = {*HOLDERS, EVENT} if source in HOLDERS else {EVENT}
+    news_anyway = or_(lifted, suppressions.c.source.not_in(sorted(last)))
     again = ("reason", "source", "created_at", "lifted_at", "lifted_reason", "expires_at")
     news = []
     for address, reason in found.items():
@@ -86,9 +94,9 @@ def add(
             expires_at=expires_at,
         )
         statement = statement.on_conflict_do_update(
-            index_elements=["channel", "address", "card_id"],
+            **(_OF_ADDRESS if card_id is None else _OF_CARD),
             set_={name: statement.excluded[name] for name in again},
-            where=or_(lifted, stronger) if source in HOLDERS else lifted,
+            where=news_anyway if source in {*HOLDERS, EVENT} else lifted,
         )
         if conn.execute(statement.returning(suppressions.c.id)).first():
             news.append(address)
@@ -108,7 +116,8 @@ def lift(
 ) -> Sequence[Row[Any]]:
     """Let an address be used again; returns what was lifted. With ``opt_outs`` (the reasons by
     which a provider's own list speaks in the holder's name) only what the holder has set, and no
-    dead number; ``until``: only what was set by then."""
+    dead number; ``card_id``: only what is about that card (default: whatever there is); ``until``:
+    only what was set by then."""
     active = [
         suppressions.c.channel == channel,
         suppressions.c.address.in_({address, _key(channel, address)}),
@@ -121,7 +130,6 @@ def lift(
     if opt_outs is not None:
         own = suppressions.c.source.in_(sorted(HOLDERS))
         active.append(or_(own, suppressions.c.reason.in_(sorted(opt_outs))))
-        active.append(suppressions.c.reason != RECYCLED)
     rows = conn.execute(select(suppressions).where(*active).with_for_update()).all()
     if rows:
         conn.execute(
@@ -202,7 +210,7 @@ def lifted_since(conn: Connection, channel: Channel, address: str, at: datetime)
         select(suppressions.c.id).where(
             suppressions.c.channel == channel,
             suppressions.c.address.in_({address, _key(channel, address)}),
-            suppressions.c.card_id == EVERYTHING,
+            suppressions.c.card_id.is_(EVERYTHING),
             suppressions.c.lifted_at > at,
         )
     )

@@ -3,6 +3,7 @@
 from sqlalchemy import (
     JSON,
     Boolean,
+    CheckConstraint,
     Column,
     Date,
     ForeignKey,
@@ -17,6 +18,7 @@ from sqlalchemy import (
     Uuid,
     false,
     func,
+    text,
 )
 
 from worker.store.types import Instant, RowId
@@ -287,10 +289,12 @@ suppressions = Table(
     Column("id", RowId, primary_key=True),
     Column("channel", String(10), nullable=False),
     Column("address", String(320), nullable=False),
-    # One card only; 0 for everything that goes to the address.
-    Column("card_id", RowId, nullable=False, server_default="0"),
+    # The card that it is about; NULL for everything that goes to the address. No foreign key: what
+    # is about one card goes with it (store/removal.py), and no card is deleted by itself.
+    Column("card_id", RowId),
     Column("reason", String(100), nullable=False),
-    # Who said so: the holder (word, link), the provider, or a person at the command line.
+    # Who said so: the holder (word, link), the provider, a person at the command line, or an event
+    # of the card.
     Column("source", String(20), nullable=False, server_default="provider"),
     Column("created_at", Instant, nullable=False),
     # Lifted suppressions stay as proof; they hold no message back.
@@ -299,6 +303,16 @@ suppressions = Table(
     # When a provider's word about an address counts no more, and it is tried again.
     Column("expires_at", Instant),
     UniqueConstraint("channel", "address", "card_id"),
+    # That key takes no two NULLs for the same: for everything an address is suppressed once.
+    Index(
+        "uq_suppressions_channel_address",
+        "channel",
+        "address",
+        unique=True,
+        postgresql_where=Column("card_id").is_(None),
+        sqlite_where=Column("card_id").is_(None),
+    ),
+    CheckConstraint("card_id > 0", name="ck_suppressions_card_id"),
     # For ending those in time, and for telling of those that are new.
     Index(
         "ix_suppressions_expires_at",
@@ -364,15 +378,25 @@ usage = Table(
     Index("ix_usage_day", "day"),
 )
 
-# Checks of all cards that are under way: a row for all books (0), or for one.
+# Checks of all cards that are under way.
 rechecks = Table(
     "rechecks",
     metadata,
-    Column("book_id", RowId, primary_key=True, autoincrement=False),
+    Column("id", RowId, primary_key=True),
+    # Of which book; NULL for all of them.
+    Column("book_id", ForeignKey("books.id"), unique=True),
     # The last card that was handed out, and the last one there was when it was asked for.
     Column("after_id", RowId, nullable=False),
     Column("until_id", RowId, nullable=False),
     Column("asked_at", Instant, nullable=False),
+    # One for all books at most.
+    Index(
+        "uq_rechecks_all_books",
+        text("(book_id IS NULL)"),
+        unique=True,
+        postgresql_where=text("book_id IS NULL"),
+        sqlite_where=text("book_id IS NULL"),
+    ),
 )
 
 # One row for each digest that was taken on: of several schedulers one sends it.

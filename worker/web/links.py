@@ -25,10 +25,10 @@ from worker.core.life import LifeEvent
 from worker.core.tokens import BadTokenError, ExpiredTokenError, Purpose, Signer
 from worker.errors import UnreachableError
 from worker.paths import templates_dir
+from worker.pipeline.answers.stopping import Choice
 from worker.pipeline.answers.view import State, View
 from worker.setup.app import App
 from worker.setup.load_texts import pages
-from worker.store.suppressions import EVERYTHING
 
 log = structlog.get_logger(__name__)
 
@@ -141,9 +141,9 @@ class LinkPages:
             case Purpose.STOP_SMS | Purpose.STOP_EMAIL:
                 one_click = form.get("List-Unsubscribe") == "One-Click"
                 source = "one_click" if one_click else "link"
-                card = EVERYTHING if one_click else _card(form)
+                choice: Choice | None = "all" if one_click else _choice(form)
                 channel = _CHANNEL[purpose]
-                return self.app.stopping.stop(row, channel, now, source=source, card_id=card)
+                return self.app.stopping.stop(row, channel, now, source=source, choice=choice)
             case Purpose.RESUME:
                 return self.app.stopping.resume(row, now)
             case Purpose.RENEWED:
@@ -159,11 +159,11 @@ class LinkPages:
         return HTMLResponse(html, status, {**_HEADERS, **(more or {})})
 
 
-def _card(form: Mapping[str, str]) -> int | None:
-    """The card to be silent about, 0 for everything, ``None`` where nothing was chosen."""
+def _choice(form: Mapping[str, str]) -> Choice | None:
+    """The card to be silent about, or all; ``None`` where nothing was chosen."""
     text = form.get("card", "")
     if text == "all":
-        return EVERYTHING
+        return "all"
     return int(text) if text.isascii() and text.isdigit() and len(text) < 18 else None
 
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Literal
 
 from sqlalchemy import Connection, Engine
 
@@ -12,6 +13,9 @@ from worker.pipeline.consent import OPTED_OUT, Consent
 from worker.store import recipients, suppressions
 from worker.store.engine import reading
 from worker.store.suppressions import EVERYTHING
+
+# What is to be stopped: all, or what is about the card with this id.
+Choice = int | Literal["all"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,24 +38,22 @@ class Stopping:
         now: datetime,
         *,
         source: str,
-        card_id: int | None = EVERYTHING,
+        choice: Choice | None = "all",
     ) -> View | None:
         """Stop the channel for one card of the message, or for everything; saying it twice changes
-        nothing more. ``None`` is everything too, if there is nothing to choose."""
+        nothing more. No ``choice`` is everything too, if there is nothing to choose."""
         view, address = self._look(message_id, channel)
         if view is None:
             return None
-        if card_id is None:
-            if view.several:
-                return replace(view, state=State.WRONG)
-            card_id = EVERYTHING
-        if card_id != EVERYTHING and card_id not in {card.id for card in view.cards}:
+        card_id = EVERYTHING if choice in ("all", None) else choice
+        unclear = choice is None and view.several
+        if unclear or card_id not in (EVERYTHING, *(card.id for card in view.cards)):
             return replace(view, state=State.WRONG)
         self.consent.opt_out(
             channel, address, now, source=source, reason=OPTED_OUT, card_id=card_id
         )
         named = [card for card in view.cards if card_id in (EVERYTHING, card.id)]
-        return replace(view, state=State.DONE, cards=named, one_card=card_id != EVERYTHING)
+        return replace(view, state=State.DONE, cards=named, one_card=card_id is not EVERYTHING)
 
     def look_back(self, message_id: int) -> View | None:
         """Whether there is anything to take back. Changes nothing."""
@@ -96,7 +98,7 @@ class Stopping:
             return view, found.address
 
 
-def _said(conn: Connection, channel: Channel, address: str) -> set[int]:
+def _said(conn: Connection, channel: Channel, address: str) -> set[int | None]:
     """For which cards, or for everything, the holder has stopped what goes to an address."""
     rows = suppressions.active(conn, channel, address)
     return {row.card_id for row in rows if row.source in suppressions.HOLDERS}

@@ -1,16 +1,19 @@
 """Columns for what special values of other columns stood for.
 
 A card whose check was asked for had ``next_check_at`` in 1970: now ``check_asked_at`` says since
-when, and the other is the next instant again, or nothing.
+when, and the other is the next instant again, or nothing. What concerned no single card, or all
+books, named number 0: now it names none. That a number was recycled stood there as a provider's
+word, which a text that arrives takes back: it is an event's.
 """
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 import sqlalchemy as sa
 from alembic import op
 
-from worker.store.types import Instant
+from worker.store.types import Instant, RowId
 
 revision: str = "0015"
 down_revision: str | None = "0014"
@@ -21,10 +24,14 @@ depends_on: str | Sequence[str] | None = None
 def upgrade() -> None:
     """Apply."""
     _cards()
+    _suppressions()
+    _rechecks()
 
 
 def downgrade() -> None:
     """Undo."""
+    _rechecks_before()
+    _suppressions_before()
     _cards_before()
 
 
@@ -49,3 +56,92 @@ def _cards_before() -> None:
     op.execute(asked.values(next_check_at=_AT_ONCE))
     op.drop_index(_ASKED, "cards")
     op.drop_column("cards", "check_asked_at")
+
+
+_FOR_EVERYTHING = "uq_suppressions_channel_address"
+_NO_ZERO = "ck_suppressions_card_id"
+_SUPPRESSIONS = sa.table(
+    "suppressions", sa.column("card_id", RowId), *map(sa.column, ("reason", "source"))
+)
+_RECYCLED = sa.update(_SUPPRESSIONS).where(_SUPPRESSIONS.c.reason == "recycled")
+
+
+def _suppressions() -> None:
+    with op.batch_alter_table("suppressions") as table:
+        table.alter_column("card_id", existing_type=RowId, nullable=True, server_default=None)
+    everything = sa.update(_SUPPRESSIONS).where(_SUPPRESSIONS.c.card_id == 0)
+    op.execute(everything.values(card_id=None))
+    op.execute(_RECYCLED.where(_SUPPRESSIONS.c.source == "provider").values(source="event"))
+    with op.batch_alter_table("suppressions") as table:
+        table.create_check_constraint(_NO_ZERO, sa.column("card_id") > 0)
+    none = sa.text("card_id IS NULL")
+    op.create_index(
+        _FOR_EVERYTHING,
+        "suppressions",
+        ["channel", "address"],
+        unique=True,
+        postgresql_where=none,
+        sqlite_where=none,
+    )
+
+
+def _suppressions_before() -> None:
+    op.drop_index(_FOR_EVERYTHING, "suppressions")
+    with op.batch_alter_table("suppressions") as table:
+        table.drop_constraint(_NO_ZERO, type_="check")
+        table.alter_column("card_id", existing_type=RowId, server_default="0")
+    everything = sa.update(_SUPPRESSIONS).where(_SUPPRESSIONS.c.card_id.is_(None))
+    op.execute(everything.values(card_id=0))
+    op.execute(_RECYCLED.where(_SUPPRESSIONS.c.source == "event").values(source="provider"))
+    with op.batch_alter_table("suppressions") as table:
+        table.alter_column("card_id", existing_type=RowId, nullable=False)
+
+
+_ALL_BOOKS = "uq_rechecks_all_books"
+_HOW_FAR = (("after_id", RowId), ("until_id", RowId), ("asked_at", Instant))
+_RECHECKS = sa.table(
+    "rechecks", *(sa.column(name, own) for name, own in (("book_id", RowId), *_HOW_FAR))
+)
+
+
+def _rechecks() -> None:
+    """A handful of rows: the table is made anew, since its key is another."""
+    underway = _taken_away()
+    op.create_table(
+        "rechecks",
+        sa.Column("id", RowId, nullable=False),
+        sa.Column("book_id", RowId, nullable=True),
+        *(sa.Column(name, own, nullable=False) for name, own in _HOW_FAR),
+        sa.ForeignKeyConstraint(["book_id"], ["books.id"], name="fk_rechecks_book_id"),
+        sa.PrimaryKeyConstraint("id", name="pk_rechecks"),
+        sa.UniqueConstraint("book_id", name="uq_rechecks_book_id"),
+    )
+    none = sa.text("book_id IS NULL")
+    op.create_index(
+        _ALL_BOOKS,
+        "rechecks",
+        [sa.text("(book_id IS NULL)")],
+        unique=True,
+        postgresql_where=none,
+        sqlite_where=none,
+    )
+    books = set(op.get_bind().execute(sa.text("SELECT id FROM books")).scalars())
+    rows = [row | {"book_id": row["book_id"] or None} for row in underway]
+    op.bulk_insert(_RECHECKS, [row for row in rows if row["book_id"] in {None, *books}])
+
+
+def _rechecks_before() -> None:
+    underway = _taken_away()
+    op.create_table(
+        "rechecks",
+        sa.Column("book_id", RowId, nullable=False, autoincrement=False),
+        *(sa.Column(name, own, nullable=False) for name, own in _HOW_FAR),
+        sa.PrimaryKeyConstraint("book_id", name="pk_rechecks"),
+    )
+    op.bulk_insert(_RECHECKS, [row | {"book_id": row["book_id"] or 0} for row in underway])
+
+
+def _taken_away() -> list[dict[str, Any]]:
+    rows = op.get_bind().execute(sa.select(_RECHECKS)).mappings().all()
+    op.drop_table("rechecks")
+    return [dict(row) for row in rows]

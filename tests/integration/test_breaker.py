@@ -276,7 +276,7 @@ def test_a_late_answer_of_a_lost_probe_changes_nothing(world: World) -> None:
         assert breaker_store.take_probe(conn, again, 2, NOW + 2 * LEASE)
     with writing(world.engine) as conn:
         assert breaker_store.close(conn, [1]) == []
-        at, news = breaker_store.trip(conn, found.key, "late", [1], NOW, BreakerPolicy())
+        at, news = breaker_store.trip(conn, found.key, SMS, "late", [1], NOW, BreakerPolicy())
         assert (at, news) == (NOW + 2 * LEASE, False)
         assert len(breaker_store.close(conn, [2])) == 1
 

@@ -9,18 +9,21 @@ import pytest
 from sqlalchemy import insert, text
 from sqlalchemy.exc import IntegrityError
 
-from tests.integration.helpers import EMAIL, LEASE, NOW, PHONE, World
+from tests.integration.helpers import EMAIL, LEASE, NOW, PHONE, World, always
 from tests.integration.versions import move
 from worker.content.render import Content
 from worker.core.cards import Channel
 from worker.core.life import LifeEvent
+from worker.core.outcomes import Outcome, OutcomeKind
+from worker.core.reminders import Obstacle
 from worker.core.rules import Rules
 from worker.store import migrate
 from worker.store import rechecks as asked
 from worker.store import suppressions as store
+from worker.store.breakers import release
 from worker.store.cards import claim_asked, claim_due
 from worker.store.engine import open_engine, reading, writing
-from worker.store.tables import cards, rechecks, suppressions
+from worker.store.tables import cards, messages, rechecks, suppressions
 
 BEFORE = "0014"
 
@@ -105,3 +108,43 @@ def test_that_a_number_was_recycled_is_no_providers_word_any_more(old: World) ->
     assert raw(old, sources) == [("recycled", "provider"), ("twilio:30005", "provider")]
     move(old.engine, "head")
     assert raw(old, sources) == [("recycled", "event"), ("twilio:30005", "provider")]
+
+
+# State, reason, and the obstacle and fault that they stood for.
+WAITED = [
+    ("pending", "pace", "pace", None),
+    ("pending", "daily_cap", "cap", None),
+    ("pending", "cap:spend", "cap", None),
+    ("retryable", "quiet_hours", "hours", None),
+    ("pending", "gathering", "gathering", None),
+    ("held", "breaker:twilio:20003", "breaker", "twilio:20003"),
+    ("held", "twilio:21606", None, "twilio:21606"),
+    ("held", "template_failed", None, None),
+    ("pending", None, None, None),
+    ("cancelled", "breaker:twilio:20003", None, None),
+]
+
+
+def test_what_a_message_waited_for_by_its_reason_it_still_waits_for(old: World) -> None:
+    old.people(len(WAITED))
+    for row, (state, reason, *_) in zip(old.rows(messages), WAITED, strict=True):
+        ended = {"wake_at": None} if state == "cancelled" else {}
+        old.change(messages, row.id, state=state, reason=reason, **ended)
+    move(old.engine, BEFORE)
+    move(old.engine, "head")
+    rows = old.rows(messages)
+    assert [(row.state, row.reason, row.obstacle, row.fault) for row in rows] == WAITED
+
+
+def test_what_a_breaker_held_before_the_move_goes_when_it_closes(old: World) -> None:
+    phones = old.people(3)
+    fault = Outcome(OutcomeKind.CONFIG_FAULT, "twilio:20003", alarm=True)
+    old.send(NOW, Channel.SMS, providers={Channel.SMS: always(fault)}, in_flight=1)
+    before, opened = old.rows(messages), old.open_breakers()
+    assert {row.obstacle for row in before if row.channel == Channel.SMS} == {Obstacle.BREAKER}
+    move(old.engine, BEFORE)
+    move(old.engine, "head")
+    assert (old.rows(messages), old.open_breakers()) == (before, opened)
+    assert [(one.channel, one.held) for one in opened] == [(Channel.SMS, len(phones))]
+    with writing(old.engine) as conn:
+        assert release(conn, opened[0], NOW, 10) == len(phones)

@@ -13,13 +13,13 @@ from tests.integration.helpers import LEASE, NOW, World, flat, run_together
 from tests.patience import patient
 from worker.core.cards import Channel
 from worker.core.reminders import MessageState
+from worker.core.retry import Next
 from worker.pipeline.delivery.results import Taken, sent
 from worker.store import cards as card_store
 from worker.store import message_states, outbox
 from worker.store import messages as message_store
 from worker.store import reminder_changes as ledger
 from worker.store.engine import open_engine, reading, writing
-from worker.store.message_states import MessageChange
 from worker.store.messages import NewMessage
 from worker.store.outbox import MessageContent, OutgoingMessage
 from worker.store.tables import books, cards, messages
@@ -242,13 +242,7 @@ def test_who_changes_a_message_with_an_old_count_changes_nothing(world: World) -
     claim(world.engine, [message])
 
     def fail(conn: Connection, count: int, again: datetime | None) -> None:
-        change: MessageChange = {
-            "message": message,
-            "count": count,
-            "state": MessageState.FAILED,
-            "reason": "x",
-            "next_attempt_at": again,
-        }
+        change = message_states.becomes(message, count, Next(MessageState.FAILED, again, "x"))
         message_states.set_states(conn, [change])
 
     with writing(world.engine) as conn:
@@ -264,17 +258,11 @@ def test_who_changes_a_message_with_an_old_count_changes_nothing(world: World) -
 def test_a_message_makes_no_change_that_is_not_in_the_table_of_states(world: World) -> None:
     [message] = make(world, 1)
     claim(world.engine, [message])
-    change: MessageChange = {
-        "message": message,
-        "count": 1,
-        "state": MessageState.CANCELLED,
-        "reason": None,
-        "next_attempt_at": None,
-    }
+    change = message_states.becomes(message, 1, Next(MessageState.CANCELLED, None, None))
     with writing(world.engine) as conn, pytest.raises(ValueError, match="sending cannot become"):
         message_states.set_states(conn, [change])
     with writing(world.engine) as conn:
-        message_states.set_undelivered(conn, message, MessageState.UNDELIVERED, "x", None)
+        message_states.set_undelivered(conn, message, Next(MessageState.UNDELIVERED, None, "x"))
     assert world.message(SMS).state == MessageState.SENDING
     with writing(world.engine) as conn:
         message_states.set_delivered(conn, message, "SM1", NOW)

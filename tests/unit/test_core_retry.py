@@ -161,7 +161,8 @@ def test_what_is_held_once_more_is_held_up_to_a_quarter_longer() -> None:
 def test_what_would_be_too_late_is_tried_once_more_in_half_of_the_time_that_is_left() -> None:
     fault = Outcome(OutcomeKind.CONFIG_FAULT, "twilio:20003", alarm=True)
     held = after(fault, until=NOW + timedelta(minutes=10))
-    assert held == Next(MessageState.HELD, NOW + timedelta(minutes=5), "twilio:20003")
+    code, at = "twilio:20003", NOW + timedelta(minutes=5)
+    assert held == Next(MessageState.HELD, at, code, fault=code)
     at_the_end = after(fault, until=NOW + POLICY.hold)
     assert at_the_end.at == NOW + POLICY.hold / 2, "at its very end a notice is of no use"
     assert after(fault, until=NOW + POLICY.quick).state is MessageState.FAILED

@@ -3,23 +3,25 @@
 from typing import Any
 
 from worker.cli.times import local_for
-from worker.core.reminders import MessageState
+from worker.core.reminders import MessageState, Obstacle
+from worker.core.retry import Next
 from worker.core.waiting import waits_for
 from worker.setup.app import App
 
 
 def with_wait(app: App, row: dict[str, Any]) -> dict[str, Any]:
     """The row with what it waits for (``waits_for``) and until when (``waits_until``)."""
-    wait = waits_for(
+    obstacle, fault = row["obstacle"], row["fault"]
+    message = Next(
         MessageState(row["state"]),
-        row["reason"],
         row["next_attempt_at"],
-        app.now(),
-        app.rules.hours,
-        row["holder_time_zone"],
+        row["reason"],
+        Obstacle(obstacle) if obstacle else None,
+        fault,
     )
+    wait = waits_for(message, app.now(), app.rules.hours, row["holder_time_zone"])
     return {
-        **row,
+        **{name: value for name, value in row.items() if name not in ("obstacle", "fault")},
         "waits_for": wait.why if wait else None,
         "waits_until": wait.until if wait else None,
     }

@@ -9,7 +9,8 @@ from worker.core.cards import Channel
 from worker.core.hours import Hours
 from worker.core.outcomes import ALONE, Row, Scope
 
-# The reason of what waits behind a breaker is this and the provider's code.
+# The reason that people are told of what waits behind a breaker is this and the provider's code. An
+# attempt that was not made, since its breaker had just opened, has this code.
 PREFIX = "breaker:"
 # Something is handed to the other channel this long before it would be too late there.
 _MARGIN = timedelta(minutes=10)

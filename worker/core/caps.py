@@ -10,7 +10,7 @@ from worker.core.prices import EMAIL, Prices
 
 
 class Cap(StrEnum):
-    """Which bound a message met; also the reason it then waits with."""
+    """Which bound a message met; also the reason that people are told."""
 
     ROUTE = "daily_cap"  # a route's own bound for one number
     ADDRESS = "cap:address"

@@ -12,9 +12,6 @@ from zoneinfo import ZoneInfo
 
 from worker.core.hours import Hours
 
-# The reason of what came back because the bucket was empty.
-PACE = "pace"
-
 
 def capacity(rate: float) -> float:
     """What may go out at once: one second's worth."""

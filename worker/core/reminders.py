@@ -38,13 +38,27 @@ class MessageState(StrEnum):
 WAITING = (MessageState.PENDING, MessageState.RETRYABLE, MessageState.HELD)
 
 
+class Obstacle(StrEnum):
+    """What keeps a message that waits from being sent, where it is more than its own time: an open
+    breaker, the sender's pace, a cap of the day, the reader's hours, or others that shall go in the
+    same email."""
+
+    BREAKER = "breaker"
+    PACE = "pace"
+    CAP = "cap"
+    HOURS = "hours"
+    GATHERING = "gathering"
+
+
 # What a notice is about: a loss that is coming, or something that has happened.
 Subject = DeadlineKind | LifeNotice
 
 # Why a waiting reminder ends when its card gets another deadline.
 RENEWED = "renewed"
 # Reasons that may cease to hold. Should they, the notice is owed again: a renewal entered by
-# mistake or without effect, a pause that is over, a new holder who was told nothing yet.
+# mistake or without effect, a pause that is over, a new holder who was told nothing yet. Which ones
+# do is a rule, and stands here once: a column would repeat it in every row as it was at that time,
+# and a rule that changes would not hold for the notices that had ended before.
 REVIVABLE = frozenset(
     {
         RENEWED,

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 from worker.core.cards import Channel
 from worker.core.outcomes import Outcome, OutcomeKind, Wait
-from worker.core.reminders import MessageState
+from worker.core.reminders import MessageState, Obstacle
 
 # A pause is at most this part of the time that is left.
 _TRIES_LEFT = 6
@@ -38,11 +38,15 @@ class RetryPolicy:
 
 @dataclass(frozen=True, slots=True)
 class Next:
-    """The state of a message after an attempt; ``at`` is when to look at it again, if ever."""
+    """The next state of a message; ``at`` is when to look at it again, if ever. ``reason`` is for
+    people; what decides later is the ``obstacle`` that it waits for, and the code of the ``fault``
+    for which it is held."""
 
     state: MessageState
     at: datetime | None
     reason: str | None
+    obstacle: Obstacle | None = None
+    fault: str | None = None
 
 
 def after_attempt(
@@ -145,4 +149,5 @@ def _again(
         wait = max((useful_until - now) / 2, least)
     if now + wait >= useful_until:
         return Next(MessageState.FAILED, None, f"{outcome.code}: no longer useful")
-    return Next(state, now + wait, outcome.code)
+    fault = outcome.code if state is MessageState.HELD else None
+    return Next(state, now + wait, outcome.code, fault=fault)

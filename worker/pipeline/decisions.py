@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Engine
 from worker.core.cards import Channel
 from worker.core.outcomes import Outcome, OutcomeKind, accepted
 from worker.core.reminders import WAITING, MessageState, ReminderState
-from worker.core.retry import RetryPolicy
+from worker.core.retry import Next, RetryPolicy
 from worker.errors import VigenciaError
 from worker.pipeline import endings
 from worker.pipeline.delivery.results import Taken, sent
@@ -19,7 +19,6 @@ from worker.pipeline.receipts.settling import end, give_up, settle
 from worker.store import message_states, outbox
 from worker.store.committed import after_commit
 from worker.store.engine import writing
-from worker.store.message_states import MessageChange
 from worker.store.unknowns import Unknown, unknowns
 
 log = structlog.get_logger(__name__)
@@ -62,13 +61,8 @@ class Decisions:
             [outgoing] = outbox.load(conn, [message])
             waiting = [item.id for item in outgoing.items]
             endings.end(conn, waiting, ReminderState.SUPPRESSED, CANCELLED, now)
-            change: MessageChange = {
-                "message": message,
-                "count": outgoing.attempts,
-                "state": MessageState.CANCELLED,
-                "reason": CANCELLED,
-                "next_attempt_at": None,
-            }
+            cancelled = Next(MessageState.CANCELLED, None, CANCELLED)
+            change = message_states.becomes(message, outgoing.attempts, cancelled)
             message_states.set_states(conn, [change], expected=(state,))
             after_commit(log.info)("message_cancelled", message=message, reminders=len(waiting))
         return len(waiting)

@@ -1,6 +1,5 @@
 """Open breakers: a row stands while a fault of our own configuration holds its messages back."""
 
-from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,18 +8,21 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, delete, exists, func, select, update
 
 from worker.core.breaker import PREFIX, BreakerPolicy
-from worker.core.reminders import MessageState
+from worker.core.cards import Channel
+from worker.core.reminders import MessageState, Obstacle
 from worker.store.tables import attempts, breakers, messages
 from worker.store.upsert import upsert
 
 
 @dataclass(frozen=True, slots=True)
 class Breaker:
-    """An open breaker. ``probe_at``: from when on one message is tried; ``held``: how many wait
+    """An open breaker; ``key`` names its channel, provider, country and sender, ``*`` for any.
+    ``probe_at``: from when on one message is tried; ``held``: how many wait
     (of all breakers with this code on this channel), where it was asked for; ``behind``: a receipt
     showed the fault; ``probe``: the message that is tried or was tried last."""
 
     key: str
+    channel: Channel
     code: str
     opened_at: datetime
     probe_at: datetime
@@ -30,14 +32,13 @@ class Breaker:
     probe: int | None = None
 
     @property
-    def channel(self) -> str:
-        """The first part of the key; then come provider, country and sender, ``*`` for any."""
-        return self.key.split("/")[0]
-
-    @property
     def reason(self) -> str:
-        """The reason of the messages that wait for it."""
+        """What people are told of the messages that wait for it."""
         return PREFIX + self.code
+
+
+# What waits for a breaker; ``fault`` says for which.
+_HELD = (messages.c.state == MessageState.HELD, messages.c.obstacle == Obstacle.BREAKER)
 
 
 def open_ones(conn: Connection) -> list[Breaker]:
@@ -46,15 +47,12 @@ def open_ones(conn: Connection) -> list[Breaker]:
     if not rows:
         return []
     counted = conn.execute(
-        select(messages.c.channel, messages.c.reason, func.count())
-        .where(messages.c.wake_at.is_not(None), messages.c.state == MessageState.HELD)
-        .group_by(messages.c.channel, messages.c.reason)
+        select(messages.c.channel, messages.c.fault, func.count())
+        .where(messages.c.wake_at.is_not(None), *_HELD)
+        .group_by(messages.c.channel, messages.c.fault)
     )
-    held: dict[tuple[str, str], int] = defaultdict(int)
-    for channel, reason, count in counted:
-        held[channel, str(reason)] += count
-    found = [_breaker(row) for row in rows]
-    return [_breaker(row, held[b.channel, b.reason]) for row, b in zip(rows, found, strict=True)]
+    held = {(channel, fault): count for channel, fault, count in counted}
+    return [_breaker(row, held.get((row.channel, row.code), 0)) for row in rows]
 
 
 def load(conn: Connection) -> dict[str, Breaker]:
@@ -88,6 +86,7 @@ def give_back(conn: Connection, one: Breaker, message_id: int) -> None:
 def trip(
     conn: Connection,
     key: str,
+    channel: Channel,
     code: str,
     message_ids: Collection[int],
     now: datetime,
@@ -100,6 +99,7 @@ def trip(
     tried next, and whether that is news."""
     row = {
         "key": key,
+        "channel": channel,
         "code": code,
         "opened_at": now,
         "probe_at": now + policy.pause(1),
@@ -193,8 +193,8 @@ def release(
         select(messages.c.id)
         .where(
             messages.c.wake_at > at,
-            messages.c.state == MessageState.HELD,
-            messages.c.reason == closed.reason,
+            *_HELD,
+            messages.c.fault == closed.code,
             messages.c.channel == closed.channel,
             *others,
         )
@@ -211,6 +211,7 @@ def release(
 def _breaker(row: Row[Any], held: int = 0) -> Breaker:
     return Breaker(
         row.key,
+        Channel(row.channel),
         row.code,
         row.opened_at,
         row.probe_at,

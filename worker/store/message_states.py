@@ -8,7 +8,8 @@ from typing import NotRequired, TypedDict
 from sqlalchemy import Connection, bindparam, func, or_, select, update
 
 from worker.core.lifecycle import before, check
-from worker.core.reminders import WAITING, MessageState
+from worker.core.reminders import WAITING, MessageState, Obstacle
+from worker.core.retry import Next
 from worker.store.bulk import among, update_many
 from worker.store.tables import messages
 
@@ -30,8 +31,26 @@ class MessageChange(TypedDict):
     count: int
     state: MessageState
     reason: str | None
+    obstacle: Obstacle | None
+    fault: str | None
     next_attempt_at: datetime | None
     tries: NotRequired[int]
+
+
+def becomes(message: int, count: int, following: Next) -> MessageChange:
+    """The change of the ``message`` that has ``count`` attempts into ``following``."""
+    return {
+        "message": message,
+        "count": count,
+        "state": following.state,
+        "reason": following.reason and following.reason[:_MOST_REASON],
+        "obstacle": following.obstacle,
+        "fault": following.fault,
+        "next_attempt_at": following.at,
+    }
+
+
+_MOST_REASON = 100
 
 
 class SentMessage(TypedDict):
@@ -84,9 +103,13 @@ def set_states(
             conn.execute(statement, rows)
 
 
+# What arrived, or is on its way, waits for nothing.
+_NO_REASON = dict.fromkeys(("reason", "obstacle", "fault"))
+
+
 def set_sent(conn: Connection, rows: Sequence[SentMessage]) -> None:
     """Record that the provider took messages that this transaction holds."""
-    update_many(conn, messages, rows, state=MessageState.SENT, reason=None)
+    update_many(conn, messages, rows, state=MessageState.SENT, **_NO_REASON)
 
 
 def set_delivered(conn: Connection, message_id: int, provider_id: str, at: datetime) -> None:
@@ -96,7 +119,7 @@ def set_delivered(conn: Connection, message_id: int, provider_id: str, at: datet
         .where(messages.c.id == message_id, messages.c.state.in_(before(MessageState.DELIVERED)))
         .values(
             state=MessageState.DELIVERED,
-            reason=None,
+            **_NO_REASON,
             wake_at=None,
             delivered_at=at,
             provider_id=func.coalesce(messages.c.provider_id, provider_id),
@@ -104,20 +127,21 @@ def set_delivered(conn: Connection, message_id: int, provider_id: str, at: datet
     )
 
 
-def set_undelivered(
-    conn: Connection,
-    message_id: int,
-    state: MessageState,
-    reason: str | None,
-    again_at: datetime | None,
-) -> None:
-    """Record that a message that was taken did not arrive: it ends in ``state``, or is tried again
-    at ``again_at``, as if the provider did not have it."""
-    may = messages.c.state.in_(before(state))
+def set_undelivered(conn: Connection, message_id: int, following: Next) -> None:
+    """Record that a message that was taken did not arrive: it ends, or is tried again as if the
+    provider did not have it."""
+    may = messages.c.state.in_(before(following.state))
     changed = update(messages).where(messages.c.id == message_id, may)
-    changed = changed.values(state=state, reason=reason, wake_at=again_at, delivered_at=None)
-    if again_at is not None:
-        changed = changed.values(next_attempt_at=again_at, provider_id=None)
+    changed = changed.values(
+        state=following.state,
+        reason=following.reason,
+        obstacle=following.obstacle,
+        fault=following.fault,
+        wake_at=following.at,
+        delivered_at=None,
+    )
+    if following.at is not None:
+        changed = changed.values(next_attempt_at=following.at, provider_id=None)
     conn.execute(changed)
 
 

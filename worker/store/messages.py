@@ -8,8 +8,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, Connection, delete, or_, select, update
 
 from worker.core.cards import Audience, Channel
-from worker.core.pace import PACE
-from worker.core.reminders import WAITING, MessageState
+from worker.core.reminders import WAITING, MessageState, Obstacle
 from worker.store.bulk import among, insert_many
 from worker.store.tables import messages
 
@@ -105,6 +104,8 @@ def wake(
             .values(
                 state=MessageState.UNKNOWN,
                 reason="lease_expired",
+                obstacle=None,
+                fault=None,
                 wake_at=now + park,
                 next_attempt_at=now + park,
             )
@@ -133,7 +134,7 @@ def paced_before(conn: Connection, at: datetime) -> bool:
         .where(
             messages.c.wake_at <= at,
             messages.c.state == MessageState.PENDING,
-            messages.c.reason == PACE,
+            messages.c.obstacle == Obstacle.PACE,
         )
         .limit(1)
     )

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Row, select
 from worker.core.cards import Audience, Channel, Destination, Holder, told_by
 from worker.core.life import LifeNotice
 from worker.core.recheck import Item
-from worker.core.reminders import WAITING, MessageState, ReminderState
+from worker.core.reminders import WAITING, MessageState, Obstacle, ReminderState
 from worker.core.windows import UNREACHED
 from worker.store import cards as card_store
 from worker.store.bulk import among, update_many
@@ -22,7 +22,8 @@ from worker.store.tables import books, holders, messages, reminders
 @dataclass(frozen=True, slots=True)
 class OutgoingMessage:
     """A claimed message with all that a send needs; ``items`` are its waiting reminders.
-    ``reason``: what it waited for, if anything; ``tries``: how often in a row it was certainly not
+    ``obstacle`` and ``fault``: what it waited for, if anything, and ``reason`` tells people so;
+    ``tries``: how often in a row it was certainly not
     sent; ``sample``: its book is the invented one; to an
     ``audience`` of guardians ``holder`` stands for the keeper of the book."""
 
@@ -35,6 +36,8 @@ class OutgoingMessage:
     signature: str
     items: tuple[Item, ...]
     reason: str | None = None
+    obstacle: Obstacle | None = None
+    fault: str | None = None
     tries: int = 0
     sample: bool = False
     audience: Audience = Audience.HOLDER
@@ -112,6 +115,8 @@ _OUTBOX = (
         messages.c.audience,
         messages.c.tries,
         messages.c.reason,
+        messages.c.obstacle,
+        messages.c.fault,
         messages.c.holder_id,
         holders.c.name,
         holders.c.language,
@@ -174,6 +179,8 @@ def _outgoing(row: Any, items: tuple[Item, ...]) -> OutgoingMessage:
         signature=row.signature,
         items=items,
         reason=row.reason,
+        obstacle=Obstacle(row.obstacle) if row.obstacle else None,
+        fault=row.fault,
         tries=row.tries,
         sample=row.sample,
         audience=Audience(row.audience),

@@ -157,7 +157,12 @@ messages = Table(
     Column("attempts", Integer, nullable=False),
     # How often in a row it was certainly not sent: what the pause until the next try grows by.
     Column("tries", Integer, nullable=False, server_default="0"),
+    # For people: what it waits for, or how it ended. What decides is in the two after it.
     Column("reason", String(100)),
+    # What keeps it from being sent, where it is more than its time (core.reminders.Obstacle).
+    Column("obstacle", String(20)),
+    # The code of the fault for which it is held: by that breaker, or by itself.
+    Column("fault", String(100)),
     Column("provider_id", String(100)),
     Column("subject", Text),
     Column("body", Text),
@@ -354,7 +359,9 @@ quarantine = Table(
 breakers = Table(
     "breakers",
     metadata,
+    # Channel, provider, country and sender: whom the fault concerns.
     Column("key", String(120), primary_key=True),
+    Column("channel", String(10), nullable=False),
     Column("code", String(100), nullable=False),
     Column("opened_at", Instant, nullable=False),
     Column("probe_at", Instant, nullable=False),

@@ -202,6 +202,8 @@ def _messages() -> Select[Any]:
             messages.c.audience,
             messages.c.state,
             messages.c.reason,
+            messages.c.obstacle,
+            messages.c.fault,
             messages.c.attempts,
             messages.c.segments,
             messages.c.created_at,

@@ -9,7 +9,8 @@ import structlog
 from sqlalchemy import Connection
 
 from worker.core.recheck import Item
-from worker.core.reminders import WAITING, MessageState, ReminderState
+from worker.core.reminders import WAITING, MessageState, Obstacle, ReminderState
+from worker.core.retry import Next
 from worker.pipeline import endings
 from worker.pipeline.delivery.fallback import fall_back, reroute, split
 from worker.store import message_states
@@ -55,23 +56,19 @@ class Writes:
         if items:
             self._split.append((outgoing, items))
 
-    def settle(
-        self,
-        outgoing: OutgoingMessage,
-        state: MessageState,
-        reason: str,
-        again: datetime | None = None,
+    def cancel(self, outgoing: OutgoingMessage, reason: str) -> None:
+        """The message is never sent."""
+        self.settle(outgoing, Next(MessageState.CANCELLED, None, reason))
+
+    def wait(
+        self, outgoing: OutgoingMessage, obstacle: Obstacle, reason: str, again: datetime
     ) -> None:
-        """The message is not sent now; ``again`` is when to look at it, if ever."""
-        self._states.append(
-            {
-                "message": outgoing.id,
-                "count": outgoing.attempts,
-                "state": state,
-                "reason": reason[:100],
-                "next_attempt_at": again,
-            }
-        )
+        """The message waits for ``obstacle``, and is looked at ``again`` then."""
+        self.settle(outgoing, Next(MessageState.PENDING, again, reason, obstacle))
+
+    def settle(self, outgoing: OutgoingMessage, following: Next) -> None:
+        """The message is not sent now, but goes on as ``following``."""
+        self._states.append(message_states.becomes(outgoing.id, outgoing.attempts, following))
 
     def flush(self, conn: Connection, now: datetime) -> None:
         """Write it all. What goes over comes after all ends: only then is known what is lost."""

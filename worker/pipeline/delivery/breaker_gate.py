@@ -10,7 +10,8 @@ from worker.core.breaker import Sender, is_down, rest
 from worker.core.cards import Audience, Channel
 from worker.core.hours import Hours
 from worker.core.recheck import Item
-from worker.core.reminders import MessageState, ReminderState
+from worker.core.reminders import MessageState, Obstacle, ReminderState
+from worker.core.retry import Next
 from worker.core.senders import SenderPool
 from worker.core.windows import address_of
 from worker.pipeline.delivery.batch_writes import Writes
@@ -127,10 +128,13 @@ class Gate:
             writes.end(item, ReminderState.SUPPRESSED, breaker.reason)
         writes.go_over(outgoing, late)
         if not found:
-            writes.settle(outgoing, MessageState.CANCELLED, breaker.reason)
+            writes.cancel(outgoing, breaker.reason)
             return
         self._first.add(breaker.key)
-        writes.settle(outgoing, MessageState.HELD, breaker.reason, min(found))
+        held = Next(
+            *(MessageState.HELD, min(found), breaker.reason, Obstacle.BREAKER, breaker.code)
+        )
+        writes.settle(outgoing, held)
 
     def _helps(self, outgoing: OutgoingMessage, item: Item) -> bool:
         """Can the other channel tell the holder now?"""

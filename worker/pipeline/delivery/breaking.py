@@ -110,10 +110,10 @@ def _trip(
     hours: Hours,
     found: Faults,
 ) -> None:
-    at, code = ended[0].at, _code(ended[0])
+    at, code, channel = ended[0].at, _code(ended[0]), ended[0].ready.sender.channel
     ids = [one.outgoing.id for one in ended]
     policy = policy.of(code)
-    probe_at, news = breaker_store.trip(conn, key, code, ids, at, policy)
+    probe_at, news = breaker_store.trip(conn, key, channel, code, ids, at, policy)
     if news and is_down(code):
         after_commit(log.error)(
             "alarm", cause="provider_down", code=code, probe_at=probe_at.isoformat()
@@ -122,10 +122,10 @@ def _trip(
     # Who has met the fault is not the next to try it while others wait.
     urgent = sorted(held, key=lambda one: (_was_called(one), one.outgoing.useful_until))
     if not urgent:  # these are unknown now: of those that wait one must look again
-        breaker_store.release(conn, Breaker(key, code, at, probe_at, 1), probe_at, 1)
+        breaker_store.release(conn, Breaker(key, channel, code, at, probe_at, 1), probe_at, 1)
     looks = [probe_at]
     if news and urgent and _was_called(urgent[0]) and not is_down(code):
-        breaker = Breaker(key, code, at, probe_at, 1)
+        breaker = Breaker(key, channel, code, at, probe_at, 1)
         soon = at + policy.probe
         if breaker_store.release(conn, breaker, soon, 1, unmet=True, besides=ids):
             looks = [at + policy.longest, probe_at]
@@ -148,7 +148,7 @@ def _was_called(one: Ended) -> bool:
 
 def _waited_for(one: Ready, code: str) -> bool:
     """Has it met this fault before, and waited?"""
-    return one.outgoing.reason in (code, PREFIX + code)
+    return one.outgoing.fault == code
 
 
 def _rests_alone(one: Ended) -> bool:

@@ -13,7 +13,7 @@ from worker.core.caps import Cap, next_day
 from worker.core.cards import Audience, Channel, told_by
 from worker.core.hours import Hours
 from worker.core.recheck import Item
-from worker.core.reminders import MessageState, ReminderState
+from worker.core.reminders import Obstacle, ReminderState
 from worker.core.routes import Routes
 from worker.core.windows import address_of
 from worker.pipeline.delivery.batch_writes import Writes
@@ -126,9 +126,9 @@ class Capping:
         if outgoing.audience is Audience.HOLDER:
             writes.go_over(outgoing, urgent)
         if len(urgent) < len(items):
-            writes.settle(outgoing, MessageState.PENDING, cap, again)
+            writes.wait(outgoing, Obstacle.CAP, cap, again)
         else:
-            writes.settle(outgoing, MessageState.CANCELLED, cap)
+            writes.cancel(outgoing, cap)
         kind = f"{cap}:{outgoing.book_id}"[:30]
         if cap is not Cap.ROUTE and digests.claim_day(self.conn, kind, self.day):
             after_commit(log.error)(

@@ -10,7 +10,8 @@ from sqlalchemy import Connection
 
 from worker.core.hours import Hours, local_day
 from worker.core.recheck import Item
-from worker.core.reminders import MessageState
+from worker.core.reminders import MessageState, Obstacle
+from worker.core.retry import Next
 from worker.pipeline.delivery.batch_writes import Writes
 from worker.store import books as book_store
 from worker.store import messages as message_store
@@ -48,7 +49,7 @@ class Digests:
     def _joined(self, group: Sequence[OutgoingMessage]) -> OutgoingMessage:
         first, *others = group
         for outgoing in others:
-            self.writes.settle(outgoing, MessageState.CANCELLED, "in_another_digest")
+            self.writes.cancel(outgoing, "in_another_digest")
         # Those that wait elsewhere are left empty, and end with their next look.
         waiting = outbox.waiting_digests(
             self.conn, first.holder.id, [outgoing.id for outgoing in group]
@@ -66,7 +67,7 @@ class Digests:
         first = min(item.useful_until for item in outgoing.items)
         full = min(item.due_at for item in outgoing.items) + self.gather
         if now < full and full + _MARGIN < first:
-            self.writes.settle(outgoing, MessageState.PENDING, "gathering", full)
+            self.writes.wait(outgoing, Obstacle.GATHERING, "gathering", full)
             return None
         today = local_day(now, zone)
         addresses = {str(item.card.guardian_email) for item in outgoing.items}
@@ -75,6 +76,6 @@ class Digests:
         if tomorrow + _MARGIN < first and recent_attempts.digest_since(
             self.conn, outgoing.book_id, addresses, begins
         ):
-            self.writes.settle(outgoing, MessageState.PENDING, "one_digest_a_day", tomorrow)
+            self.writes.settle(outgoing, Next(MessageState.PENDING, tomorrow, "one_digest_a_day"))
             return None
         return outgoing

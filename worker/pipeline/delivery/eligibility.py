@@ -7,12 +7,9 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from worker.core.breaker import PREFIX
-from worker.core.caps import Cap
 from worker.core.cards import Audience, Channel, Destination
-from worker.core.pace import PACE
 from worker.core.recheck import Item, goes_over, recheck
-from worker.core.reminders import MessageState, ReminderState
+from worker.core.reminders import Obstacle, ReminderState
 from worker.core.rules import Rules
 from worker.core.senders import SenderPool
 from worker.core.windows import address_of
@@ -26,7 +23,7 @@ from worker.store import suppressions
 from worker.store.outbox import OutgoingMessage
 
 # Not reasons of an end, but what a message waited for when its time ran out.
-_WAITED_FOR = (PREFIX, PACE, *Cap)
+_WAITED_FOR = (Obstacle.BREAKER, Obstacle.PACE, Obstacle.CAP)
 # Why a message of the sample book ends where messages reach real people.
 SAMPLE = "sample_book"
 
@@ -89,17 +86,17 @@ class Eligibility:
         )
         for end in verdict.ended:
             missed = end.state is ReminderState.MISSED
-            waited = missed and (outgoing.reason or "").startswith(_WAITED_FOR)
+            waited = missed and outgoing.obstacle in _WAITED_FOR
             writes.end(end.item, end.state, str(outgoing.reason) if waited else end.reason)
         over = [goes_over(end, outgoing.holder, self._wanted, is_opt_out) for end in verdict.ended]
         writes.go_over(outgoing, [item for item in over if item])
         writes.reroute(outgoing, verdict.rerouted)
         if not verdict.keep or verdict.address is None:
             reason = verdict.ended[0].reason if verdict.ended else "nothing_left_to_say"
-            writes.settle(outgoing, MessageState.CANCELLED, reason)
+            writes.cancel(outgoing, reason)
             return None
         if verdict.postpone is not None:
-            writes.settle(outgoing, MessageState.PENDING, "quiet_hours", verdict.postpone)
+            writes.wait(outgoing, Obstacle.HOURS, "quiet_hours", verdict.postpone)
             return None
         return self._on_its_way(outgoing, verdict.keep, verdict.address, failed)
 
@@ -113,7 +110,7 @@ class Eligibility:
         """Nobody real is told of invented cards: their numbers may be somebody's."""
         for item in outgoing.items:
             self.writes.end(item, ReminderState.SUPPRESSED, SAMPLE)
-        self.writes.settle(outgoing, MessageState.CANCELLED, SAMPLE)
+        self.writes.cancel(outgoing, SAMPLE)
 
     def _on_its_way(
         self,

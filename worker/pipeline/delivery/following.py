@@ -13,7 +13,7 @@ from worker.core.breaker import PREFIX, rest, rests_alone
 from worker.core.outcomes import OutcomeKind
 from worker.core.pace import last_chance
 from worker.core.recheck import Item
-from worker.core.reminders import MessageState
+from worker.core.reminders import MessageState, Obstacle
 from worker.core.retry import Next, RetryPolicy, after_attempt
 from worker.pipeline.delivery.elsewhere import Elsewhere
 from worker.pipeline.delivery.stages import LATE, Ended, Faults
@@ -50,16 +50,22 @@ def plan(
     code = one.outcome.code
     by_itself = outgoing.id in faults.alone or rests_alone(code, row_of(code))
     if is_held(one) and not by_itself:
-        reason = PREFIX + code.removeprefix(PREFIX)
-        if until := faults.until.get(outgoing.id):
-            return Plan(Next(MessageState.HELD, until, reason))
-        return Plan(replace(_after(one, policy, outgoing.useful_until), reason=reason))
+        return Plan(_behind_breaker(one, policy, faults.until.get(outgoing.id)))
     helped = elsewhere.helped(conn, outgoing, one.ready.items) if elsewhere else []
     bounded = is_held(one) and outgoing.tries + 1 >= _ALONE
     if bounded and len(helped) == len(one.ready.items):
         why = f"{code}: {outgoing.tries + 1} attempts"
         return Plan(Next(MessageState.FAILED, None, why), helped)
     return _patiently(one, policy, elsewhere, helped)
+
+
+def _behind_breaker(one: Ended, policy: RetryPolicy, until: datetime | None) -> Next:
+    """Held ``until`` then (default: by the policy, if there is time)."""
+    fault = one.outcome.code.removeprefix(PREFIX)
+    at = until
+    if at is None and (at := _after(one, policy, one.outgoing.useful_until).at) is None:
+        return Next(MessageState.FAILED, None, PREFIX + fault)
+    return Next(MessageState.HELD, at, PREFIX + fault, Obstacle.BREAKER, fault)
 
 
 def _patiently(

@@ -9,9 +9,10 @@ from sqlalchemy import Connection, Engine
 
 from worker.core.breaker import is_down
 from worker.core.cards import Audience, Channel
-from worker.core.pace import PACE, Budget, last_chance
+from worker.core.pace import Budget, last_chance
 from worker.core.recheck import recheck
-from worker.core.reminders import MessageState
+from worker.core.reminders import MessageState, Obstacle
+from worker.core.retry import Next
 from worker.core.rules import Rules
 from worker.core.senders import SenderPool
 from worker.errors import ConfigError
@@ -156,7 +157,7 @@ class _Batch:
             self._capping.hold(outgoing, one.items, met, writes)
             return None
         if not self._budget.is_open:
-            writes.settle(outgoing, MessageState.PENDING, PACE, self._place(one))
+            writes.wait(outgoing, Obstacle.PACE, "pace", self._place(one))
             return None
         try:
             text = self._own.renderer.render(
@@ -169,9 +170,8 @@ class _Batch:
             # Whatever it is: its neighbours have nothing to do with it.
             hint = error.hint if isinstance(error, ConfigError) else type(error).__name__
             log.exception("alarm", cause="template_failed", message=outgoing.id, hint=hint)
-            writes.settle(
-                outgoing, MessageState.HELD, "template_failed", self._now + self._own.hold
-            )
+            again = self._now + self._own.hold
+            writes.settle(outgoing, Next(MessageState.HELD, again, "template_failed"))
             return None
         segments = kept["segments"] or 0
         if met := self._capping.use(outgoing, one.address, segments):
@@ -188,7 +188,8 @@ class _Batch:
         """When a message that finds the bucket empty comes back."""
         until = min(item.useful_until for item in one.items)
         last = last_chance(until, self._own.rules.hours, one.outgoing.holder.time_zone)
-        return self._budget.place(self._now, last, waited=one.outgoing.reason == PACE)
+        waited = one.outgoing.obstacle is Obstacle.PACE
+        return self._budget.place(self._now, last, waited=waited)
 
     def _commit_attempts(self, ready: Sequence[Ready]) -> None:
         attempt_store.add(

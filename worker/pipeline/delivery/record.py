@@ -83,14 +83,8 @@ def _taken(one: Ended) -> Taken:
 
 
 def _change(one: Ended, following: Next) -> MessageChange:
-    return {
-        "message": one.outgoing.id,
-        "count": one.outgoing.attempts + 1,
-        "state": following.state,
-        "reason": following.reason,
-        "next_attempt_at": following.at,
-        "tries": tries(one),
-    }
+    change = message_states.becomes(one.outgoing.id, one.outgoing.attempts + 1, following)
+    return {**change, "tries": tries(one)}
 
 
 # After so many tries, some ten minutes, somebody should know.

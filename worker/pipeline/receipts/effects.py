@@ -12,7 +12,7 @@ from worker.core.cards import Channel
 from worker.core.hours import Hours
 from worker.core.life import LifeNotice
 from worker.core.outcomes import Outcome, OutcomeKind, accepted
-from worker.core.reminders import MessageState, ReminderState
+from worker.core.reminders import MessageState, Obstacle, ReminderState
 from worker.core.reports import News, Phase, Report, advances, after_failure
 from worker.core.retry import Next, RetryPolicy
 from worker.pipeline import endings
@@ -177,12 +177,13 @@ def _undelivered(
     elsewhere = bool(outgoing.items) and len(helped) == len(outgoing.items)
     following = _next(conn, outgoing, outcome, policy, now, elsewhere=elsewhere)
     if stopped and following.at is not None:
-        following = Next(MessageState.HELD, now + _NEXT_LOOK, PREFIX + outcome.code)
+        following = Next(
+            *(MessageState.HELD, now + _NEXT_LOOK, PREFIX + outcome.code),
+            *(Obstacle.BREAKER, outcome.code),
+        )
     if not outgoing.items:
         following = Next(MessageState.UNDELIVERED, None, outcome.code)
-    message_states.set_undelivered(
-        conn, outgoing.id, following.state, following.reason, following.at
-    )
+    message_states.set_undelivered(conn, outgoing.id, following)
     if outcome.kind is OutcomeKind.CONFIG_FAULT:
         message_states.not_counted(conn, [outgoing.id])
     after_commit(log.info)(

@@ -42,7 +42,7 @@ def shown(
     elif not _stops_others(conn, one, outcome):
         return False
     ids = [one.message_id]
-    _, news = breaker_store.trip(conn, key, code, ids, now, policy, behind=True)
+    _, news = breaker_store.trip(conn, key, sender.channel, code, ids, now, policy, behind=True)
     if news and row.filtered:
         after_commit(log.error)(
             "alarm", cause="carrier_filters", code=code, key=key, message=one.message_id

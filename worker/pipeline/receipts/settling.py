@@ -9,11 +9,11 @@ from sqlalchemy import Connection
 from worker.core.outcomes import Outcome
 from worker.core.recheck import Item
 from worker.core.reminders import MessageState, ReminderState
+from worker.core.retry import Next
 from worker.pipeline import endings
 from worker.store import attempts as attempt_store
 from worker.store import message_states
 from worker.store.committed import after_commit
-from worker.store.message_states import MessageChange
 from worker.store.unknowns import Unknown
 
 log = structlog.get_logger(__name__)
@@ -28,13 +28,7 @@ def settle(
     conn: Connection, one: Unknown, state: MessageState, reason: str, at: datetime | None
 ) -> MessageState:
     """The message goes on in ``state``, and is looked at again ``at``; returns the state."""
-    change: MessageChange = {
-        "message": one.outgoing.id,
-        "count": one.outgoing.attempts,
-        "state": state,
-        "reason": reason,
-        "next_attempt_at": at,
-    }
+    change = message_states.becomes(one.outgoing.id, one.outgoing.attempts, Next(state, at, reason))
     message_states.set_states(conn, [change], expected=(MessageState.UNKNOWN,))
     return state
 

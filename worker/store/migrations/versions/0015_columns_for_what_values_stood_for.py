@@ -3,7 +3,8 @@
 A card whose check was asked for had ``next_check_at`` in 1970: now ``check_asked_at`` says since
 when, and the other is the next instant again, or nothing. What concerned no single card, or all
 books, named number 0: now it names none. That a number was recycled stood there as a provider's
-word, which a text that arrives takes back: it is an event's.
+word, which a text that arrives takes back: it is an event's. What a message waits for, and by which
+fault it is held, stood in the words of its reason; the channel of a breaker in its key.
 """
 
 from collections.abc import Sequence
@@ -26,10 +27,15 @@ def upgrade() -> None:
     _cards()
     _suppressions()
     _rechecks()
+    _messages()
+    _breakers()
 
 
 def downgrade() -> None:
     """Undo."""
+    op.drop_column("breakers", "channel")
+    op.drop_column("messages", "fault")
+    op.drop_column("messages", "obstacle")
     _rechecks_before()
     _suppressions_before()
     _cards_before()
@@ -145,3 +151,45 @@ def _taken_away() -> list[dict[str, Any]]:
     rows = op.get_bind().execute(sa.select(_RECHECKS)).mappings().all()
     op.drop_table("rechecks")
     return [dict(row) for row in rows]
+
+
+_OBSTACLES = {
+    "pace": "pace",
+    "daily_cap": "cap",
+    "cap:address": "cap",
+    "cap:book": "cap",
+    "cap:spend": "cap",
+    "quiet_hours": "hours",
+    "gathering": "gathering",
+}
+_BREAKER = "breaker:"
+_MESSAGES = sa.table(
+    "messages",
+    sa.column("wake_at", Instant),
+    *map(sa.column, ("state", "reason", "obstacle", "fault")),
+)
+
+
+def _messages() -> None:
+    """Of what has not ended; its reason stays as it is, for people."""
+    op.add_column("messages", sa.Column("obstacle", sa.String(20)))
+    op.add_column("messages", sa.Column("fault", sa.String(100)))
+    reason = _MESSAGES.c.reason
+    open_ = sa.update(_MESSAGES).where(_MESSAGES.c.wake_at.is_not(None))
+    for said, obstacle in _OBSTACLES.items():
+        op.execute(open_.where(reason == said).values(obstacle=obstacle))
+    behind = open_.where(reason.startswith(_BREAKER))
+    code = sa.func.substr(reason, len(_BREAKER) + 1)
+    op.execute(behind.values(obstacle="breaker", fault=code))
+    held = open_.where(_MESSAGES.c.state == "held", _MESSAGES.c.obstacle.is_(None))
+    op.execute(held.where(reason != "template_failed").values(fault=reason))
+
+
+def _breakers() -> None:
+    op.add_column("breakers", sa.Column("channel", sa.String(10)))
+    table = sa.table("breakers", *map(sa.column, ("key", "channel")))
+    for key in op.get_bind().execute(sa.select(table.c.key)).scalars().all():
+        own = sa.update(table).where(table.c.key == key)
+        op.execute(own.values(channel=key.partition("/")[0]))
+    with op.batch_alter_table("breakers") as batch:
+        batch.alter_column("channel", existing_type=sa.String(10), nullable=False)

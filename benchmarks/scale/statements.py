@@ -68,12 +68,12 @@ STATEMENTS = (
         FROM told WHERE state = 'delivered'
     ), as_attempts AS (
         INSERT INTO attempts (id, message_id, address, digest, started_at, ended_at, outcome,
-            provider_id, provider, sender)
+            phase, provider_id, provider, sender)
         SELECT attempt, message,
             CASE channel WHEN 'sms' THEN '+519' || lpad(((h * 7 + 50000000) % 100000000)::text, 8,
                 '0') ELSE 'holder' || h || '@example.com' END,
             md5(body) || md5(subject || body), due_at + interval '19 seconds',
-            due_at + interval '20 seconds', 'accepted', provider_id, provider,
+            due_at + interval '20 seconds', 'accepted', 'taken', provider_id, provider,
             CASE channel WHEN 'sms' THEN '+15005550006' ELSE 'reminders@example.com' END
         FROM told WHERE state = 'delivered'
     ), as_receipts AS (

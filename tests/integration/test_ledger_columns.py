@@ -9,21 +9,23 @@ import pytest
 from sqlalchemy import insert, text
 from sqlalchemy.exc import IntegrityError
 
-from tests.integration.helpers import EMAIL, LEASE, NOW, PHONE, World, always
+from tests.integration.helpers import EMAIL, LEASE, NOW, PHONE, Carrier, World, always
 from tests.integration.versions import move
 from worker.content.render import Content
 from worker.core.cards import Channel
 from worker.core.life import LifeEvent
-from worker.core.outcomes import Outcome, OutcomeKind
+from worker.core.outcomes import Outcome, OutcomeKind, accepted
 from worker.core.reminders import Obstacle
+from worker.core.reports import Report
 from worker.core.rules import Rules
+from worker.pipeline.receipts import Receipts
 from worker.store import migrate
 from worker.store import rechecks as asked
 from worker.store import suppressions as store
 from worker.store.breakers import release
 from worker.store.cards import claim_asked, claim_due
 from worker.store.engine import open_engine, reading, writing
-from worker.store.tables import cards, messages, rechecks, suppressions
+from worker.store.tables import attempts, cards, messages, rechecks, suppressions
 
 BEFORE = "0014"
 
@@ -148,3 +150,39 @@ def test_what_a_breaker_held_before_the_move_goes_when_it_closes(old: World) -> 
     assert [(one.channel, one.held) for one in opened] == [(Channel.SMS, len(phones))]
     with writing(old.engine) as conn:
         assert release(conn, opened[0], NOW, 10) == len(phones)
+
+
+def test_how_far_an_attempt_had_come_is_still_known(old: World) -> None:
+    """By what three columns said together. A report that comes again changes nothing then."""
+    phones = old.people(4)
+    ends = {
+        phones[0]: accepted("SM-taken"),
+        phones[1]: accepted("SM-arrived"),
+        phones[2]: accepted("SM-failed"),
+        phones[3]: Outcome(OutcomeKind.TRANSIENT, "twilio:20429"),
+    }
+
+    async def answer(out: Any) -> Outcome:
+        return ends[out.to]
+
+    old.send(NOW, Channel.SMS, providers={Channel.SMS: Carrier(answer)})
+    reports = [
+        Report("twilio", f"{name}:{status}", status, None, name, code, None)
+        for name, status, code in (
+            ("SM-arrived", "delivered", None), ("SM-failed", "undelivered", "30007")
+        )
+    ]  # fmt: skip
+    desk = Receipts(old.engine, old.retry)
+    desk.take(reports, NOW)
+    before = old.rows(attempts)
+    found = {row.address: row.phase for row in before}
+    assert [found[phone] for phone in phones] == ["taken", "delivered", "failed", "open"]
+    move(old.engine, BEFORE)
+    move(old.engine, "head")
+    assert sorted(old.rows(attempts)) == sorted(before)
+    late = Report("twilio", "late", "delivered", None, "SM-taken", None, None)
+    desk.take([late, *reports], NOW + LEASE)
+    phases = [row.phase for row in old.rows(attempts)]
+    assert sorted(phases) == ["delivered", "delivered", "failed", "open"]
+    with pytest.raises(IntegrityError):
+        old.change(attempts, None, provider_id=None)

@@ -6,14 +6,13 @@ from itertools import product
 import pytest
 
 from worker.core.cards import Channel
-from worker.core.outcomes import Outcome
+from worker.core.outcomes import Outcome, OutcomeKind, accepted
 from worker.core.reminders import MessageState
 from worker.core.reports import (
-    CONFIRMED,
     Phase,
     advances,
     after_failure,
-    phase,
+    phase_after,
 )
 from worker.core.retry import Next, RetryPolicy
 from worker.providers.twilio.outcomes import from_twilio_status
@@ -22,13 +21,12 @@ NOW = datetime(2026, 6, 12, 15, tzinfo=UTC)
 FAR = NOW + timedelta(days=5)
 
 
-def test_the_phase_of_an_attempt_is_in_its_row() -> None:
-    assert phase(None, None, None) is Phase.OPEN
-    assert phase("ambiguous", "timeout", None) is Phase.OPEN
-    assert phase("not_sent", "reconciled:not_found", None) is Phase.OPEN
-    assert phase("accepted", "accepted", "SM1") is Phase.TAKEN
-    assert phase("accepted", CONFIRMED, "SM1") is Phase.DELIVERED
-    assert phase("transient", "twilio:30003", "SM1") is Phase.FAILED
+def test_what_has_a_providers_id_was_taken_whatever_became_of_it_then() -> None:
+    fault, off = OutcomeKind.AMBIGUOUS, OutcomeKind.TRANSIENT
+    assert phase_after(Outcome(fault, "timeout")) is Phase.OPEN
+    assert phase_after(Outcome(OutcomeKind.NOT_SENT, "reconciled:not_found")) is Phase.OPEN
+    assert phase_after(accepted("SM1")) is Phase.TAKEN
+    assert phase_after(Outcome(off, "twilio:30003", "SM1")) is Phase.FAILED
 
 
 @pytest.mark.parametrize("channel", list(Channel))

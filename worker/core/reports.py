@@ -10,8 +10,8 @@ from worker.core.outcomes import Outcome, OutcomeKind
 from worker.core.reminders import MessageState
 from worker.core.retry import Next, RetryPolicy, after_attempt
 
-# What an accepted attempt's code becomes with its receipt; and the status of a report that says so,
-# whatever the provider's own word for it.
+# The status of a report that says that a message arrived, whatever the provider's own word for it;
+# people read it as the code of its attempt then.
 CONFIRMED = "delivered"
 
 
@@ -65,13 +65,12 @@ class News:
     parts: int = 1
 
 
-def phase(outcome: str | None, code: str | None, provider_id: str | None) -> Phase:
-    """How far an attempt has come, by what its row says."""
-    if provider_id is None:
+def phase_after(outcome: Outcome) -> Phase:
+    """How far an attempt has come that ended in ``outcome``. What failed under a provider's id was
+    taken by it before."""
+    if outcome.provider_id is None:
         return Phase.OPEN
-    if outcome != OutcomeKind.ACCEPTED:
-        return Phase.FAILED
-    return Phase.DELIVERED if code == CONFIRMED else Phase.TAKEN
+    return Phase.TAKEN if outcome.kind is OutcomeKind.ACCEPTED else Phase.FAILED
 
 
 def advances(channel: Channel, now: Phase, then: Phase) -> bool:

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, func, or_, select, update
 from worker.core.cards import Audience, Channel
 from worker.core.outcomes import Outcome, OutcomeKind
 from worker.core.reminders import MessageState
-from worker.core.reports import CONFIRMED, Phase, phase
+from worker.core.reports import CONFIRMED, Phase, phase_after
 from worker.core.senders import ELSEWHERE
 from worker.store.bulk import add_many, among, update_many
 from worker.store.tables import attempts, messages
@@ -66,6 +66,7 @@ class AttemptEnd(TypedDict):
     row_id: UUID
     outcome: OutcomeKind
     code: str
+    phase: Phase
     provider_id: str | None
     ended_at: datetime
 
@@ -76,6 +77,7 @@ def ended(attempt: UUID, outcome: Outcome, at: datetime) -> AttemptEnd:
         "row_id": attempt,
         "outcome": outcome.kind,
         "code": outcome.code,
+        "phase": phase_after(outcome),
         "provider_id": outcome.provider_id,
         "ended_at": at,
     }
@@ -135,7 +137,7 @@ def tried(conn: Connection, attempt: UUID) -> Tried | None:
         address=row.address,
         started_at=row.started_at,
         provider_id=row.provider_id,
-        phase=phase(row.outcome, row.code, row.provider_id),
+        phase=Phase(row.phase),
         channel=Channel(message.channel),
         state=MessageState(message.state),
         message_provider_id=message.provider_id,
@@ -150,7 +152,7 @@ def confirm(conn: Connection, attempt: UUID) -> None:
     conn.execute(
         update(attempts)
         .where(attempts.c.id == attempt)
-        .values(outcome=OutcomeKind.ACCEPTED, code=CONFIRMED)
+        .values(outcome=OutcomeKind.ACCEPTED, code=CONFIRMED, phase=Phase.DELIVERED)
     )
 
 
@@ -158,9 +160,7 @@ def failed_behind(conn: Connection, message_id: int) -> int:
     """How many attempts of a message the provider took, and reported as failed."""
     found = conn.execute(
         select(func.count()).where(
-            attempts.c.message_id == message_id,
-            attempts.c.provider_id.is_not(None),
-            attempts.c.outcome != OutcomeKind.ACCEPTED,
+            attempts.c.message_id == message_id, attempts.c.phase == Phase.FAILED
         )
     )
     return int(found.scalar_one())
@@ -173,8 +173,7 @@ def also_taken(conn: Connection, message_id: int, attempt: UUID) -> str | None:
         .where(
             attempts.c.message_id == message_id,
             attempts.c.id != attempt,
-            attempts.c.provider_id.is_not(None),
-            attempts.c.outcome == OutcomeKind.ACCEPTED,
+            attempts.c.phase.in_((Phase.TAKEN, Phase.DELIVERED)),
         )
         .order_by(attempts.c.started_at)
         .limit(1)

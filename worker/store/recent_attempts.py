@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Row, Select, literal, or_, select
 
 from worker.core.cards import Audience, Channel
 from worker.core.outcomes import OutcomeKind
-from worker.core.reports import CONFIRMED
+from worker.core.reports import Phase
 from worker.store.attempts import Tried
 from worker.store.bulk import among
 from worker.store.tables import attempts, messages
@@ -30,13 +30,13 @@ def latest_ends(conn: Connection, like: Tried, start: str, quiet: datetime) -> S
         .limit(_LATEST)
         .subquery()
     )
-    final = or_(latest.c.code == CONFIRMED, latest.c.outcome != OutcomeKind.ACCEPTED)
+    final = latest.c.phase.in_((Phase.DELIVERED, Phase.FAILED))
     found: Select[Any] = (
         select(latest.c.address, latest.c.code)
         .where(
             latest.c.provider == like.provider,
             latest.c.sender == like.sender,
-            latest.c.provider_id.is_not(None),
+            latest.c.phase != Phase.OPEN,
             latest.c.address.startswith(start, autoescape=True),
             or_(final, latest.c.ended_at <= quiet),
         )
@@ -62,7 +62,7 @@ def taken_since(
     )
     well = [latest.c.outcome == OutcomeKind.ACCEPTED]
     if arrived:
-        well.append(latest.c.code == CONFIRMED)
+        well.append(latest.c.phase == Phase.DELIVERED)
     rows = conn.execute(
         select(latest.c.address).where(
             latest.c.provider == provider, latest.c.sender == sender, *well
@@ -74,11 +74,11 @@ def taken_since(
 def ends_at(
     conn: Connection, channels: Collection[Channel], address: str, since: datetime
 ) -> Sequence[Row[Any]]:
-    """``code`` and ``started_at`` of what was sent to ``address`` after ``since`` and of which
-    something final is known, latest first."""
-    final = or_(attempts.c.code == CONFIRMED, attempts.c.outcome != OutcomeKind.ACCEPTED)
+    """``code``, ``phase`` and ``started_at`` of what was sent to ``address`` after ``since``, where
+    the end is known; latest first."""
+    final = or_(attempts.c.phase == Phase.DELIVERED, attempts.c.outcome != OutcomeKind.ACCEPTED)
     found: Select[Any] = (
-        select(attempts.c.code, attempts.c.started_at)
+        select(attempts.c.code, attempts.c.phase, attempts.c.started_at)
         .join(messages, messages.c.id == attempts.c.message_id)
         .where(
             attempts.c.address == address,

@@ -249,11 +249,15 @@ attempts = Table(
     Column("ended_at", Instant),
     Column("outcome", String(20)),
     Column("code", String(100)),
+    # How far it has come by all that is known of it, receipts too (core.reports.Phase).
+    Column("phase", String(10), nullable=False, server_default="open"),
     Column("provider_id", String(100), unique=True),
     # Who was called, and from which of our senders: what a breaker and a pace are kept for.
     Column("provider", String(20)),
     Column("sender", String(100)),
-    # For erasing addresses: those that are still there.
+    CheckConstraint("(phase = 'open') = (provider_id IS NULL)", name="ck_attempts_phase"),
+    # For erasing addresses: those that are still there. An erased one is an empty text, which says
+    # what it is, and not NULL: each old row would have to be written once more for that.
     Index(
         "ix_attempts_started_at",
         "started_at",

@@ -184,7 +184,7 @@ def show_message(conn: Connection, message_id: int) -> dict[str, Any] | None:
     return {
         **_shown(found),
         "reminders": list(map(_shown, carried)),
-        "tries": list(map(dict, tried)),
+        "tries": list(map(_without_phase, tried)),
         "reports": list(map(dict, told)),
     }
 
@@ -222,6 +222,11 @@ def _shown(row: RowMapping) -> dict[str, Any]:
     """A row of messages or reminders as people are shown it: one word says where it goes."""
     found = dict(row)
     return found | {"channel": told_by(found["channel"], found.pop("audience")).value}
+
+
+def _without_phase(row: RowMapping) -> dict[str, Any]:
+    """An attempt as people are shown it: outcome and code tell them more."""
+    return {name: value for name, value in row.items() if name != "phase"}
 
 
 def cards_to_check(conn: Connection, now: datetime) -> bool:

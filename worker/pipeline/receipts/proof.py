@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection
 
 from worker.core.cards import Channel
-from worker.core.reports import CONFIRMED
+from worker.core.reports import Phase
 from worker.providers.registry import is_doubtful
 from worker.store import recent_attempts
 from worker.store.attempts import Tried
@@ -20,7 +20,7 @@ def is_proven(conn: Connection, one: Tried, now: datetime) -> bool:
     ``one`` itself is written already."""
     since, times, first = now - _BACK, 0, one.started_at
     for end in recent_attempts.ends_at(conn, [Channel.SMS], one.address, since):
-        if end.code == CONFIRMED:
+        if end.phase == Phase.DELIVERED:
             break
         if end.code is not None and is_doubtful(end.code):
             times, first = times + 1, min(first, end.started_at)

@@ -4,15 +4,18 @@ A card whose check was asked for had ``next_check_at`` in 1970: now ``check_aske
 when, and the other is the next instant again, or nothing. What concerned no single card, or all
 books, named number 0: now it names none. That a number was recycled stood there as a provider's
 word, which a text that arrives takes back: it is an event's. What a message waits for, and by which
-fault it is held, stood in the words of its reason; the channel of a breaker in its key.
+fault it is held, stood in the words of its reason; the channel of a breaker in its key; how far an
+attempt has come in three columns, one of which was overwritten.
 """
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy as sa
 from alembic import op
+from alembic.operations import BatchOperations
 
 from worker.store.types import Instant, RowId
 
@@ -29,16 +32,25 @@ def upgrade() -> None:
     _rechecks()
     _messages()
     _breakers()
+    _attempts()
 
 
 def downgrade() -> None:
     """Undo."""
+    with _altered("attempts") as table:
+        table.drop_constraint(_TAKEN_BY_ID, type_="check")
+        table.drop_column("phase")
     op.drop_column("breakers", "channel")
     op.drop_column("messages", "fault")
     op.drop_column("messages", "obstacle")
     _rechecks_before()
     _suppressions_before()
     _cards_before()
+
+
+def _altered(table: str) -> AbstractContextManager[BatchOperations]:
+    """SQLite copies the table, and needs not to know the tables that it names."""
+    return op.batch_alter_table(table, reflect_kwargs={"resolve_fks": False})
 
 
 _AT_ONCE = datetime(1970, 1, 1, tzinfo=UTC)
@@ -73,12 +85,12 @@ _RECYCLED = sa.update(_SUPPRESSIONS).where(_SUPPRESSIONS.c.reason == "recycled")
 
 
 def _suppressions() -> None:
-    with op.batch_alter_table("suppressions") as table:
+    with _altered("suppressions") as table:
         table.alter_column("card_id", existing_type=RowId, nullable=True, server_default=None)
     everything = sa.update(_SUPPRESSIONS).where(_SUPPRESSIONS.c.card_id == 0)
     op.execute(everything.values(card_id=None))
     op.execute(_RECYCLED.where(_SUPPRESSIONS.c.source == "provider").values(source="event"))
-    with op.batch_alter_table("suppressions") as table:
+    with _altered("suppressions") as table:
         table.create_check_constraint(_NO_ZERO, sa.column("card_id") > 0)
     none = sa.text("card_id IS NULL")
     op.create_index(
@@ -93,13 +105,13 @@ def _suppressions() -> None:
 
 def _suppressions_before() -> None:
     op.drop_index(_FOR_EVERYTHING, "suppressions")
-    with op.batch_alter_table("suppressions") as table:
+    with _altered("suppressions") as table:
         table.drop_constraint(_NO_ZERO, type_="check")
         table.alter_column("card_id", existing_type=RowId, server_default="0")
     everything = sa.update(_SUPPRESSIONS).where(_SUPPRESSIONS.c.card_id.is_(None))
     op.execute(everything.values(card_id=0))
     op.execute(_RECYCLED.where(_SUPPRESSIONS.c.source == "event").values(source="provider"))
-    with op.batch_alter_table("suppressions") as table:
+    with _altered("suppressions") as table:
         table.alter_column("card_id", existing_type=RowId, nullable=False)
 
 
@@ -191,5 +203,25 @@ def _breakers() -> None:
     for key in op.get_bind().execute(sa.select(table.c.key)).scalars().all():
         own = sa.update(table).where(table.c.key == key)
         op.execute(own.values(channel=key.partition("/")[0]))
-    with op.batch_alter_table("breakers") as batch:
+    with _altered("breakers") as batch:
         batch.alter_column("channel", existing_type=sa.String(10), nullable=False)
+
+
+_TAKEN_BY_ID = "ck_attempts_phase"
+_ATTEMPTS = sa.table("attempts", *map(sa.column, ("outcome", "code", "provider_id", "phase")))
+
+
+def _attempts() -> None:
+    """Every attempt that was taken is written once more."""
+    phase = sa.Column("phase", sa.String(10), nullable=False, server_default="open")
+    op.add_column("attempts", phase)
+    was = _ATTEMPTS.c
+    reached = sa.case(
+        (was.outcome != "accepted", "failed"), (was.code == "delivered", "delivered"), else_="taken"
+    )
+    taken = sa.update(_ATTEMPTS).where(was.provider_id.is_not(None))
+    op.execute(taken.values(phase=reached))
+    with _altered("attempts") as table:
+        table.create_check_constraint(
+            _TAKEN_BY_ID, sa.text("(phase = 'open') = (provider_id IS NULL)")
+        )

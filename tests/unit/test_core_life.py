@@ -11,14 +11,8 @@ from hypothesis import strategies as st
 from tests.unit.core_helpers import RULES, T, a_card, a_holder, at, balance, remembered
 from worker.core.cards import Card, CardState, Channel, Destination
 from worker.core.deadlines import DeadlineKind
-from worker.core.life import (
-    Effect,
-    Happening,
-    ImpossibleError,
-    LifeEvent,
-    LifeNotice,
-    happen,
-)
+from worker.core.life import Effect, Happening, ImpossibleError, LifeEvent, LifeNotice
+from worker.core.life_effects import happen
 from worker.core.recheck import Item, recheck
 from worker.core.reminders import Known, Planned, ReminderKey, ReminderState
 

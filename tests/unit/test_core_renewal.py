@@ -24,7 +24,8 @@ from tests.unit.core_helpers import (
 )
 from worker.core.cards import Card, CardState, Channel, Kind
 from worker.core.deadlines import DeadlineKind, end_of_day, ladder
-from worker.core.life import Happening, ImpossibleError, LifeEvent, LifeNotice, happen
+from worker.core.life import Happening, ImpossibleError, LifeEvent, LifeNotice
+from worker.core.life_effects import happen
 from worker.core.reminders import Known, ReminderKey, ReminderState
 from worker.core.renewal import OpenRenewal, before_renewal, question, spaced
 from worker.core.windows import Decision

@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from tests.unit.core_helpers import RULES, a_card, a_holder
+from worker.core.addressing import sms_language, ways
 from worker.core.cards import Destination, Language
 from worker.core.routes import Registered, Route, Routes
-from worker.core.windows import sms_language, ways
 from worker.setup.route_file import RouteFile
 from worker.tables import read
 

@@ -9,7 +9,7 @@ from tests.unit.core_helpers import RULES, T, a_card, a_holder, at
 from worker.core.cards import Channel, Destination
 from worker.core.deadlines import DeadlineKind
 from worker.core.reminders import Known, ReminderKey, ReminderState
-from worker.core.windows import SILENT
+from worker.core.silence import SILENT
 
 SMS, EMAIL, GUARDIAN = Destination.SMS, Destination.EMAIL, Destination.GUARDIAN
 SENT, DELIVERED = ReminderState.SENT, ReminderState.DELIVERED

@@ -28,6 +28,7 @@ from tests.unit.core_helpers import (
     replay,
     told,
 )
+from worker.core.addressing import address_of, in_service
 from worker.core.cards import Card, CardState, Channel, Kind
 from worker.core.deadlines import DeadlineKind
 from worker.core.hours import local_day
@@ -40,7 +41,7 @@ from worker.core.reminders import (
     ReminderKey,
     ReminderState,
 )
-from worker.core.windows import Decision, address_of, in_service
+from worker.core.windows import Decision
 
 START = at("2026-01-01 09:00")
 BOTH = ("sms", "email")

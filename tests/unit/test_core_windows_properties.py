@@ -23,6 +23,7 @@ from tests.unit.core_helpers import (
     remembered,
     replay,
 )
+from worker.core.addressing import address_of
 from worker.core.cards import Card, CardState, Destination, Holder, Kind
 from worker.core.deadlines import DeadlineKind, ladder
 from worker.core.hours import Hours, local_day
@@ -30,7 +31,7 @@ from worker.core.operators import OperatorPack, Rung
 from worker.core.policy import Policy
 from worker.core.reminders import Known, Planned, ReminderState
 from worker.core.window_times import Span, Timetable, spans
-from worker.core.windows import Decision, address_of
+from worker.core.windows import Decision
 from worker.core.wording import read
 
 BEGIN, END = date(2026, 1, 1), date(2027, 12, 31)

@@ -10,9 +10,9 @@ from worker.cardbook.values import ValueProblem, parse_contact_phone, parse_emai
 from worker.cli.life import hint_without_file, now_option
 from worker.cli.output import as_json_option, print_json, print_table
 from worker.cli.times import local
+from worker.core.addressing import address_of
 from worker.core.cards import Channel
 from worker.core.masking import masked_address
-from worker.core.windows import address_of
 from worker.errors import CardBookError, VigenciaError
 from worker.setup.app import App, build_ready
 from worker.store import cards as card_store

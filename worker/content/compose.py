@@ -9,6 +9,7 @@ from typing import Final
 from worker.content.dates import deadline_words, short_date
 from worker.content.events import ANSWERABLE, LOW
 from worker.content.letter import Letter, Notice, OperatorGuide
+from worker.core.addressing import UNREACHED, address_of, in_service
 from worker.core.cards import Card, CardState, Channel, Destination, Holder, Language
 from worker.core.deadlines import GRAVITY, Deadline, DeadlineKind, end_of_day
 from worker.core.hours import local_day
@@ -21,8 +22,8 @@ from worker.core.remind_tomorrow import tomorrow
 from worker.core.renewal import SHOWS_WITHIN
 from worker.core.routes import Filled, Registered
 from worker.core.rules import Rules
+from worker.core.silence import SILENT
 from worker.core.tokens import Links, Purpose
-from worker.core.windows import SILENT, UNREACHED, address_of, in_service
 from worker.core.wording import GUARDIAN_EVENT, LIFE_EVENTS, event_for, read
 
 _GRAVITY: Final[Mapping[str, int]] = {kind: place for place, kind in enumerate(GRAVITY)}

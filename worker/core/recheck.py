@@ -4,12 +4,12 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
+from worker.core.addressing import address_of, in_service
 from worker.core.cards import Audience, Card, CardState, Channel, Destination, Holder
 from worker.core.deadlines import DeadlineKind, Ladder
 from worker.core.hours import Hours
 from worker.core.life import LifeNotice
 from worker.core.reminders import RENEWED, ReminderKey, ReminderState
-from worker.core.windows import address_of, in_service
 
 
 @dataclass(frozen=True, slots=True)

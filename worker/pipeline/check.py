@@ -11,10 +11,12 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import InterfaceError, OperationalError
 
 from worker.core.cards import Channel, Destination, told_by
-from worker.core.life import Happening, LifeEvent, happen
+from worker.core.life import Happening, LifeEvent
+from worker.core.life_effects import happen
 from worker.core.reminders import RENEWED, Known, ReminderState
 from worker.core.rules import Rules
-from worker.core.windows import REMEMBERED, SILENT, Decision
+from worker.core.silence import SILENT
+from worker.core.windows import REMEMBERED, Decision
 from worker.pipeline import endings
 from worker.pipeline.events import apply
 from worker.pipeline.owe import OwedNotice, owe

@@ -6,11 +6,12 @@ from datetime import date, datetime, timedelta
 
 from sqlalchemy import Connection, Engine
 
+from worker.core.addressing import ways
 from worker.core.cards import Audience, CardState, Channel
-from worker.core.life import Effect, Happening, ImpossibleError, LifeEvent, LifeNotice, happen
+from worker.core.life import Effect, Happening, ImpossibleError, LifeEvent, LifeNotice
+from worker.core.life_effects import happen
 from worker.core.reminders import Planned, ReminderKey, ReminderState
 from worker.core.rules import Rules
-from worker.core.windows import ways
 from worker.errors import VigenciaError
 from worker.pipeline import endings
 from worker.pipeline.owe import OwedNotice, owe

@@ -8,11 +8,11 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from worker.core.addressing import address_of
 from worker.core.cards import Audience, Card, Holder
 from worker.core.hours import local_day
 from worker.core.naming import alike, parts
 from worker.core.reminders import Planned, ReminderState
-from worker.core.windows import address_of
 from worker.pipeline.endings import count
 from worker.store import books
 from worker.store import messages as message_store

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from heapq import heappop, heappush
 
+from worker.core.addressing import address_of
 from worker.core.cards import Card, Destination
 from worker.core.hours import local_day
 from worker.core.life import LifeEvent
 from worker.core.naming import alike, parts
 from worker.core.recheck import Item
 from worker.core.reminders import ReminderState
-from worker.core.windows import Decision, address_of
+from worker.core.windows import Decision
 from worker.simulation.conditions import Conditions
 from worker.simulation.household import Household
 from worker.simulation.life import close, find

@@ -9,10 +9,11 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, func, select
 
+from worker.core.addressing import address_of
 from worker.core.cards import Channel, Destination, Holder
 from worker.core.recheck import Item
 from worker.core.reminders import WAITING, Known, ReminderState
-from worker.core.windows import REMEMBERED, address_of
+from worker.core.windows import REMEMBERED
 from worker.store import reminders as ledger
 from worker.store import suppressions
 from worker.store.cards import Watched, to_watched, watched_columns

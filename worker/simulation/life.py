@@ -7,12 +7,13 @@ from dataclasses import fields, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from worker.core.addressing import ways
 from worker.core.cards import Card
-from worker.core.life import Effect, Happening, LifeEvent, LifeNotice, happen
+from worker.core.life import Effect, Happening, LifeEvent, LifeNotice
+from worker.core.life_effects import happen
 from worker.core.recheck import Item
 from worker.core.reminders import Known, Planned, ReminderKey, ReminderState
 from worker.core.rules import Rules
-from worker.core.windows import ways
 from worker.simulation.memory import Memory
 from worker.simulation.post import HolderOutbox
 

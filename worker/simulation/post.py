@@ -8,11 +8,11 @@ from heapq import heappop, heappush
 from itertools import count
 
 from worker.content.one_sms import one_sms
+from worker.core.addressing import address_of
 from worker.core.cards import Audience, Channel, Destination, Holder, told_by
 from worker.core.prices import EMAIL
 from worker.core.recheck import Item, Verdict, goes_over, recheck
 from worker.core.reminders import ReminderState
-from worker.core.windows import address_of
 from worker.errors import ConfigError
 from worker.providers.registry import is_opt_out
 from worker.simulation.conditions import Conditions

@@ -8,11 +8,11 @@ from typing import Any, TypedDict
 
 from sqlalchemy import Connection, Row, select
 
+from worker.core.addressing import UNREACHED
 from worker.core.cards import Audience, Channel, Destination, Holder, told_by
 from worker.core.life import LifeNotice
 from worker.core.recheck import Item
 from worker.core.reminders import WAITING, MessageState, Obstacle, ReminderState
-from worker.core.windows import UNREACHED
 from worker.store import cards as card_store
 from worker.store.bulk import among, update_many
 from worker.store.reminders import key_of, told_by_email, unreached

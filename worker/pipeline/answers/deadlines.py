@@ -9,7 +9,8 @@ from sqlalchemy import Connection, Engine, Row
 from worker.core.cards import CardState, Language
 from worker.core.deadlines import DeadlineKind
 from worker.core.hours import local_day
-from worker.core.life import Happening, LifeEvent, LifeNotice, happen
+from worker.core.life import Happening, LifeEvent, LifeNotice
+from worker.core.life_effects import happen
 from worker.core.remind_tomorrow import Again, tomorrow
 from worker.core.rules import Rules
 from worker.pipeline.answers.found import Found, find

@@ -7,7 +7,8 @@ from typing import Final
 from sqlalchemy import Connection, Engine
 
 from worker.core.cards import Language
-from worker.core.life import QUESTIONS, Happening, LifeEvent, happen
+from worker.core.life import QUESTIONS, Happening, LifeEvent
+from worker.core.life_effects import happen
 from worker.core.rules import Rules
 from worker.pipeline.answers.found import Found, find
 from worker.pipeline.answers.view import State, View, names

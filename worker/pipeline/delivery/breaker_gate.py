@@ -6,6 +6,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
+from worker.core.addressing import address_of
 from worker.core.breaker import Sender, is_down, rest
 from worker.core.cards import Audience, Channel
 from worker.core.hours import Hours
@@ -13,7 +14,6 @@ from worker.core.recheck import Item
 from worker.core.reminders import MessageState, Obstacle, ReminderState
 from worker.core.retry import Next
 from worker.core.senders import SenderPool
-from worker.core.windows import address_of
 from worker.pipeline.delivery.batch_writes import Writes
 from worker.pipeline.delivery.freeing import free
 from worker.pipeline.delivery.limits import Limits, country_of

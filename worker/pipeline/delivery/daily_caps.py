@@ -8,6 +8,7 @@ from decimal import Decimal
 import structlog
 from sqlalchemy import Connection
 
+from worker.core.addressing import address_of
 from worker.core.breaker import can_wait
 from worker.core.caps import Cap, next_day
 from worker.core.cards import Audience, Channel, told_by
@@ -15,7 +16,6 @@ from worker.core.hours import Hours
 from worker.core.recheck import Item
 from worker.core.reminders import Obstacle, ReminderState
 from worker.core.routes import Routes
-from worker.core.windows import address_of
 from worker.pipeline.delivery.batch_writes import Writes
 from worker.pipeline.delivery.limits import Limits
 from worker.store import digests, recent_attempts, usage

@@ -7,12 +7,12 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
+from worker.core.addressing import address_of
 from worker.core.cards import Audience, Channel, Destination
 from worker.core.recheck import Item, goes_over, recheck
 from worker.core.reminders import Obstacle, ReminderState
 from worker.core.rules import Rules
 from worker.core.senders import SenderPool
-from worker.core.windows import address_of
 from worker.pipeline.delivery.batch_writes import Writes
 from worker.pipeline.delivery.breaker_gate import Gate
 from worker.pipeline.delivery.digests import Digests

@@ -5,10 +5,10 @@ from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection
 
+from worker.core.addressing import address_of
 from worker.core.cards import Audience, Channel
 from worker.core.hours import Hours
 from worker.core.recheck import Item
-from worker.core.windows import address_of
 from worker.store import reminders as ledger
 from worker.store import suppressions
 from worker.store.outbox import OutgoingMessage

@@ -7,10 +7,10 @@ from datetime import datetime, timedelta
 import structlog
 from sqlalchemy import Connection
 
+from worker.core.addressing import address_of
 from worker.core.cards import Audience, Destination, told_by
 from worker.core.recheck import Item
 from worker.core.reminders import Planned
-from worker.core.windows import address_of
 from worker.pipeline.owe import OwedNotice, owe
 from worker.providers.registry import is_providers_word
 from worker.store import messages as message_store

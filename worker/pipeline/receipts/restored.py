@@ -11,6 +11,7 @@ from uuid import uuid4
 import structlog
 from sqlalchemy import Connection, Engine
 
+from worker.core.addressing import address_of
 from worker.core.cards import Channel
 from worker.core.life import LifeNotice
 from worker.core.likeness import Likeness, likeness
@@ -18,7 +19,6 @@ from worker.core.outcomes import accepted
 from worker.core.recheck import Item
 from worker.core.reminders import ReminderState
 from worker.core.retry import RetryPolicy
-from worker.core.windows import address_of
 from worker.errors import ConfigError, UnreachableError
 from worker.pipeline import endings
 from worker.pipeline.consent import Consent

@@ -24,7 +24,8 @@ from benchmarks.throughput import load
 from benchmarks.throughput.ours import settings
 from benchmarks.throughput.servers import postgresql_for_many
 from worker.core.cards import Channel
-from worker.setup.app import App, build_ready
+from worker.setup.app import App
+from worker.setup.build import build_ready
 from worker.store import cards as card_store
 from worker.store.bulk import batched
 from worker.store.engine import open_engine, writing

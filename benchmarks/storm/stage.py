@@ -19,7 +19,8 @@ from benchmarks.storm.processes import Company, StormProcess
 from worker.demo.stage import use_environment
 from worker.processes.embedded import EmbeddedServer
 from worker.sandbox.process import SandboxProcess
-from worker.setup.app import App, build_ready
+from worker.setup.app import App
+from worker.setup.build import build_ready
 
 # A generation of two of each: when one is killed, the other is there.
 _WORKERS, _SCHEDULERS, _WEBS = 3, 2, 1
@@ -87,7 +88,7 @@ def stage(
 
 
 def _migrated() -> App:
-    from worker.setup.app import build
+    from worker.setup.build import build
     from worker.store.migrate import upgrade
 
     app = build()

@@ -15,8 +15,9 @@ from worker.children import spawn, stop
 from worker.clock import set_file_clock
 from worker.processes.actors import Hints
 from worker.processes.scheduler import tick
-from worker.setup.app import App, build_ready
+from worker.setup.app import App
 from worker.setup.broker import open_broker
+from worker.setup.build import build_ready
 
 PROCESSES = 2
 

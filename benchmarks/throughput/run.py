@@ -228,7 +228,7 @@ class BenchSession:
     def _checks(self) -> dict[str, Any]:
         from benchmarks.throughput.checking import checks_per_second, idle_tick_ms
         from worker.processes.gc_tuning import look_rarely
-        from worker.setup.app import build_ready
+        from worker.setup.build import build_ready
 
         found: dict[str, Any] = {"checks_per_second": {}, "idle_tick_ms": {}}
         for name, url in self._here.databases.items():

@@ -22,7 +22,7 @@ from worker.core.outcomes import Outcome, accepted
 from worker.pipeline.delivery import open_delivery
 from worker.processes.once import run_once
 from worker.providers.base import EmailOut, Provider, SmsOut
-from worker.setup.app import build_ready
+from worker.setup.build import build_ready
 from worker.simulation import household, processes
 from worker.simulation.period import Period
 from worker.simulation.prepare import prepare

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from worker.errors import ConfigError, VigenciaError
 from worker.paths import shipped
-from worker.setup.app import build
+from worker.setup.build import build
 from worker.setup.gateways import choose
 from worker.setup.settings import Settings, load
 from worker.store.engine import open_engine

@@ -11,7 +11,7 @@ from worker.cli.life import now_option
 from worker.cli.output import as_json_option, print_json, print_table
 from worker.cli.times import local
 from worker.errors import CardBookError
-from worker.setup.app import build_ready
+from worker.setup.build import build_ready
 from worker.store import views
 from worker.store.engine import reading
 from worker.store.removal import contents

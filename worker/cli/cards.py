@@ -16,7 +16,8 @@ from worker.cli.output import as_json_option, print_json, print_table
 from worker.cli.times import local
 from worker.core.masking import masked_address, tail
 from worker.errors import CardBookError
-from worker.setup.app import App, build_ready
+from worker.setup.app import App
+from worker.setup.build import build_ready
 from worker.store import rechecks, views
 from worker.store.books import find
 from worker.store.cards import Watched

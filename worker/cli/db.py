@@ -7,7 +7,8 @@ from pathlib import Path
 import click
 
 from worker.cli.output import InstantParam, as_json_option, print_json
-from worker.setup.app import App, build, build_ready
+from worker.setup.app import App
+from worker.setup.build import build, build_ready
 from worker.store import cards as card_store
 from worker.store import quarantine as quarantine_store
 from worker.store.backup import back_up

@@ -6,7 +6,7 @@ import click
 
 from worker.cli.output import as_json_option, print_json
 from worker.core.reminders import MessageState
-from worker.setup.app import build_ready
+from worker.setup.build import build_ready
 
 _message = click.argument("message", type=click.IntRange(1, 2**63 - 1))
 _SETTLED = {

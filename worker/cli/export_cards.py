@@ -13,7 +13,7 @@ from worker.cardbook.column_file import load_columns
 from worker.cli.output import LANGUAGES, as_json_option, print_json
 from worker.core.cards import Language
 from worker.paths import config_dir, shipped
-from worker.setup.app import build_ready
+from worker.setup.build import build_ready
 from worker.setup.load_rules import load_vocabulary
 from worker.store.engine import reading
 from worker.store.views import book_named, count_cards

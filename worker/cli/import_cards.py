@@ -18,7 +18,7 @@ from worker.cli.import_report import as_document, tell
 from worker.cli.output import LANGUAGES, as_json_option, print_json
 from worker.core.cards import Language
 from worker.paths import config_dir
-from worker.setup.app import build_ready
+from worker.setup.build import build_ready
 from worker.setup.load_rules import load_vocabulary
 from worker.setup.settings import Settings
 from worker.store.books import is_sample as is_sample_book

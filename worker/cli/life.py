@@ -10,7 +10,8 @@ import click
 from worker.cli.output import LANGUAGES, DayParam, InstantParam, as_json_option, print_json
 from worker.core.life import Effect, Happening, LifeEvent
 from worker.errors import VigenciaError
-from worker.setup.app import App, build_ready
+from worker.setup.app import App
+from worker.setup.build import build_ready
 from worker.store import views
 from worker.store.books import HolderValues
 from worker.store.engine import reading

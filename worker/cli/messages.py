@@ -11,7 +11,7 @@ from worker.cli.waiting import why, with_wait
 from worker.core.reminders import MessageState
 from worker.core.tokens import Purpose
 from worker.errors import VigenciaError
-from worker.setup.app import build_ready
+from worker.setup.build import build_ready
 from worker.setup.log import mask
 from worker.store import views
 from worker.store.engine import reading

@@ -24,8 +24,8 @@ from worker.core.wording import ALL_EVENTS, GUARDIAN_EVENT, LIFE_EVENTS, event_f
 from worker.errors import VigenciaError
 from worker.paths import templates_dir
 from worker.pipeline.delivery.mailing import CALENDAR_FILE, Mailing
-from worker.setup.app import build_ready
 from worker.setup.bounded import bounded
+from worker.setup.build import build_ready
 from worker.setup.settings import load
 from worker.store import cards as card_store
 from worker.store.cards import Watched

@@ -17,7 +17,8 @@ from worker.cli.waiting import why, with_wait
 from worker.core.promise import BROKEN, Account, Class
 from worker.errors import CardBookError
 from worker.monitoring.promise import Line, Promise, cause_of
-from worker.setup.app import App, build_ready
+from worker.setup.app import App
+from worker.setup.build import build_ready
 from worker.store import views
 from worker.store.books import find
 from worker.store.engine import reading

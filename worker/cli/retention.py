@@ -10,7 +10,8 @@ import click
 
 from worker.cli.output import InstantParam, as_json_option, print_json, print_table
 from worker.pipeline.retention import STEPS
-from worker.setup.app import App, build_ready
+from worker.setup.app import App
+from worker.setup.build import build_ready
 
 _WHAT: Mapping[str, str] = {
     "contents": "texts of messages emptied",

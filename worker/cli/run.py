@@ -27,7 +27,7 @@ def once(now: datetime | None, as_json: bool) -> None:
     from worker.processes.clock_guard import guard_of
     from worker.processes.once import run_once
     from worker.processes.queue_faults import QueueFaults
-    from worker.setup.app import build_ready, require_sandbox
+    from worker.setup.build import build_ready, require_sandbox
     from worker.setup.log import configure
 
     app = build_ready(serves=True)
@@ -63,8 +63,8 @@ def scheduler(ticks: int | None, as_json: bool) -> None:
     from worker.processes.actors import Hints
     from worker.processes.queue_faults import QueueFaults
     from worker.processes.scheduler import run
-    from worker.setup.app import build_ready
     from worker.setup.broker import open_broker, require_queue
+    from worker.setup.build import build_ready
     from worker.setup.log import configure
 
     app = build_ready(serves=True)
@@ -99,8 +99,8 @@ def worker(
     from worker.processes.workers import serve, tune
 
     tune()
-    from worker.setup.app import build_ready, require_sandbox
     from worker.setup.broker import require_queue
+    from worker.setup.build import build_ready, require_sandbox
 
     app = build_ready(serves=True)
     require_queue(app.settings.redis_url)

@@ -54,7 +54,7 @@ def simulate(
     if len(policies) > 2:
         raise click.UsageError("--policy can be given once or twice")
     from worker.paths import config_dir
-    from worker.setup.app import build_ready
+    from worker.setup.build import build_ready
     from worker.setup.log import configure
     from worker.simulation.collect import Paper, collect
     from worker.simulation.period import Period

@@ -14,7 +14,8 @@ from worker.core.addressing import address_of
 from worker.core.cards import Channel
 from worker.core.masking import masked_address
 from worker.errors import CardBookError, VigenciaError
-from worker.setup.app import App, build_ready
+from worker.setup.app import App
+from worker.setup.build import build_ready
 from worker.store import cards as card_store
 from worker.store import recipients, views
 from worker.store import suppressions as store

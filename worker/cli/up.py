@@ -35,8 +35,8 @@ def up(directory: Path, quiet: bool, as_json: bool) -> None:
     from worker.processes.embedded import EmbeddedServer
     from worker.processes.queue_faults import QueueFaults
     from worker.processes.supervise import run_all
-    from worker.setup.app import build_ready
     from worker.setup.broker import require_queue
+    from worker.setup.build import build_ready
     from worker.setup.load_texts import try_texts
     from worker.setup.log import configure
 

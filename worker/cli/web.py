@@ -22,7 +22,7 @@ def web(host: str | None, port: int | None, as_json: bool) -> None:
     https and set web.public_url to the address of that.
     """
     from worker.processes.queue_faults import QueueFaults
-    from worker.setup.app import build_ready
+    from worker.setup.build import build_ready
     from worker.setup.listening import address_of, listen
     from worker.setup.log import configure
     from worker.web.serve import serve

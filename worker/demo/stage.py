@@ -19,8 +19,9 @@ from worker.processes.supervise import Workers
 from worker.providers.registry import PROVIDERS
 from worker.sandbox.fault_rules import parse_rules
 from worker.sandbox.process import SandboxProcess
-from worker.setup.app import App, build
+from worker.setup.app import App
 from worker.setup.broker import open_broker, require_queue
+from worker.setup.build import build
 from worker.store.migrate import require_current
 
 # Together about a tenth of all calls fail. Email faults are those whose end is certain: a mail

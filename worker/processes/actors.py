@@ -21,8 +21,9 @@ from worker.processes.clock_guard import ClockGuard, guard_of
 from worker.processes.gc_tuning import look_rarely
 from worker.processes.queue_faults import OUTAGE, Outage, QueueFaults
 from worker.providers.registry import STATUSES
-from worker.setup.app import App, build_ready
+from worker.setup.app import App
 from worker.setup.broker import NAMESPACE, open_broker
+from worker.setup.build import build_ready
 from worker.setup.log import configure
 from worker.setup.settings import load
 

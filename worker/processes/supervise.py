@@ -17,8 +17,9 @@ from worker.monitoring.metrics_page import show_metrics
 from worker.processes.actors import Hints
 from worker.processes.scheduler import run
 from worker.sandbox.process import SandboxProcess
-from worker.setup.app import App, require_sandbox
+from worker.setup.app import App
 from worker.setup.broker import open_broker
+from worker.setup.build import require_sandbox
 from worker.setup.listening import address_of, listen
 
 log = structlog.get_logger(__name__)

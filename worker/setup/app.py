@@ -1,27 +1,10 @@
-"""Composition: everything a process needs, made once from the settings."""
+"""Every use case of a process, put together on first use."""
 
-import asyncio
-import sys
-import urllib.request
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property
-from pathlib import Path
-from urllib.error import URLError
 
-from sqlalchemy import Engine
-
-from worker.clock import Clock, file_clock, system_clock
-from worker.content.render import Content
-from worker.core.breaker import BreakerPolicy
-from worker.core.caps import Caps
 from worker.core.cards import Channel
-from worker.core.retry import RetryPolicy
-from worker.core.rules import Rules
-from worker.core.tokens import Links, Signer
-from worker.errors import UnreachableError
-from worker.paths import config_dir, templates_dir
 from worker.pipeline.answers.deadlines import Answers
 from worker.pipeline.answers.renewals import RenewalAnswers
 from worker.pipeline.answers.stopping import Stopping
@@ -29,7 +12,6 @@ from worker.pipeline.check import Checks
 from worker.pipeline.consent import Consent
 from worker.pipeline.decisions import Decisions
 from worker.pipeline.delivery import Delivery, open_delivery
-from worker.pipeline.delivery.limits import Limits, load_countries
 from worker.pipeline.delivery.rendering import Renderer
 from worker.pipeline.events import Life
 from worker.pipeline.receipts import Fetching, Listening, Receipts, Reconciliation
@@ -37,64 +19,11 @@ from worker.pipeline.receipts.restored import Release, Texts
 from worker.pipeline.retention import Periods, Retention
 from worker.providers.base import Hearing, Searchable
 from worker.providers.choice import hearing, searchable
-from worker.providers.transport import Transport
-from worker.sandbox import credentials as sandbox
-from worker.setup.gateways import Gateways, choose
-from worker.setup.load_prices import load_tariff
-from worker.setup.load_rules import load_rules
-from worker.setup.load_texts import texts
-from worker.setup.pace import open_pace, rates
-from worker.setup.queue_address import require_address
-from worker.setup.settings import Settings, keys_in, load
-from worker.store.engine import open_engine
-from worker.store.migrate import require_current
-from worker.store.postgresql import StatementTimeouts
-
-# How long what a guardian is told waits for more, so that all of a morning is one digest.
-_GATHER = timedelta(minutes=10)
+from worker.setup.parts import Parts
 
 
-@dataclass
-class App:
-    """One process's parts; the costly ones are made on first use."""
-
-    settings: Settings
-    rules: Rules
-    gateways: Gateways
-    engine: Engine
-    now: Clock
-
-    @cached_property
-    def content(self) -> Content:
-        """All texts, compiled and tried."""
-        return texts(templates_dir().resolve())
-
-    @cached_property
-    def transport(self) -> Transport:
-        """The connection pool of this process."""
-        delivery = self.settings.delivery
-        return Transport(
-            delivery.connect_timeout, delivery.read_timeout, connections=2 * delivery.in_flight
-        )
-
-    @cached_property
-    def retry(self) -> RetryPolicy:
-        """When to try again."""
-        own = self.settings.retry
-        return RetryPolicy(
-            base=timedelta(seconds=own.base_seconds),
-            longest=timedelta(seconds=own.longest_seconds),
-            park=timedelta(seconds=own.park_seconds),
-            hold=timedelta(seconds=own.hold_seconds),
-            most=own.attempts,
-            resend=self.settings.unknown.resend,
-            fetch_after=self.settings.receipts.fetch_after,
-        )
-
-    @property
-    def unchecked(self) -> timedelta:
-        """How long a check may be owed before that needs explaining: three leases."""
-        return timedelta(seconds=3 * self.settings.scheduler.check_lease_seconds)
+class App(Parts):
+    """What the doors and processes call: a use case each, made of the parts of this process."""
 
     @cached_property
     def checks(self) -> Checks:
@@ -115,21 +44,6 @@ class App:
         return Decisions(self.engine, self.retry)
 
     @cached_property
-    def signer(self) -> Signer | None:
-        """Signs links; none without SECRET_KEY, except where nothing leaves this machine."""
-        keys = keys_in(self.settings.secret_key)
-        if not keys and self.gateways.sandboxed:
-            keys = [sandbox.SECRET_KEY]
-        former = keys_in(self.settings.secret_key_previous) if keys else []
-        return Signer(tuple(key.encode() for key in keys + former)) if keys else None
-
-    @cached_property
-    def links(self) -> Links | None:
-        """What messages let a holder answer with; none without an address of ours to answer to."""
-        base = self.settings.web.public_url
-        return Links(base, self.signer) if base and self.signer else None
-
-    @cached_property
     def consent(self) -> Consent:
         """Who is not to be written to, by word of the holder or of a person."""
         return Consent(self.engine)
@@ -148,35 +62,6 @@ class App:
     def renewals(self) -> RenewalAnswers:
         """The use case behind "it works" and "it does not work"."""
         return RenewalAnswers(self.engine, self.rules)
-
-    @cached_property
-    def paced(self) -> bool:
-        """Is any sender bound to a pace?"""
-        return bool(rates(self.settings, self.gateways))
-
-    @property
-    def breaker(self) -> BreakerPolicy:
-        """When a breaker opens, and for how long."""
-        own = self.settings.breaker
-        return BreakerPolicy(
-            timedelta(seconds=own.probe_seconds),
-            timedelta(seconds=own.longest_seconds),
-            own.filtered_of,
-            own.filtered_share,
-        )
-
-    @cached_property
-    def limits(self) -> Limits:
-        """What bounds sending. Raises ``ConfigError`` for a cap on spending without prices."""
-        caps = self.settings.caps
-        return Limits(
-            self.breaker,
-            Caps(caps.per_address_per_day, caps.per_book_per_day, caps.spend_per_day),
-            load_tariff(config_dir(), needed=caps.spend_per_day is not None),
-            open_pace(self.settings),
-            rates(self.settings, self.gateways),
-            _GATHER,
-        )
 
     @cached_property
     def delivery(self) -> Delivery:
@@ -246,65 +131,3 @@ class App:
     def heard(self) -> Mapping[str, Hearing]:
         """The providers that can be asked what people wrote to us, by name."""
         return hearing(self.delivery.providers)
-
-    async def close(self) -> None:
-        """Close what is open in the running loop."""
-        await self.transport.close()
-        await asyncio.to_thread(self.engine.dispose)
-
-
-def build(
-    settings: Settings | None = None, *, serves: bool = False, make_folder: bool = True
-) -> App:
-    """Read settings and rules and open the database. ``serves``: the process runs on, so no
-    statement may keep it for ever. ``make_folder``: see ``open_engine``. Raises
-    ``ConfigError``."""
-    settings = settings or load()
-    require_address(settings.redis_url)
-    own = settings.database
-    bounds = (
-        StatementTimeouts(own.statement_seconds, own.lock_seconds, own.idle_seconds)
-        if serves
-        else None
-    )
-    if serves:
-        load_countries()
-    password = settings.database_password
-    clock = file_clock(settings.clock_file) if settings.clock_file else system_clock
-    return App(
-        settings=settings,
-        rules=load_rules(config_dir()),
-        gateways=choose(settings),
-        engine=open_engine(
-            settings.database_url.get_secret_value(),
-            password=password.get_secret_value() if password else None,
-            bounds=bounds,
-            make_folder=make_folder,
-        ),
-        now=clock,
-    )
-
-
-def build_ready(settings: Settings | None = None, *, serves: bool = False) -> App:
-    """An app whose database has this version's tables; see ``build``. That a database was made
-    because there was none is told: in another directory there may be the one that was meant."""
-    app = build(settings, serves=serves)
-    if require_current(app.engine):
-        where = Path(app.engine.url.database or "").resolve()
-        sys.stderr.write(f"A new, empty database was made: {where}\n")
-    return app
-
-
-def require_sandbox(app: App) -> None:
-    """Raise ``UnreachableError`` if messages would go to a sandbox that does not answer."""
-    if not app.gateways.sandboxed:
-        return
-    url = next(o.account.address for o in app.gateways.own.values() if o.provider.own_url)
-    try:
-        with urllib.request.urlopen(f"{url}/sandbox/health", timeout=5):  # noqa: S310 - loopback
-            return
-    except (URLError, OSError):
-        raise UnreachableError(
-            f"No provider credentials are set, and no sandbox answers at {url}.",
-            "Start one in another terminal: vigencia sandbox",
-        ) from None

@@ -14,8 +14,9 @@ from worker.processes.doctor.online import ask_providers
 from worker.processes.embedded import HOW_TO_GET_ONE, find_server
 from worker.providers.declaration import Remark
 from worker.providers.registry import PROVIDERS
-from worker.setup.app import App, build, require_sandbox
+from worker.setup.app import App
 from worker.setup.broker import require_queue, trouble
+from worker.setup.build import build, require_sandbox
 from worker.setup.gateways import Mode
 from worker.setup.load_rules import load_vocabulary
 from worker.setup.load_texts import texts

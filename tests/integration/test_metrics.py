@@ -183,7 +183,7 @@ def test_the_gauges_are_those_of_the_ledger(app: App, world: World) -> None:
     book = world.book()
     with writing(world.engine) as conn:
         row = {"code": "twilio:20003", "opened_at": NOW, "probe_at": NOW, "failures": 1}
-        conn.execute(insert(breakers).values(key="sms/twilio/+51/*", channel="sms", **row))
+        conn.execute(insert(breakers).values(key="sms:+51:+51987654321", channel="sms", **row))
         day = {"book_id": book, "day": NOW.date(), "channel": "sms"}
         conn.execute(insert(usage).values(**day, messages=4, segments=5, spend="0.6"))
         event = {"provider": "twilio", "event_id": "e", "status": "sent", "received_at": NOW}

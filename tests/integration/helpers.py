@@ -49,6 +49,7 @@ from worker.setup.app import App
 from worker.setup.gateways import choose
 from worker.setup.settings import Settings
 from worker.store import books as book_store
+from worker.store import card_index
 from worker.store import breakers as breaker_store
 from worker.store import messages as message_store
 from worker.store.breakers import Breaker
@@ -202,7 +203,9 @@ class World:
             for n in range(count)
         ]
         with writing(self.engine) as conn:
-            return book_store.add_cards(conn, rows)
+            ids = book_store.add_cards(conn, rows)
+            card_index.renew(conn, self.rules, ids)
+            return ids
 
     def people(
         self, count: int, *, email: bool = False, now: datetime = NOW, **changes: Any

@@ -28,7 +28,7 @@ Reasons = Mapping[tuple[str, int], str]
 def reasons(conn: Connection, channel: Channel, addresses: Iterable[str]) -> dict[Any, str]:
     """Why each suppressed one of ``addresses`` must not be used, by address and card (0: for
     everything); what is not in it may be used."""
-    wanted = {address: _key(channel, address) for address in addresses}
+    wanted = {address: stored_as(channel, address) for address in addresses}
     if not wanted:
         return {}
     rows = conn.execute(
@@ -76,7 +76,7 @@ def add(
     for address, reason in found.items():
         statement = upsert(conn.dialect.name, suppressions).values(
             channel=channel,
-            address=_key(channel, address),
+            address=stored_as(channel, address),
             card_id=card_id,
             reason=reason,
             source=source,
@@ -111,7 +111,7 @@ def lift(
     dead number; ``until``: only what was set by then."""
     active = [
         suppressions.c.channel == channel,
-        suppressions.c.address.in_({address, _key(channel, address)}),
+        suppressions.c.address.in_({address, stored_as(channel, address)}),
         suppressions.c.lifted_at.is_(None),
     ]
     if card_id is not None:
@@ -144,7 +144,7 @@ def revive(
     there was anything to lift. ``opt_outs``: the reasons in the holder's name, which stay."""
     dead = update(suppressions).where(
         suppressions.c.channel == channel,
-        suppressions.c.address.in_({address, _key(channel, address)}),
+        suppressions.c.address.in_({address, stored_as(channel, address)}),
         suppressions.c.source == PROVIDER,
         suppressions.c.reason.not_in(sorted(opt_outs)),
         suppressions.c.lifted_at.is_(None),
@@ -187,7 +187,7 @@ def lift_reported(
         update(suppressions)
         .where(
             suppressions.c.channel == channel,
-            suppressions.c.address.in_({address, _key(channel, address)}),
+            suppressions.c.address.in_({address, stored_as(channel, address)}),
             suppressions.c.source == "optout",
             suppressions.c.reason.in_(sorted(reasons)),
             suppressions.c.lifted_at.is_(None),
@@ -201,7 +201,7 @@ def lifted_since(conn: Connection, channel: Channel, address: str, at: datetime)
     found = conn.execute(
         select(suppressions.c.id).where(
             suppressions.c.channel == channel,
-            suppressions.c.address.in_({address, _key(channel, address)}),
+            suppressions.c.address.in_({address, stored_as(channel, address)}),
             suppressions.c.card_id == EVERYTHING,
             suppressions.c.lifted_at > at,
         )
@@ -214,7 +214,7 @@ def active(conn: Connection, channel: Channel, address: str) -> Sequence[Row[Any
     return conn.execute(
         select(suppressions).where(
             suppressions.c.channel == channel,
-            suppressions.c.address.in_({address, _key(channel, address)}),
+            suppressions.c.address.in_({address, stored_as(channel, address)}),
             suppressions.c.lifted_at.is_(None),
         )
     ).all()
@@ -230,6 +230,7 @@ def listed(conn: Connection, channel: Channel | None, *, lifted: bool) -> Sequen
     return conn.execute(query).all()
 
 
-def _key(channel: Channel, address: str) -> str:
-    """Mail servers do not tell upper from lower case, and neither do the people who write to."""
+def stored_as(channel: Channel, address: str) -> str:
+    """How an address stands in the table: mail servers do not tell upper from lower case, and
+    neither do the people who write to."""
     return address.lower() if channel is Channel.EMAIL else address

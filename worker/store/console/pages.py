@@ -1,0 +1,68 @@
+"""Lists a page at a time: by the key of the last row, never by its number; nothing is counted."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Generic, TypeVar
+
+from sqlalchemy import ColumnElement, Connection, Row, Select, select, true
+
+from worker.core.viewer import Viewer
+from worker.store.bulk import among, listed
+from worker.store.types import RowId
+
+PAGE: Final = 50
+
+T = TypeVar("T")
+# The key of a row in its list: texts and numbers only, so that it can stand in an address.
+Key = tuple[str | int, ...]
+# Is this the column of a book that is meant?
+Mine = Callable[[ColumnElement[int]], ColumnElement[bool]]
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[T]):
+    """Some rows of a list; ``after`` is the key to ask for the next ones with, ``None`` of the
+    last page."""
+
+    rows: Sequence[T]
+    after: Key | None = None
+
+
+def cut(found: Sequence[T], key: Callable[[T], Key], size: int = PAGE) -> Page[T]:
+    """The first ``size`` of ``found``, of which one more was read to know whether there is more."""
+    rows = found[:size]
+    return Page(rows, key(rows[-1]) if len(found) > size else None)
+
+
+def first_of_books(
+    conn: Connection,
+    viewer: Viewer,
+    query: Callable[[Mine], Select[Any]],
+    order: Sequence[str],
+    size: int,
+    *,
+    newest: bool = False,
+) -> Sequence[Row[Any]]:
+    """The first ``size`` rows of ``query`` in the ``order`` of these of its columns (``newest``:
+    from their ends), which an index of one book has.
+
+    Of many books PostgreSQL reads so many rows of each, and not all that any of them has.
+    """
+    if not viewer.books:
+        return []
+    if conn.dialect.name != "postgresql" or len(viewer.books) == 1:
+        one = viewer.books[0] if len(viewer.books) == 1 else None
+        mine = query(lambda c: among(conn, c, viewer.books) if one is None else c == one)
+        return conn.execute(_first(mine, mine.selected_columns, order, size, newest=newest)).all()
+    own = listed(conn, viewer.books, RowId)
+    each = query(lambda column: column == own.c.value)
+    part = _first(each, each.selected_columns, order, size, newest=newest).lateral("part")
+    every = select(part).select_from(own.join(part, true()))
+    return conn.execute(_first(every, part.c, order, size, newest=newest)).all()
+
+
+def _first(
+    query: Select[Any], columns: Any, order: Sequence[str], size: int, *, newest: bool
+) -> Select[Any]:
+    by = (columns[name].desc() if newest else columns[name].asc() for name in order)
+    return query.order_by(*by).limit(size)

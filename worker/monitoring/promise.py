@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Engine, Row
 from worker.core.cards import Audience, told_by
 from worker.core.lifecycle import OPEN
 from worker.core.masking import tail
-from worker.core.promise import Account, Class, Owed, classify
+from worker.core.promise import BROKEN, Account, Class, Owed, classify
 from worker.core.reminders import ReminderState
 from worker.core.rules import Rules
 from worker.providers.registry import OPT_OUTS, STATUSES, is_providers_word
@@ -92,6 +92,15 @@ class Promise:
             for row in store.sums(conn, self.judge(now), since, until, _only(book_id)):
                 account.count(Class(row.verdict), row.state, row.reason, row.notices)
         return account
+
+    def broken(
+        self, since: datetime, until: datetime, book_id: int | None, now: datetime, most: int
+    ) -> list[Line]:
+        """The first ``most`` lines of what breaks the promise."""
+        with reading(self.engine) as conn:
+            which = [self.judge(now).verdict().in_(BROKEN)]
+            rows = store.page(conn, since, until, _only(book_id), None, most, which=which)
+            return [line for line, _ in self._lines(conn, rows, now)]
 
     def checks_overdue(self, book_id: int | None, now: datetime) -> int:
         """Cards nobody has looked at although it was time: what they owe is in no row yet."""

@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, case, func, literal, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, case, func, literal, select
 
 from worker.core.optout import Said
 from worker.core.reminders import MessageState, ReminderState
 from worker.store import suppressions
+from worker.store.alarms import NO_BOOK
 from worker.store.open_messages import MOST, count, in_open_messages, open_messages
-from worker.store.tables import attempts, books, cards, inbound, reminders
+from worker.store.tables import attempts, books, cards, inbound, messages, reminders
 from worker.store.types import Instant
 
 
@@ -30,6 +31,10 @@ class Standing:
     unclear: int = 0
 
 
+# How many by the id of their book; ``NO_BOOK`` of what belongs to none.
+ByBook = Mapping[int, int]
+
+
 def standing(
     conn: Connection,
     now: datetime,
@@ -39,7 +44,21 @@ def standing(
     unchecked: timedelta,
     since: datetime,
 ) -> Standing:
-    """How the ledger stands at ``now``.
+    """How the ledger stands at ``now``; see ``by_book``."""
+    found = by_book(conn, now, cutoffs, usual, parked, unchecked, since)
+    return Standing(**{name: sum(counts.values()) for name, counts in found.items()})
+
+
+def by_book(
+    conn: Connection,
+    now: datetime,
+    cutoffs: Mapping[str, timedelta],
+    usual: timedelta,
+    parked: timedelta,
+    unchecked: timedelta,
+    since: datetime,
+) -> dict[str, ByBook]:
+    """The counts of ``Standing`` at ``now``, by book.
 
     A reminder is late ``cutoffs[window]`` (else ``usual``) after it was owed; an unknown asks for
     somebody ``parked`` after its last attempt, a check ``unchecked`` after it fell due; missed and
@@ -48,32 +67,53 @@ def standing(
     open_ = open_messages().subquery()
     due = func.coalesce(reminders.c.owed_at, reminders.c.due_at)
     limits = {window: literal(now - span, Instant) for window, span in cutoffs.items()}
-    late = select(reminders.c.id).where(
-        in_open_messages(conn),
-        reminders.c.state == ReminderState.PENDING,
-        due < case(limits, value=reminders.c.window, else_=literal(now - usual, Instant)),
+    late = (
+        select(messages.c.book_id)
+        .select_from(reminders)
+        .join(messages, messages.c.id == reminders.c.message_id)
+        .where(
+            in_open_messages(conn),
+            reminders.c.state == ReminderState.PENDING,
+            due < case(limits, value=reminders.c.window, else_=literal(now - usual, Instant)),
+        )
     )
     recent = select(attempts.c.id).where(
         attempts.c.message_id == open_.c.id, attempts.c.started_at > now - parked
     )
-    unknown = select(open_.c.id).where(open_.c.state == MessageState.UNKNOWN, ~recent.exists())
-    missed = select(reminders.c.id).where(
-        reminders.c.state == _MISSED, reminders.c.ended_at > since
-    )
+    unknown = open_.c.state == MessageState.UNKNOWN, ~recent.exists()
     unclear = select(inbound.c.id).where(
         inbound.c.received_at > since, inbound.c.meaning == Said.UNCLEAR
     )
-    return Standing(
-        late=count(conn, late),
-        held=count(conn, select(open_.c.id).where(open_.c.state == MessageState.HELD)),
-        unknown=count(conn, unknown),
-        missed=count(conn, missed.limit(MOST)),
-        checks_overdue=count(
-            conn, select(cards.c.id).where(cards.c.check_since <= now - unchecked).limit(MOST)
-        ),
-        dead=suppressions.dead(conn, since, MOST),
-        unclear=count(conn, unclear.limit(MOST)),
+    unseen = select(cards.c.book_id).where(cards.c.check_since <= now - unchecked).limit(MOST)
+    return {
+        "late": _by_book(conn, late),
+        "held": _by_book(conn, select(open_.c.book_id).where(open_.c.state == MessageState.HELD)),
+        "unknown": _by_book(conn, select(open_.c.book_id).where(*unknown)),
+        "checks_overdue": _by_book(conn, unseen),
+        "unclear": {NO_BOOK: count(conn, unclear.limit(MOST))},
+        **lost_since(conn, since),
+    }
+
+
+def lost_since(conn: Connection, since: datetime) -> dict[str, ByBook]:
+    """What was ``missed`` and which addresses were found ``dead`` after ``since``."""
+    missed = (
+        select(cards.c.book_id)
+        .select_from(reminders)
+        .join(cards, cards.c.id == reminders.c.card_id)
+        .where(reminders.c.state == _MISSED, reminders.c.ended_at > since)
+        .limit(MOST)
     )
+    return {
+        "missed": _by_book(conn, missed),
+        "dead": {NO_BOOK: suppressions.dead(conn, since, MOST)},
+    }
+
+
+def _by_book(conn: Connection, found: Select[tuple[int]]) -> ByBook:
+    each = found.subquery()
+    counted = select(each.c.book_id, func.count()).group_by(each.c.book_id)
+    return {row[0]: row[1] for row in conn.execute(counted)}
 
 
 def missed_since(conn: Connection, since: datetime, limit: int) -> Sequence[Row[Any]]:

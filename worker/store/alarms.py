@@ -1,10 +1,10 @@
 """What asks for somebody: a row while it does, and afterwards when it ended and who had seen it."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, Row, select, update
 
 from worker.core.viewer import Viewer
 from worker.store.bulk import among
@@ -23,23 +23,28 @@ class Cause(NamedTuple):
     book_id: int = NO_BOOK
 
 
-def keep(conn: Connection, found: Mapping[Cause, int], now: datetime) -> None:
-    """Make the open alarms those that were ``found``, each with its number: new ones begin at
-    ``now``, those that are gone end. Of several who look at once each cause has one row."""
-    there = {
-        Cause(row.kind, row.subject, row.book_id): row
-        for row in conn.execute(select(alarms).where(alarms.c.ended_at.is_(None)))
-    }
-    gone = [row.id for cause, row in there.items() if not found.get(cause)]
+def open_ones(conn: Connection, kinds: Collection[str]) -> dict[Cause, Row[Any]]:
+    """The alarms of these kinds that have not ended."""
+    rows = conn.execute(select(alarms).where(alarms.c.ended_at.is_(None)))
+    return {Cause(row.kind, row.subject, row.book_id): row for row in rows if row.kind in kinds}
+
+
+def keep(
+    conn: Connection, kinds: Collection[str], found: Mapping[Cause, int], now: datetime
+) -> None:
+    """Make the open alarms of these ``kinds`` those that were ``found``, each with its number: new
+    ones begin at ``now``, those that are gone end. Of several who look at once each cause has one
+    row."""
+    there = open_ones(conn, kinds)
+    gone = [row.id for cause, row in there.items() if cause not in found]
     if gone:
         conn.execute(update(alarms).where(among(conn, alarms.c.id, gone)).values(ended_at=now))
     for cause, number in found.items():
-        if not number:
-            continue
         row = there.get(cause)
         if row is None:
             values = {**cause._asdict(), "number": number, "started_at": now, "last_at": now}
-            conn.execute(upsert(conn.dialect.name, alarms).values(values).on_conflict_do_nothing())
+            new = upsert(conn.dialect.name, alarms).values(values)
+            conn.execute(new.on_conflict_do_nothing())
         elif row.number != number:
             mine = alarms.c.id == row.id
             conn.execute(update(alarms).where(mine).values(number=number, last_at=now))

@@ -23,6 +23,7 @@ from worker.core.reminders import ReminderState
 from worker.store.bulk import among
 from worker.store.cards import AT_ONCE
 from worker.store.open_messages import MOST, count
+from worker.store.planner_hints import by_index
 from worker.store.tables import attempts, books, cards, messages, receipts, reminders
 from worker.store.types import Instant
 from worker.store.verdicts import Judge
@@ -85,6 +86,7 @@ def sums(
 ) -> Sequence[Row[Any]]:
     """How many of the reminders due in [since, until) are alike: ``verdict``, ``state``, ``reason``
     and the number of ``notices``."""
+    by_index(conn)
     columns = (reminders.c.state, reminders.c.reason, judge.verdict().label("verdict"))
     each = select(*columns).outerjoin(messages, messages.c.id == reminders.c.message_id)
     each = each.where(reminders.c.due_at >= since, reminders.c.due_at < until)

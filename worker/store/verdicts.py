@@ -119,7 +119,7 @@ def _in_postgresql(element: elapsed, compiler: Any, **given: Any) -> str:
 def _in_sqlite(element: elapsed, compiler: Any, **given: Any) -> str:
     """Of texts such as ``2026-06-05 09:00:00.000000``: its own functions round to thousandths."""
     later, earlier = (
-        "(CAST(strftime('%s', {0}) AS INTEGER) * {1} + CAST(substr({0}, 21, 6) AS INTEGER))".format(
+        "(CAST(strftime('%s', substr({0}, 1, 19)) AS INTEGER) * {1} + CAST(substr({0}, 21, 6) AS INTEGER))".format(
             compiler.process(one, **given), _SECOND
         )
         for one in element.clauses

@@ -20,8 +20,8 @@ from worker.store.console import messages as message_list
 from worker.store.console import notices, today
 from worker.store.console.cards import CardFilters, CardRow, Told
 from worker.store.console.notices import NoticeFilters
-from worker.store.console.pages import Key, Page
-from worker.store.engine import reading, writing
+from worker.store.console.pages import Key, Page, looking
+from worker.store.engine import writing
 from worker.store.tables import cards, messages
 
 DAY = timedelta(days=1)
@@ -35,7 +35,7 @@ class Desk:
     viewer: Viewer
 
     def ask(self, read: Callable[..., Any], *given: Any, **named: Any) -> Any:
-        with reading(self.world.engine) as conn:
+        with looking(self.world.engine) as conn:
             return read(conn, self.viewer, *given, **named)
 
     def cards(self, size: int = 2, **filters: Any) -> list[CardRow]:

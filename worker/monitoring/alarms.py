@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -13,7 +14,7 @@ from worker.monitoring.alarm_email import Digest
 from worker.setup.app import App
 from worker.store import alarm_counts
 from worker.store import alarms as alarm_store
-from worker.store.alarm_counts import ByBook, Standing
+from worker.store.alarm_counts import ByBook, Counts, Standing
 from worker.store.alarms import Cause
 from worker.store.engine import reading, writing
 
@@ -74,10 +75,10 @@ class Watch:
         """Look at the ledger at ``now``; was there anything new to say?"""
         # A clock that was set back must not hide what is missed from now on.
         since = now - _BEFORE if self._since is None else min(self._since, now)
-        by_book = self._by_book(now, since)
-        found = {name: sum(counts.values()) for name, counts in by_book.items()}
+        counts = self._counts(now, since, now - _LOST)
+        found = asdict(alarm_counts.summed(counts.news))
         self._since = now
-        self._keep(by_book, now)
+        self._keep(counts.kept, now)
         said = self._said
         news = {name: count for name, count in found.items() if count > said.get(name, 0)}
         # Each look counts other missed, dead and unclear ones; all else is compared with before.
@@ -91,31 +92,27 @@ class Watch:
 
     def standing(self, now: datetime, since: datetime) -> Standing:
         """How the ledger stands; missed are those since ``since``."""
-        found = self._by_book(now, since)
-        return Standing(**{name: sum(counts.values()) for name, counts in found.items()})
+        return alarm_counts.summed(self._counts(now, since, since).news)
 
-    def _by_book(self, now: datetime, since: datetime) -> dict[str, ByBook]:
+    def _counts(self, now: datetime, since: datetime, kept_since: datetime) -> Counts:
         app = self._app
         tolerance = app.rules.tolerance
         windows = {w.name for policy in app.rules.policies.values() for w in policy.windows}
         cutoffs = {window: tolerance.of(window) for window in sorted(windows)}
+        spans = (tolerance.event, 3 * app.retry.park, app.unchecked)
         with reading(app.engine) as conn:
-            return alarm_counts.by_book(
-                conn, now, cutoffs, tolerance.event, 3 * app.retry.park, app.unchecked, since
-            )
+            return alarm_counts.by_book(conn, now, cutoffs, *spans, since, kept_since)
 
-    def _keep(self, by_book: Mapping[str, ByBook], now: datetime) -> None:
+    def _keep(self, counts: Mapping[str, ByBook], now: datetime) -> None:
         """Keep a row of each cause while it holds; of what was lost, for a day."""
-        with reading(self._app.engine) as conn:
-            lost = alarm_counts.lost_since(conn, now - _LOST)
-            there = alarm_store.open_ones(conn, CAUSES.values())
-        counts = {**by_book, **lost}
         found = {
             Cause(kind, book_id=book): number
             for name, kind in CAUSES.items()
             for book, number in counts[name].items()
             if number
         }
+        with reading(self._app.engine) as conn:
+            there = alarm_store.open_ones(conn, CAUSES.values())
         if found != {cause: row.number for cause, row in there.items()}:
             with writing(self._app.engine) as conn:
                 alarm_store.keep(conn, CAUSES.values(), found, now)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, case, func, literal, select
 
@@ -45,7 +45,19 @@ def standing(
     since: datetime,
 ) -> Standing:
     """How the ledger stands at ``now``; see ``by_book``."""
-    found = by_book(conn, now, cutoffs, usual, parked, unchecked, since)
+    return summed(by_book(conn, now, cutoffs, usual, parked, unchecked, since, since).news)
+
+
+class Counts(NamedTuple):
+    """The counts of ``Standing`` by book: ``news`` with what was lost since the last look, ``kept``
+    with what was lost in a longer time."""
+
+    news: Mapping[str, ByBook]
+    kept: Mapping[str, ByBook]
+
+
+def summed(found: Mapping[str, ByBook]) -> Standing:
+    """The counts of all books."""
     return Standing(**{name: sum(counts.values()) for name, counts in found.items()})
 
 
@@ -57,12 +69,14 @@ def by_book(
     parked: timedelta,
     unchecked: timedelta,
     since: datetime,
-) -> dict[str, ByBook]:
+    kept_since: datetime,
+) -> Counts:
     """The counts of ``Standing`` at ``now``, by book.
 
     A reminder is late ``cutoffs[window]`` (else ``usual``) after it was owed; an unknown asks for
-    somebody ``parked`` after its last attempt, a check ``unchecked`` after it fell due; missed and
-    unclear are those that ended, or were received, after ``since``.
+    somebody ``parked`` after its last attempt, a check ``unchecked`` after it fell due; missed,
+    dead and unclear are those that ended, or were found or received, after ``since``; and after
+    ``kept_since``.
     """
     open_ = open_messages().subquery()
     due = func.coalesce(reminders.c.owed_at, reminders.c.due_at)
@@ -85,29 +99,35 @@ def by_book(
         inbound.c.received_at > since, inbound.c.meaning == Said.UNCLEAR
     )
     unseen = select(cards.c.book_id).where(cards.c.check_since <= now - unchecked).limit(MOST)
-    return {
+    both = {
         "late": _by_book(conn, late),
         "held": _by_book(conn, select(open_.c.book_id).where(open_.c.state == MessageState.HELD)),
         "unknown": _by_book(conn, select(open_.c.book_id).where(*unknown)),
         "checks_overdue": _by_book(conn, unseen),
         "unclear": {NO_BOOK: count(conn, unclear.limit(MOST))},
-        **lost_since(conn, since),
     }
+    new, missed = _missed(conn, since, min(since, kept_since))
+    new_dead, dead = suppressions.newly_dead(conn, since, min(since, kept_since), MOST)
+    return Counts(
+        {**both, "missed": new, "dead": {NO_BOOK: new_dead}},
+        {**both, "missed": missed, "dead": {NO_BOOK: dead}},
+    )
 
 
-def lost_since(conn: Connection, since: datetime) -> dict[str, ByBook]:
-    """What was ``missed`` and which addresses were found ``dead`` after ``since``."""
-    missed = (
-        select(cards.c.book_id)
+def _missed(conn: Connection, since: datetime, before: datetime) -> tuple[ByBook, ByBook]:
+    """What was missed after ``since``, and after ``before``, which is earlier."""
+    each = (
+        select(cards.c.book_id, (reminders.c.ended_at > since).label("is_new"))
         .select_from(reminders)
         .join(cards, cards.c.id == reminders.c.card_id)
-        .where(reminders.c.state == _MISSED, reminders.c.ended_at > since)
+        .where(reminders.c.state == _MISSED, reminders.c.ended_at > before)
+        .order_by(reminders.c.ended_at.desc())
         .limit(MOST)
+        .subquery()
     )
-    return {
-        "missed": _by_book(conn, missed),
-        "dead": {NO_BOOK: suppressions.dead(conn, since, MOST)},
-    }
+    new = func.sum(case((each.c.is_new, 1), else_=0))
+    rows = conn.execute(select(each.c.book_id, new, func.count()).group_by(each.c.book_id)).all()
+    return {row[0]: int(row[1]) for row in rows}, {row[0]: row[2] for row in rows}
 
 
 def _by_book(conn: Connection, found: Select[tuple[int]]) -> ByBook:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, and_, func, or_, select, update
+from sqlalchemy import Connection, Row, and_, case, func, or_, select, update
 
 from worker.core.cards import Channel
 from worker.store.bulk import among
@@ -160,17 +160,26 @@ def lift_expired(conn: Connection, now: datetime) -> int:
     return conn.execute(over.values(lifted_at=now, lifted_reason=_EXPIRED)).rowcount
 
 
-def dead(conn: Connection, since: datetime | None, limit: int) -> int:
-    """How many addresses are not used because a provider calls them dead; only those that are new
-    ``since``, if that is given; at most ``limit``."""
-    found = select(suppressions.c.id).where(
-        suppressions.c.expires_at.is_not(None),
-        suppressions.c.lifted_at.is_(None),
-        *([suppressions.c.created_at > since] if since else []),
+def dead(conn: Connection, limit: int) -> int:
+    """How many addresses are not used because a provider calls them dead; at most ``limit``."""
+    found = select(suppressions.c.id).where(*_DEAD).limit(limit).subquery()
+    return int(conn.execute(select(func.count()).select_from(found)).scalar_one())
+
+
+def newly_dead(conn: Connection, since: datetime, before: datetime, limit: int) -> tuple[int, int]:
+    """How many of them were found after ``since``, and after ``before``, which is earlier."""
+    found = (
+        select((suppressions.c.created_at > since).label("is_new"))
+        .where(*_DEAD, suppressions.c.created_at > before)
+        .limit(limit)
+        .subquery()
     )
-    return int(
-        conn.execute(select(func.count()).select_from(found.limit(limit).subquery())).scalar_one()
-    )
+    new = func.coalesce(func.sum(case((found.c.is_new, 1), else_=0)), 0)
+    row = conn.execute(select(new, func.count()).select_from(found)).one()
+    return int(row[0]), int(row[1])
+
+
+_DEAD: Final = (suppressions.c.expires_at.is_not(None), suppressions.c.lifted_at.is_(None))
 
 
 def lift_reported(

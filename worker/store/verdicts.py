@@ -118,13 +118,13 @@ def _in_postgresql(element: elapsed, compiler: Any, **given: Any) -> str:
 @compiles(elapsed, "sqlite")
 def _in_sqlite(element: elapsed, compiler: Any, **given: Any) -> str:
     """Of texts such as ``2026-06-05 09:00:00.000000``: its own functions round to thousandths."""
-    later, earlier = (
-        "(CAST(strftime('%s', substr({0}, 1, 19)) AS INTEGER) * {1} + CAST(substr({0}, 21, 6) AS INTEGER))".format(
-            compiler.process(one, **given), _SECOND
-        )
-        for one in element.clauses
-    )
+    later, earlier = (_micros_of(compiler.process(one, **given)) for one in element.clauses)
     return f"({later} - {earlier})"
+
+
+def _micros_of(text: str) -> str:
+    seconds = f"CAST(strftime('%s', substr({text}, 1, 19)) AS INTEGER)"
+    return f"({seconds} * {_SECOND} + CAST(substr({text}, 21, 6) AS INTEGER))"
 
 
 def owed_at() -> ColumnElement[datetime]:

@@ -1,9 +1,19 @@
 """Messages of the viewer's books: those that ask for somebody first, then those that have ended."""
 
 from collections.abc import Collection, Sequence
+from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Select, String, bindparam, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    String,
+    bindparam,
+    literal,
+    select,
+    tuple_,
+)
 
 from worker.core.lifecycle import ENDS
 from worker.core.reminders import MessageState
@@ -12,6 +22,7 @@ from worker.store import views
 from worker.store.bulk import among
 from worker.store.console.pages import PAGE, Key, Mine, Page, cut, first_of_books
 from worker.store.tables import cards, messages
+from worker.store.types import Instant
 
 # What has not gone as it should, and what is few: there is an index of these alone.
 TROUBLED: Final = (MessageState.HELD, MessageState.UNKNOWN, MessageState.RETRYABLE)
@@ -40,11 +51,20 @@ def open_(
 def waiting(
     conn: Connection, viewer: Viewer, after: Key | None = None, size: int = PAGE
 ) -> Page[Message]:
-    """Every message that has not ended, the newest first. Reads all that have not, of all books."""
-    which = [messages.c.wake_at.is_not(None), *_below(after)]
-    which.append(among(conn, messages.c.book_id, viewer.books))
-    query = select(messages.c.id).where(*which).order_by(messages.c.id.desc()).limit(size + 1)
-    return _page(conn, conn.execute(query).scalars().all(), size)
+    """Every message that has not ended, the one that is looked at next first. Reads those of all
+    books: none of them waits for long."""
+    which = [messages.c.wake_at.is_not(None), among(conn, messages.c.book_id, viewer.books)]
+    if after is not None:
+        at = literal(datetime.fromisoformat(str(after[0])), Instant)
+        which += [
+            messages.c.wake_at >= at,
+            tuple_(messages.c.wake_at, messages.c.id) > tuple_(at, literal(after[1])),
+        ]
+    query = select(messages.c.wake_at, messages.c.id).where(*which)
+    found = conn.execute(query.order_by(messages.c.wake_at, messages.c.id).limit(size + 1)).all()
+    page = cut(found, lambda row: (row.wake_at.isoformat(), row.id), size)
+    by_id = {row["id"]: row for row in views.messages_by(conn, [row.id for row in page.rows])}
+    return Page([by_id[row.id] for row in page.rows if row.id in by_id], page.after)
 
 
 def ended(

@@ -1,13 +1,16 @@
 """Lists a page at a time: by the key of the last row, never by its number; nothing is counted."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final, Generic, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, select, true
+from sqlalchemy import ColumnElement, Connection, Engine, Row, Select, func, select, true
 
 from worker.core.viewer import Viewer
 from worker.store.bulk import among, listed
+from worker.store.engine import reading
+from worker.store.planner_hints import by_index
 from worker.store.types import RowId
 
 PAGE: Final = 50
@@ -17,6 +20,19 @@ T = TypeVar("T")
 Key = tuple[str | int, ...]
 # Is this the column of a book that is meant?
 Mine = Callable[[ColumnElement[int]], ColumnElement[bool]]
+
+
+@contextmanager
+def looking(engine: Engine, seconds: float = 2.0) -> Iterator[Connection]:
+    """A transaction for the reads of a page. On PostgreSQL rows are found along indexes, and what
+    takes longer than ``seconds`` is ended: ``UnreachableError``, whoever asks is to ask for less.
+    """
+    with reading(engine) as conn:
+        by_index(conn)
+        if conn.dialect.name == "postgresql":
+            longest = str(int(seconds * 1000))
+            conn.execute(select(func.set_config("statement_timeout", longest, True)))
+        yield conn
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from worker.core.reminders import MessageState
 from worker.core.viewer import Viewer
 from worker.store import views
 from worker.store.bulk import among
+from worker.store.cards import AT_ONCE
 from worker.store.console.pages import PAGE, Key, Mine, Page, cut, first_of_books
 from worker.store.tables import cards, messages
 from worker.store.types import Instant
@@ -53,14 +54,14 @@ def waiting(
 ) -> Page[Message]:
     """Every message that has not ended, the one that is looked at next first. Reads those of all
     books: none of them waits for long."""
-    which = [messages.c.wake_at.is_not(None), among(conn, messages.c.book_id, viewer.books)]
-    if after is not None:
-        at = literal(datetime.fromisoformat(str(after[0])), Instant)
-        which += [
-            messages.c.wake_at >= at,
-            tuple_(messages.c.wake_at, messages.c.id) > tuple_(at, literal(after[1])),
-        ]
-    query = select(messages.c.wake_at, messages.c.id).where(*which)
+    since, number = after or (AT_ONCE.isoformat(), 0)
+    at = literal(datetime.fromisoformat(str(since)), Instant)
+    query = select(messages.c.wake_at, messages.c.id).where(
+        messages.c.wake_at.is_not(None),
+        messages.c.wake_at >= at,
+        tuple_(messages.c.wake_at, messages.c.id) > tuple_(at, literal(number)),
+        among(conn, messages.c.book_id, viewer.books),
+    )
     found = conn.execute(query.order_by(messages.c.wake_at, messages.c.id).limit(size + 1)).all()
     page = cut(found, lambda row: (row.wake_at.isoformat(), row.id), size)
     by_id = {row["id"]: row for row in views.messages_by(conn, [row.id for row in page.rows])}

@@ -21,6 +21,7 @@ _NATIONAL_DIGITS: Final = 9
 # Chinese characters and kana, in the forms that are left after NFKD.
 _CJK: Final = "぀-ヿ㐀-䶿一-鿿\U00020000-\U0003ffff"
 _RUNS: Final = re.compile(f"[{_CJK}]+|[^{_CJK}]+")
+_BETWEEN_CJK: Final = re.compile(rf"(?<=[{_CJK}])\s+(?=[{_CJK}])")
 _IS_CJK: Final = re.compile(f"[{_CJK}]")
 _SURROGATES: Final = range(0xD800, 0xE000)
 
@@ -41,7 +42,7 @@ def terms(msisdn: str | None, iccid: str | None, imsi: str | None, name: str) ->
         if number:
             found |= {_FORWARD + number[:_LONGEST], _BACKWARD + number[::-1][:_LONGEST]}
     words: dict[str, None] = {}
-    for word in _words(name):
+    for word in _words(name, joined=True):
         suffixes = range(len(word)) if _IS_CJK.match(word) else (0,)
         words.update(dict.fromkeys(word[start:][:_LONGEST] for start in suffixes))
     return frozenset({*found, *(_NAME + word for word in list(words)[:_MOST])})
@@ -76,10 +77,13 @@ def after(prefix: str) -> str:
     raise ValueError("nothing comes after it")
 
 
-def _words(text: str) -> Iterator[str]:
-    """The words of ``text`` without case, width and accents; Chinese apart from other letters."""
+def _words(text: str, *, joined: bool = False) -> Iterator[str]:
+    """The words of ``text`` without case, width and accents; Chinese apart from other letters.
+    ``joined``: whoever writes a space between two Chinese characters has not begun a word."""
     plain = unicodedata.normalize("NFKD", text)
     plain = "".join(one for one in plain if not unicodedata.combining(one))
     plain = unicodedata.normalize("NFKC", plain.casefold())
+    if joined:
+        plain = _BETWEEN_CJK.sub("", plain)
     for word in re.findall(r"\w+", plain):
         yield from _RUNS.findall(word.replace("_", ""))

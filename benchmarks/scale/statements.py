@@ -27,13 +27,15 @@ STATEMENTS = (
     """,
     """
     INSERT INTO cards (id, book_id, holder_id, kind, operator, msisdn, iccid, plan, plan_days,
-        plan_end, last_topup, state, time_zone, note, watched_since, next_check_at, created_at,
-        updated_at)
+        plan_end, last_topup, read_plan_end, read_last_topup, read_holder, read_holder_id, state,
+        time_zone, note, watched_since, next_check_at, created_at, updated_at)
     SELECT n, book, h, (ARRAY['data', 'retention', '4g', 'esim'])[kind + 1],
         (ARRAY['claro', 'movistar', 'entel', 'bitel'])[operator + 1],
         '+519' || lpad((n % 100000000)::text, 8, '0'), '8951' || lpad(n::text, 15, '0'),
         '365 dias', :plan_days, CAST(:today AS date) + ahead::int,
         CAST(:today AS date) + ahead::int - :plan_days,
+        CAST(:today AS date) + ahead::int, CAST(:today AS date) + ahead::int - :plan_days,
+        md5('holder' || h), h,
         CASE WHEN n % 50 = 0 THEN 'closed' ELSE 'active' END, 'America/Lima',
         'shelf ' || n % 100,
         CAST(:since AS timestamptz), CASE WHEN n % 50 = 0 THEN NULL ELSE s.next_check_at END,

@@ -42,7 +42,7 @@ def _days(conn: Connection, rules: Rules) -> Rows:
 
 def _terms(conn: Connection) -> Rows:
     return {
-        (row.id, term, row.book_id)
+        (row.book_id, term, row.id)
         for row in _there(conn)
         for term in terms(row.msisdn, row.iccid, row.imsi, load(conn, [row.id])[row.id].holder.name)
     }

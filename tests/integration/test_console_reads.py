@@ -1,5 +1,6 @@
 """What the pages of the console read: of the viewer's books only, in order, a page at a time."""
 
+import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -59,10 +60,10 @@ def pages(read: Callable[[Key | None], Page[Any]]) -> list[Any]:
         after = page.after
 
 
-def other_book(world: World) -> int:
+def other_book(world: World, name: str = "other") -> int:
     wanted = {"signature": "Other", "language": "en", "time_zone": "America/Lima"}
     with writing(world.engine) as conn:
-        return int(ensure(conn, "other", wanted, NOW).id)
+        return int(ensure(conn, name, wanted, NOW).id)
 
 
 @pytest.fixture
@@ -158,6 +159,22 @@ def test_nothing_of_another_book_is_shown(desk: Desk, world: World) -> None:
     assert not nobody.search("9")
     assert not nobody.ask(message_list.ended).rows
     assert not nobody.ask(today.next_days, TODAY, TODAY + 9 * DAY)
+
+
+@pytest.mark.parametrize("size", [3, 7])
+def test_cards_of_many_books_are_one_list(world: World, size: int) -> None:
+    """Of some books there are many among the first, of others none."""
+    dice, wanted = random.Random(size), {}
+    books = [other_book(world, f"shop {number}") for number in range(7)]
+    for number, book in enumerate(books):
+        holder = world.holder(book_id=book)
+        for _ in range(number):
+            day = TODAY + dice.choice((1, 9 * number)) * DAY
+            [card] = world.cards(1, holder, book_id=book, plan_end=day, operator="other")
+            wanted[card] = day
+    desk = Desk(world, Viewer("root", dict.fromkeys(books, Role.ADMIN)))
+    assert ids(desk.cards(size)) == sorted(wanted, key=lambda card: (wanted[card], card))
+    assert sorted(desk.search("rosa", size)) == sorted(wanted)
 
 
 def test_a_card_page_has_all_that_belongs_to_it(desk: Desk, world: World) -> None:

@@ -28,10 +28,10 @@ _SURROGATES: Final = range(0xD800, 0xE000)
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """What somebody looks for: cards that have a term with one of the prefixes ``any_of``, and one
-    with each of ``all_of``."""
+    """What somebody looks for: cards that have a term with one of the prefixes ``any_of`` (a number
+    from either end), or one with each of ``all_of`` (the words of a name)."""
 
-    any_of: tuple[str, ...]
+    any_of: tuple[str, ...] = ()
     all_of: tuple[str, ...] = ()
 
 
@@ -40,7 +40,9 @@ def terms(msisdn: str | None, iccid: str | None, imsi: str | None, name: str) ->
     found: set[str] = set()
     for number in (national(msisdn) if msisdn else None, iccid, imsi):
         if number:
-            found |= {_FORWARD + number[:_LONGEST], _BACKWARD + number[::-1][:_LONGEST]}
+            found.add(_BACKWARD + number[::-1][:_LONGEST])
+        if number and number != imsi:  # nobody knows the beginning of that one
+            found.add(_FORWARD + number[:_LONGEST])
     words: dict[str, None] = {}
     for word in _words(name, joined=True):
         suffixes = range(len(word)) if _IS_CJK.match(word) else (0,)
@@ -57,9 +59,9 @@ def search_for(text: str) -> Search | None:
             digits = national(f"+{digits}")
         elif len(digits) == len(_PERU) + _NATIONAL_DIGITS and digits.startswith(_PERU):
             digits = digits.removeprefix(_PERU)
-        return Search((_FORWARD + digits[:_LONGEST], _BACKWARD + digits[::-1][:_LONGEST]))
+        return Search(any_of=(_FORWARD + digits[:_LONGEST], _BACKWARD + digits[::-1][:_LONGEST]))
     words = sorted({_NAME + word[:_LONGEST] for word in _words(text)}, key=lambda w: (-len(w), w))
-    return Search((words[0],), tuple(words[1:_MOST])) if words else None
+    return Search(all_of=tuple(words[:_MOST])) if words else None
 
 
 def national(msisdn: str) -> str:

@@ -90,7 +90,7 @@ def _days(rules: Rules, card: Card) -> _Rows:
 def _terms(one: Watched, imsi: str | None) -> _Rows:
     card = one.card
     found = terms(card.msisdn, card.iccid, imsi, one.holder.name)
-    return {(term, card.book_id) for term in found}
+    return {(card.book_id, term) for term in found}
 
 
 def _write(

@@ -451,14 +451,13 @@ outlook = Table(
 finder = Table(
     "finder",
     metadata,
-    Column("card_id", RowId, primary_key=True, autoincrement=False),
+    Column("book_id", RowId, primary_key=True, autoincrement=False),
     Column(
         "term",
         String(40).with_variant(String(40, collation="C"), "postgresql"),
         primary_key=True,
     ),
-    Column("book_id", RowId, nullable=False),
-    Index("ix_finder_book_id_term_card_id", "book_id", "term", "card_id"),
+    Column("card_id", RowId, primary_key=True, autoincrement=False, index=True),
 )
 
 # How far cards that were there before have been entered in the two tables above, and with which

@@ -12,6 +12,7 @@ from sqlalchemy import (
     Row,
     Select,
     and_,
+    func,
     literal,
     or_,
     select,
@@ -20,8 +21,8 @@ from sqlalchemy import (
 
 from worker.core.cards import Audience, CardState
 from worker.core.reminders import ReminderState
-from worker.core.search_terms import Search, search_for
 from worker.core.search_terms import after as end_of
+from worker.core.search_terms import search_for
 from worker.core.viewer import Viewer
 from worker.store.bulk import among
 from worker.store.card_index import NO_DEADLINE
@@ -49,6 +50,10 @@ _TOLD: Final[Mapping[str, Told]] = {
     ReminderState.SUPPRESSED: Told.UNREACHED,
     ReminderState.MISSED: Told.UNREACHED,
 }
+
+
+# Up to how many cards with a word are counted, to look for the rarest word of several.
+_COUNTED: Final = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,10 +123,13 @@ def search(
     wanted = search_for(text)
     if wanted is None:
         return Page(())
+    prefixes = sorted(wanted.any_of) or [_rarest(conn, viewer, wanted.all_of, after)]
     found: list[tuple[str, int]] = []
-    for prefix in sorted(wanted.any_of):
+    for prefix in prefixes:
         if after is None or str(after[0]) < end_of(prefix):
-            found += _with_prefix(conn, viewer, wanted, prefix, after, size + 1 - len(found))
+            others = [one for one in wanted.all_of if one != prefix]
+            meant = _with_prefix(prefix, prefixes, others, after)
+            found += _found(conn, viewer, meant, size + 1 - len(found))
         if len(found) > size:
             break
     page = cut(found, lambda key: key, size)
@@ -249,29 +257,45 @@ def _wanted(filters: CardFilters) -> list[ColumnElement[bool]]:
     return which
 
 
+def _rarest(conn: Connection, viewer: Viewer, words: Sequence[str], after: Key | None) -> str:
+    """The word by which cards are looked for, while they are asked for the others: the one that
+    fewest have, as far as that is counted; on later pages the one of the first."""
+    if after is not None:
+        return next((one for one in words if str(after[0]).startswith(one)), words[0])
+    if len(words) == 1:
+        return words[0]
+
+    def number(word: str) -> int:
+        mine = among(conn, finder.c.book_id, viewer.books), _begins(finder.c.term, word)
+        some = select(finder.c.card_id).where(*mine).limit(_COUNTED).subquery()
+        return int(conn.execute(select(func.count()).select_from(some)).scalar_one())
+
+    return min(words, key=number)
+
+
 def _with_prefix(
-    conn: Connection,
-    viewer: Viewer,
-    wanted: Search,
-    prefix: str,
-    after: Key | None,
-    size: int,
-) -> list[tuple[str, int]]:
-    """(term, card) of the cards that have a term with ``prefix``, each at its first term only."""
+    prefix: str, prefixes: Sequence[str], others: Sequence[str], after: Key | None
+) -> list[ColumnElement[bool]]:
+    """A row of a card with ``prefix``: its first with one of ``prefixes``, if the card has a term
+    with each of the ``others`` too."""
     other = finder.alias("other")
     of_card = other.c.card_id == finder.c.card_id
-    earlier = or_(*(_begins(other.c.term, one) for one in wanted.any_of))
+    begins = or_(*(_begins(other.c.term, one) for one in prefixes))
     which = [
         _begins(finder.c.term, prefix),
-        ~select(other.c.term).where(of_card, earlier, other.c.term < finder.c.term).exists(),
-        *(
-            select(other.c.term).where(of_card, _begins(other.c.term, one)).exists()
-            for one in wanted.all_of
-        ),
+        ~select(other.c.term).where(of_card, begins, other.c.term < finder.c.term).exists(),
+        *(select(other.c.term).where(of_card, _begins(other.c.term, w)).exists() for w in others),
     ]
     if after is not None:
         key = tuple_(finder.c.term, finder.c.card_id)
         which.append(key > tuple_(literal(str(after[0])), literal(after[1])))
+    return which
+
+
+def _found(
+    conn: Connection, viewer: Viewer, which: Sequence[ColumnElement[bool]], size: int
+) -> list[tuple[str, int]]:
+    """(term, card) of the rows that are meant."""
 
     def query(mine: Mine) -> Select[Any]:
         return select(finder.c.term, finder.c.card_id).where(mine(finder.c.book_id), *which)

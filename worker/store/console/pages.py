@@ -1,6 +1,7 @@
 """Lists a page at a time: by the key of the last row, never by its number; nothing is counted."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final, Generic, TypeVar
@@ -62,23 +63,37 @@ def first_of_books(
     """The first ``size`` rows of ``query`` in the ``order`` of these of its columns (``newest``:
     from their ends), which an index of one book has.
 
-    Of many books PostgreSQL reads so many rows of each, and not all that any of them has.
+    Of several books PostgreSQL reads the first of each, and not all that any of them has.
     """
     if not viewer.books:
         return []
     if conn.dialect.name != "postgresql" or len(viewer.books) == 1:
         one = viewer.books[0] if len(viewer.books) == 1 else None
         mine = query(lambda c: among(conn, c, viewer.books) if one is None else c == one)
-        return conn.execute(_first(mine, mine.selected_columns, order, size, newest=newest)).all()
-    own = listed(conn, viewer.books, RowId)
-    each = query(lambda column: column == own.c.value)
-    part = _first(each, each.selected_columns, order, size, newest=newest).lateral("part")
-    every = select(part).select_from(own.join(part, true()))
-    return conn.execute(_first(every, part.c, order, size, newest=newest)).all()
+        by = (_way(mine.selected_columns[name], newest=newest) for name in order)
+        return conn.execute(mine.order_by(*by).limit(size)).all()
+
+    def of(books: Collection[int], each: int) -> list[Row[Any]]:
+        own = listed(conn, books, RowId)
+        mine = query(lambda column: column == own.c.value)
+        by = (_way(mine.selected_columns[name], newest=newest) for name in order)
+        part = mine.order_by(*by).limit(each).lateral("part")
+        every = select(part, own.c.value.label("of_book")).select_from(own.join(part, true()))
+        return list(conn.execute(every).all())
+
+    def key(row: Row[Any]) -> tuple[Any, ...]:
+        return tuple(row._mapping[name] for name in order)
+
+    # Few of each book first: most have none among the first of all.
+    few = min(size, max(2, 2 * size // len(viewer.books)))
+    found = sorted(of(viewer.books, few), key=key, reverse=newest)
+    given = Counter(row.of_book for row in found[:size])
+    cut_off = [book for book, number in given.items() if number == few < size]
+    if cut_off:
+        whole = [row for row in found if row.of_book not in set(cut_off)]
+        found = sorted([*whole, *of(cut_off, size)], key=key, reverse=newest)
+    return found[:size]
 
 
-def _first(
-    query: Select[Any], columns: Any, order: Sequence[str], size: int, *, newest: bool
-) -> Select[Any]:
-    by = (columns[name].desc() if newest else columns[name].asc() for name in order)
-    return query.order_by(*by).limit(size)
+def _way(column: ColumnElement[Any], *, newest: bool) -> ColumnElement[Any]:
+    return column.desc() if newest else column.asc()

@@ -93,12 +93,12 @@ def _cards() -> None:
     )
     op.create_table(
         "finder",
-        sa.Column("card_id", _ROW_ID, nullable=False, autoincrement=False),
+        sa.Column("book_id", _ROW_ID, nullable=False, autoincrement=False),
         sa.Column("term", _TERM, nullable=False),
-        sa.Column("book_id", _ROW_ID, nullable=False),
-        sa.PrimaryKeyConstraint("card_id", "term", name="pk_finder"),
+        sa.Column("card_id", _ROW_ID, nullable=False, autoincrement=False),
+        sa.PrimaryKeyConstraint("book_id", "term", "card_id", name="pk_finder"),
     )
-    op.create_index("ix_finder_book_id_term_card_id", "finder", ["book_id", "term", "card_id"])
+    op.create_index("ix_finder_card_id", "finder", ["card_id"])
     op.create_table(
         "fills",
         sa.Column("name", sa.String(30), nullable=False),

@@ -18,7 +18,10 @@ from worker.store import alarm_counts
 from worker.store import gauges as gauge_store
 from worker.store.engine import reading
 
-BIG = ("cards", "holders", "reminders", "messages", "attempts", "receipts", "card_events")
+BIG = (
+    *("cards", "holders", "reminders", "messages", "attempts", "receipts", "card_events"),
+    *("outlook", "finder"),
+)
 _DAY = f"{MORNING:%Y-%m-%d}"
 _WEEK = f"{MORNING - timedelta(days=6):%Y-%m-%d}"
 COMMANDS = (

@@ -10,6 +10,8 @@ from benchmarks.scale import shapes
 from benchmarks.scale.sample_texts import texts
 from benchmarks.scale.statements import CARDS, STATEMENTS
 from worker.core.rules import Rules
+from worker.processes.filling import Filling
+from worker.setup.app import App
 from worker.store.engine import reading, writing
 from worker.store.migrate import upgrade
 
@@ -95,6 +97,16 @@ def grow(engine: Engine, number: int, progress: Progress) -> float:
         progress(f"{last:,} of {number:,} cards")
     settle(engine)
     return time.perf_counter() - began
+
+
+def enter(app: App, progress: Progress) -> None:
+    """What pages find the cards by, as the scheduler enters cards that were there before."""
+    began = time.perf_counter()
+    with writing(app.engine) as conn:
+        conn.execute(text("DELETE FROM fills"))  # there are more cards now
+    number = sum(Filling(app).batches())
+    settle(app.engine)
+    progress(f"{number:,} cards entered in {time.perf_counter() - began:.0f} s")
 
 
 def _as_loader(conn: Connection) -> None:

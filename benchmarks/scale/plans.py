@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, event, text
 
 from benchmarks.scale.commands import BIG
+from benchmarks.scale.pages import pages
 from benchmarks.scale.shapes import MORNING
 from worker.core.cards import Channel
 from worker.core.outcomes import accepted
@@ -19,6 +20,7 @@ from worker.setup.app import App
 from worker.store import cards as card_store
 from worker.store import messages as message_store
 from worker.store import receipts as receipt_store
+from worker.store.console.pages import looking
 from worker.store.engine import writing
 from worker.store.planner_hints import by_index
 
@@ -96,6 +98,13 @@ def _work(app: App) -> Mapping[str, Callable[[], object]]:
 
         return run
 
+    def looked(read: Callable[[Connection], object]) -> Callable[[], object]:
+        def run() -> None:
+            with looking(app.engine, seconds=60) as conn:
+                read(conn)
+
+        return run
+
     def send() -> None:
         ready = app.delivery.preparation.run(Channel.EMAIL, sends, later).ready
         ended = [Ended(one, accepted(f"plan-{one.outgoing.id}"), later) for one in ready]
@@ -113,6 +122,7 @@ def _work(app: App) -> Mapping[str, Callable[[], object]]:
         "parked receipts": undone(lambda c: receipt_store.claimable(c, 500)),
         "check a batch": lambda: app.checks.run(cards, tomorrow),
         "prepare and record a batch": send,
+        **{name: looked(read) for name, read in pages(app).items()},
     }
 
 

@@ -14,7 +14,7 @@ from benchmarks.import_cards import measure, write_book
 from benchmarks.scale import server
 from benchmarks.scale.commands import commands, looks
 from benchmarks.scale.due import due
-from benchmarks.scale.fill import examine, grow, prepare
+from benchmarks.scale.fill import enter, examine, grow, prepare
 from benchmarks.scale.idle import idle
 from benchmarks.scale.importing import importing
 from benchmarks.scale.plans import as_document, as_text, plans
@@ -92,6 +92,7 @@ class Scale:
         took, used = 0.0, server.processor(app.engine)
         for step in steps:
             took += grow(app.engine, step, self.progress)
+            enter(app, self.progress)
             if small and took and step != steps[-1]:
                 self.report["idle_in_between"] = idle([(_SMALL, small), (step, app)])
                 self.progress(json.dumps(self.report["idle_in_between"]))
@@ -154,6 +155,8 @@ class Scale:
 
 
 _IMPORTED = (
+    ("outlook", "book_id > 1001"),
+    ("finder", "book_id > 1001"),
     ("card_events", "card_id IN (SELECT id FROM cards WHERE book_id > 1001)"),
     ("cards", "book_id > 1001"),
     ("holders", "book_id > 1001"),

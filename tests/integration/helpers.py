@@ -50,6 +50,7 @@ from worker.setup.gateways import choose
 from worker.setup.settings import Settings
 from worker.store import books as book_store
 from worker.store import breakers as breaker_store
+from worker.store import card_index
 from worker.store import messages as message_store
 from worker.store.breakers import Breaker
 from worker.store.engine import reading, writing
@@ -202,7 +203,9 @@ class World:
             for n in range(count)
         ]
         with writing(self.engine) as conn:
-            return book_store.add_cards(conn, rows)
+            ids = book_store.add_cards(conn, rows)
+            card_index.renew(conn, self.rules, ids)
+            return ids
 
     def people(
         self, count: int, *, email: bool = False, now: datetime = NOW, **changes: Any
@@ -313,9 +316,9 @@ class World:
             )
 
     def rows(self, table: Table) -> Sequence[Row[Any]]:
-        order = table.c.started_at if table is attempts else table.c.id
+        order = [table.c.started_at] if table is attempts else list(table.primary_key)
         with reading(self.engine) as conn:
-            return conn.execute(select(table).order_by(order)).all()
+            return conn.execute(select(table).order_by(*order)).all()
 
     def message(self, to: Channel | Destination) -> Row[Any]:
         """The only message that goes there."""

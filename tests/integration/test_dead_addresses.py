@@ -235,7 +235,8 @@ def test_doctor_and_the_alarm_email_tell_of_dead_addresses(world: World) -> None
     with reading(world.engine) as conn:
         span = timedelta(hours=1)
         found_now = alarm_counts.standing(conn, NOW, {"event": span}, span, span, span, NOW - HOUR)
-        assert suppression_store.dead(conn, NOW + HOUR, 10) == 0, "none since then"
+        new, all_ = suppression_store.newly_dead(conn, NOW + HOUR, NOW - HOUR, 10)
+        assert (new, all_) == (0, 1), "none since then"
     assert found_now.dead == 1
     digest = Digest(app)
     digest.want(NOW)

@@ -25,6 +25,7 @@ from hypothesis.stateful import (
 from sqlalchemy import Engine, Row, select, text
 from structlog.testing import capture_logs
 
+from tests.integration.card_index_check import is_index_true
 from tests.integration.helpers import NOW, TODAY, World
 from worker.content.render import Content
 from worker.core.cards import Audience, Channel, Kind
@@ -32,10 +33,12 @@ from worker.core.deadlines import DeadlineKind
 from worker.core.life import Happening, LifeEvent
 from worker.core.lifecycle import ENDS, REMINDER_TRANSITIONS, TRANSITIONS
 from worker.core.outcomes import Outcome, OutcomeKind, Wait, accepted
+from worker.core.promise import Account
 from worker.core.reminders import MessageState, ReminderState
 from worker.core.reports import Report
 from worker.core.rules import Rules
 from worker.errors import VigenciaError
+from worker.monitoring.promise import Promise
 from worker.pipeline.consent import Consent
 from worker.pipeline.decisions import DecisionError
 from worker.pipeline.delivery import open_delivery
@@ -343,6 +346,17 @@ class Play(RuleBasedStateMachine):
                 pair = (ReminderState(old), ReminderState(new))
                 assert pair in REMINDER_TRANSITIONS, (what, old, new)
         self.seen = len(found)
+        with reading(self.engine) as conn:
+            assert is_index_true(conn, self.rules_of_ours)
+        self._check_sums()
+
+    def _check_sums(self) -> None:
+        """The database sums the ledger up as the account does."""
+        found, period = Account(), (NOW - timedelta(days=400), self.now + timedelta(days=400))
+        own = Promise(self.engine, self.rules_of_ours, self.app.unchecked)
+        for _, owed in own.lines(*period, None, self.now):
+            found.add(owed, self.now)
+        assert own.account(*period, None, self.now) == found
 
     def teardown(self) -> None:
         try:

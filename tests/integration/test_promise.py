@@ -13,7 +13,7 @@ from tests.integration.helpers import NIGHT, NOW, TODAY, Listing, World, always,
 from worker.core.cards import Channel, Kind
 from worker.core.life import LifeEvent
 from worker.core.outcomes import Outcome, OutcomeKind, accepted
-from worker.core.promise import Account
+from worker.core.promise import BROKEN, Account
 from worker.core.reminders import ReminderState
 from worker.core.retry import RetryPolicy
 from worker.monitoring import promise as use_case
@@ -35,8 +35,16 @@ def promise(world: World) -> Promise:
 
 
 def account(promise: Promise, now: datetime = NOW, book: int | None = None) -> list[Line]:
-    """The lines of the days around ``NOW``."""
-    return [line for line, _ in promise.lines(NOW - 30 * DAY, NOW + 30 * DAY, book, now)]
+    """The lines of the days around ``NOW``, whose sums are those that the database works out."""
+    period = (NOW - 30 * DAY, NOW + 30 * DAY, book, now)
+    lines, found = [], Account()
+    for line, owed in promise.lines(*period):
+        lines.append(line)
+        assert found.add(owed, now) == line.verdict
+    assert promise.account(*period) == found
+    broken = [line for line in lines if line.verdict in BROKEN]
+    assert promise.broken(*period, 2) == broken[:2]
+    return lines
 
 
 def test_a_reminder_that_was_sent_is_told_with_its_proof(promise: Promise, world: World) -> None:

@@ -17,14 +17,18 @@ from tests.patience import patient
 from worker.core.cards import Channel
 from worker.core.outcomes import Outcome, OutcomeKind, accepted
 from worker.core.reminders import MessageState, ReminderState
+from worker.core.viewer import Role, Viewer
 from worker.monitoring.alarm_email import Digest
 from worker.monitoring.alarms import Watch
 from worker.monitoring.heartbeat import Heartbeat
 from worker.processes.scheduler import run
 from worker.setup.app import App
 from worker.setup.settings import Settings
+from worker.store.alarms import see
 from worker.store.cards import claim_due
+from worker.store.console import today
 from worker.store.engine import reading, writing
+from worker.store.tables import alarms as alarm_rows
 from worker.store.tables import attempts, digests, messages, reminders
 
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
@@ -351,3 +355,83 @@ def test_a_provider_that_took_it_is_nobodys_concern(app: App, world: World) -> N
     waiting(world)
     world.send(providers=dict.fromkeys(Channel, always(accepted(""))))
     assert alarms(Watch(app), NOW + 48 * HOUR) == []
+
+
+# The rows that stay of an alarm
+
+
+def kept(world: World) -> list[tuple[str, int, int, bool]]:
+    """Kind, book, number, and whether it has ended."""
+    found = world.rows(alarm_rows)
+    return [(row.kind, row.book_id, row.number, row.ended_at is not None) for row in found]
+
+
+def test_an_alarm_has_a_row_while_its_cause_holds_and_keeps_it(app: App, world: World) -> None:
+    waiting(world, 2)
+    watch, late, book = Watch(app), NOW + 25 * HOUR, world.book()
+    watch.raise_alarms(late - 2 * HOUR)
+    assert kept(world) == []
+    for minutes in range(3):
+        watch.raise_alarms(late + minutes * MINUTE)
+    Watch(app).raise_alarms(late + 3 * MINUTE)
+    assert kept(world) == [("reminders_late", book, 2, False)]
+    waiting(world)
+    watch.raise_alarms(late + 4 * MINUTE)
+    [row] = world.rows(alarm_rows)
+    assert (row.number, row.started_at, row.last_at) == (3, late, late + 4 * MINUTE)
+    world.change(reminders, state=ReminderState.SENT)
+    watch.raise_alarms(late + 5 * MINUTE)
+    assert kept(world) == [("reminders_late", book, 3, True)]
+    world.change(reminders, state=ReminderState.PENDING)
+    watch.raise_alarms(late + 6 * MINUTE)
+    assert kept(world) == [("reminders_late", book, 3, True), ("reminders_late", book, 3, False)]
+
+
+def test_what_was_missed_asks_for_somebody_for_a_day(app: App, world: World) -> None:
+    waiting(world)
+    missed = {"state": ReminderState.MISSED, "reason": "too_late", "ended_at": NOW}
+    world.change(reminders, world.rows(reminders)[0].id, **missed)
+    watch = Watch(app)
+    for hours in (0, 1, 23):
+        watch.raise_alarms(NOW + MINUTE + hours * HOUR)
+        assert ("reminders_missed", world.book(), 1, False) in kept(world)
+    watch.raise_alarms(NOW + 24 * HOUR + MINUTE)
+    assert ("reminders_missed", world.book(), 1, True) in kept(world)
+
+
+def test_each_sees_the_alarms_of_his_books_and_who_has_seen_them(app: App, world: World) -> None:
+    waiting(world)
+    world.change(messages, state=MessageState.HELD)
+    Watch(app).raise_alarms(NOW)
+    mine, other = (Viewer(name, {book: Role.OPERATOR}) for name, book in (("ana", 1), ("bo", 2)))
+    with writing(world.engine) as conn:
+        [alarm] = today.open_alarms(conn, mine)
+        assert (alarm.kind, alarm.book, alarm.number, alarm.seen_by) == (
+            "messages_held",
+            "demo",
+            1,
+            None,
+        )
+        assert today.open_alarms(conn, other) == []
+        assert not see(conn, other, alarm.id, NOW)
+        assert see(conn, mine, alarm.id, NOW + MINUTE)
+        assert see(conn, Viewer("cy", mine.roles), alarm.id, NOW + HOUR)
+        [alarm] = today.open_alarms(conn, mine)
+        assert (alarm.seen_by, alarm.seen_at) == ("ana", NOW + MINUTE)
+    world.change(messages, state=MessageState.PENDING)
+    Watch(app).raise_alarms(NOW + HOUR)
+    with reading(world.engine) as conn:
+        assert today.open_alarms(conn, mine) == []
+        [past] = today.past_alarms(conn, mine, NOW)
+        assert past.ended_at == NOW + HOUR
+
+
+def test_of_many_who_look_at_once_each_cause_has_one_row(app: App, world: World) -> None:
+    waiting(world)
+    world.change(messages, state=MessageState.HELD)
+    looks = [threading.Thread(target=Watch(app).raise_alarms, args=(NOW,)) for _ in range(6)]
+    for look in looks:
+        look.start()
+    for look in looks:
+        look.join()
+    assert kept(world) == [("messages_held", world.book(), 1, False)]

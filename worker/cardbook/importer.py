@@ -20,6 +20,7 @@ from worker.cardbook.rows import CardBook
 from worker.cardbook.zones import Why
 from worker.core.rules import Rules
 from worker.store import books as book_store
+from worker.store import card_index
 from worker.store.books import Own
 from worker.store.bulk import batched
 from worker.store.cards import CardEvent, add_events
@@ -89,7 +90,7 @@ def import_book(
         row = book_store.ensure(conn, name, wanted, now)
         plan = compare(conn, book, Own(row.id, row.language, row.time_zone), now, lock=True)
         step("writing")
-        renewed = _write(conn, plan, row.id, now)
+        renewed = _write(conn, plan, row.id, rules, now)
         step("telling")
         tell_renewals(conn, rules, renewed, now)
         kept = keep_refused(row.language) if refused and keep_refused else None
@@ -97,7 +98,7 @@ def import_book(
 
 
 def _write(
-    conn: Connection, plan: ImportPlan, book_id: int, now: datetime
+    conn: Connection, plan: ImportPlan, book_id: int, rules: Rules, now: datetime
 ) -> list[tuple[int, int]]:
     """Write the plan; returns (holder id, card id) of the renewals that are to be told."""
     plan.holders.write(conn, now)
@@ -128,6 +129,8 @@ def _write(
     end_waiting(conn, book_id, by_action[Action.RENEWED], by_action[Action.REASSIGNED], now)
     former = {card.holder_id for card, *_, fields, _ in plan.changed if "holder_id" in fields}
     book_store.erase_done(conn, former, now)
+    card_index.renew(conn, rules, [*ids, *(card.id for card, *_ in plan.changed)])
+    card_index.rename(conn, plan.holders.updated)
     return [
         (id_of(holder), card.id)
         for card, row, holder, _, action in plan.changed

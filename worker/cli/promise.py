@@ -123,7 +123,7 @@ def _book(app: App, name: str | None) -> int | None:
 
 
 class _Report:
-    """Reads the period once, and prints it in one of three forms while it reads."""
+    """One period in one of three forms: line by line as it is read, or its sums."""
 
     def __init__(
         self,
@@ -163,14 +163,12 @@ class _Report:
             click.echo("\n],")
             comma = ""
         else:
-            for _ in self._lines(missed):
-                pass
+            self._sum_up(missed)
         document = json.dumps(self._document(), ensure_ascii=False, indent=1, default=plain)
         click.echo(comma + document[1:])
 
     def text(self, limit: int) -> None:
-        for _ in self._lines(limit):
-            pass
+        self._sum_up(limit)
         account = self.account
         where = f"book {self.book}" if self.book else "all books"
         begin, end = (local(at, self._app.settings.book.time_zone) for at in (self.begin, self.end))
@@ -237,6 +235,14 @@ class _Report:
             )
         elif not self.overdue:
             click.secho("Nothing is missed, and everything is explained.", fg="green")
+
+    def _sum_up(self, keep: int) -> None:
+        """The sums, and the first ``keep`` lines of what breaks the promise: nothing else is
+        read."""
+        period = (self.begin, self.end, self._book_id, self.now)
+        self.account = self._use_case.account(*period)
+        if keep and not self.account.kept:
+            self.broken = self._use_case.broken(*period, keep)
 
     def _lines(self, keep: int) -> Iterator[Line]:
         """All lines, counted; the first ``keep`` of those that break the promise are kept."""

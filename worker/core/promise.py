@@ -5,6 +5,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Final
 
 from worker.core.reminders import ReminderState
 
@@ -31,12 +32,37 @@ _JUDGED = (Class.ON_TIME, Class.LATE, Class.OVERDUE, Class.MISSED, Class.UNEXPLA
 # What breaks the promise.
 BROKEN = (Class.MISSED, Class.UNREACHED, Class.UNEXPLAINED)
 
+
+class Fact(StrEnum):
+    """What decides on the verdict of a reminder beside its state: in Python by ``classify``, for
+    many at once in SQL by ``store.verdicts``."""
+
+    NOT_TAKEN = "not_taken"  # no provider is known to have taken it
+    LATE = "late"  # a provider took it after its tolerance
+    OVER = "over"  # nobody is going to look at it any more
+    OVERDUE = "overdue"  # its tolerance has passed
+    UNREACHED = "unreached"  # the holder is told by no other way either
+    UNREASONED = "unreasoned"
+
+
 _TOLD = (ReminderState.SENT, ReminderState.DELIVERED)
-_REASONED = {
-    ReminderState.SUPPRESSED: Class.SUPPRESSED,
-    ReminderState.SUPERSEDED: Class.SUPERSEDED,
-    ReminderState.MISSED: Class.MISSED,
-}
+_PENDING = (ReminderState.PENDING,)
+_SUPPRESSED = (ReminderState.SUPPRESSED,)
+
+# The one rule of the account: the first row that fits a reminder's state and facts is its class.
+RULE: Final[tuple[tuple[tuple[ReminderState, ...], Fact | None, Class], ...]] = (
+    (_TOLD, Fact.NOT_TAKEN, Class.UNEXPLAINED),
+    (_TOLD, Fact.LATE, Class.LATE),
+    (_TOLD, None, Class.ON_TIME),
+    (_PENDING, Fact.OVER, Class.UNEXPLAINED),
+    (_PENDING, Fact.OVERDUE, Class.OVERDUE),
+    (_PENDING, None, Class.WAITING),
+    (_SUPPRESSED, Fact.UNREACHED, Class.UNREACHED),
+    (tuple(ReminderState), Fact.UNREASONED, Class.UNEXPLAINED),
+    (_SUPPRESSED, None, Class.SUPPRESSED),
+    ((ReminderState.SUPERSEDED,), None, Class.SUPERSEDED),
+    ((ReminderState.MISSED,), None, Class.MISSED),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,18 +90,20 @@ class Owed:
 
 def classify(owed: Owed, now: datetime) -> Class:
     """The one class of a reminder, as seen at ``now``."""
-    if owed.state in _TOLD:
-        late = owed.late_seconds
-        if late is None:
-            return Class.UNEXPLAINED
-        return Class.ON_TIME if late <= owed.tolerance.total_seconds() else Class.LATE
-    if owed.state is ReminderState.PENDING:
-        if now >= (owed.ends_by or owed.useful_until):
-            return Class.UNEXPLAINED
-        return Class.WAITING if now <= owed.owed_at + owed.tolerance else Class.OVERDUE
-    if owed.state is ReminderState.SUPPRESSED and not owed.reached:
-        return Class.UNREACHED
-    return _REASONED[owed.state] if owed.reason else Class.UNEXPLAINED
+    late = owed.late_seconds
+    facts = {
+        Fact.NOT_TAKEN: late is None,
+        Fact.LATE: late is not None and late > owed.tolerance.total_seconds(),
+        Fact.OVER: now >= (owed.ends_by or owed.useful_until),
+        Fact.OVERDUE: now > owed.owed_at + owed.tolerance,
+        Fact.UNREACHED: not owed.reached,
+        Fact.UNREASONED: not owed.reason,
+    }
+    return next(
+        found
+        for states, fact, found in RULE
+        if owed.state in states and (fact is None or facts[fact])
+    )
 
 
 @dataclass(slots=True)
@@ -90,12 +118,16 @@ class Account:
     def add(self, owed: Owed, now: datetime) -> Class:
         """Count one reminder; returns its class."""
         found = classify(owed, now)
-        self.owed += 1
-        self.by_state[owed.state.value] += 1
-        self.by_class[found] += 1
-        if found in (Class.SUPPRESSED, Class.SUPERSEDED, *BROKEN):
-            self.reasons.setdefault(found, Counter())[owed.reason or "no_reason"] += 1
+        self.count(found, owed.state, owed.reason)
         return found
+
+    def count(self, found: Class, state: str, reason: str | None, reminders: int = 1) -> None:
+        """Count so many ``reminders`` of one class, state and reason."""
+        self.owed += reminders
+        self.by_state[str(state)] += reminders
+        self.by_class[found] += reminders
+        if found in (Class.SUPPRESSED, Class.SUPERSEDED, *BROKEN):
+            self.reasons.setdefault(found, Counter())[reason or "no_reason"] += reminders
 
     @property
     def on_time_share(self) -> float | None:

@@ -1,6 +1,7 @@
 """The scheduler's look at the ledger: what is late, held, unknown, missed or unchecked is told."""
 
 import threading
+from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Final
@@ -12,14 +13,18 @@ from worker.errors import VigenciaError
 from worker.monitoring.alarm_email import Digest
 from worker.setup.app import App
 from worker.store import alarm_counts
-from worker.store.alarm_counts import Standing
-from worker.store.engine import reading
+from worker.store import alarms as alarm_store
+from worker.store.alarm_counts import ByBook, Counts, Standing
+from worker.store.alarms import Cause
+from worker.store.engine import reading, writing
 
 log = structlog.get_logger(__name__)
 
 # Seconds between two looks, and how far back the first one looks for what was missed.
 EVERY: Final = 60.0
 _BEFORE: Final = timedelta(hours=1)
+# How long there is an alarm about what was missed, or which address was found dead: it stays so.
+_LOST: Final = timedelta(days=1)
 
 # The cause of the alarm about each count of the ledger. What holders wrote has none: whoever took
 # such a message raised the alarm, with its words; the operator's email is left.
@@ -70,8 +75,10 @@ class Watch:
         """Look at the ledger at ``now``; was there anything new to say?"""
         # A clock that was set back must not hide what is missed from now on.
         since = now - _BEFORE if self._since is None else min(self._since, now)
-        found = asdict(self.standing(now, since))
+        counts = self._counts(now, since, now - _LOST)
+        found = asdict(alarm_counts.summed(counts.news))
         self._since = now
+        self._keep(counts.kept, now)
         said = self._said
         news = {name: count for name, count in found.items() if count > said.get(name, 0)}
         # Each look counts other missed, dead and unclear ones; all else is compared with before.
@@ -85,11 +92,27 @@ class Watch:
 
     def standing(self, now: datetime, since: datetime) -> Standing:
         """How the ledger stands; missed are those since ``since``."""
+        return alarm_counts.summed(self._counts(now, since, since).news)
+
+    def _counts(self, now: datetime, since: datetime, kept_since: datetime) -> Counts:
         app = self._app
         tolerance = app.rules.tolerance
         windows = {w.name for policy in app.rules.policies.values() for w in policy.windows}
         cutoffs = {window: tolerance.of(window) for window in sorted(windows)}
+        spans = (tolerance.event, 3 * app.retry.park, app.unchecked)
         with reading(app.engine) as conn:
-            return alarm_counts.standing(
-                conn, now, cutoffs, tolerance.event, 3 * app.retry.park, app.unchecked, since
-            )
+            return alarm_counts.by_book(conn, now, cutoffs, *spans, since, kept_since)
+
+    def _keep(self, counts: Mapping[str, ByBook], now: datetime) -> None:
+        """Keep a row of each cause while it holds; of what was lost, for a day."""
+        found = {
+            Cause(kind, book_id=book): number
+            for name, kind in CAUSES.items()
+            for book, number in counts[name].items()
+            if number
+        }
+        with reading(self._app.engine) as conn:
+            there = alarm_store.open_ones(conn, CAUSES.values())
+        if found != {cause: row.number for cause, row in there.items()}:
+            with writing(self._app.engine) as conn:
+                alarm_store.keep(conn, CAUSES.values(), found, now)

@@ -10,12 +10,13 @@ from sqlalchemy import Connection, Engine, Row
 from worker.core.cards import Audience, told_by
 from worker.core.lifecycle import OPEN
 from worker.core.masking import tail
-from worker.core.promise import Class, Owed, classify
+from worker.core.promise import BROKEN, Account, Class, Owed, classify
 from worker.core.reminders import ReminderState
 from worker.core.rules import Rules
-from worker.providers.registry import is_providers_word
+from worker.providers.registry import OPT_OUTS, STATUSES, is_providers_word
 from worker.store import promise as store
 from worker.store.engine import reading
+from worker.store.verdicts import Judge
 
 # Rows read at once: what the account needs of memory, however long the period.
 _PAGE = 1_000
@@ -70,12 +71,36 @@ class Promise:
         after: tuple[datetime, int] | None = None
         while True:
             with reading(self.engine) as conn:
-                rows = store.page(conn, since, until, book_id, after, _PAGE)
+                rows = store.page(conn, since, until, _only(book_id), after, _PAGE)
                 found = self._lines(conn, rows, now)
             yield from found
             if len(rows) < _PAGE:
                 return
             after = (rows[-1].due_at, rows[-1].id)
+
+    def judge(self, now: datetime) -> Judge:
+        """What the database needs to give the same verdicts."""
+        windows = {one.name for own in self.rules.policies.values() for one in own.windows}
+        return Judge(now, self.rules.tolerance, self.unchecked, windows, sorted(STATUSES), OPT_OUTS)
+
+    def account(
+        self, since: datetime, until: datetime, book_id: int | None, now: datetime
+    ) -> Account:
+        """The sums of all ``lines``, worked out by the database."""
+        account = Account()
+        with reading(self.engine) as conn:
+            for row in store.sums(conn, self.judge(now), since, until, _only(book_id)):
+                account.count(Class(row.verdict), row.state, row.reason, row.notices)
+        return account
+
+    def broken(
+        self, since: datetime, until: datetime, book_id: int | None, now: datetime, most: int
+    ) -> list[Line]:
+        """The first ``most`` lines of what breaks the promise."""
+        with reading(self.engine) as conn:
+            which = [self.judge(now).verdict().in_(BROKEN)]
+            rows = store.page(conn, since, until, _only(book_id), None, most, which=which)
+            return [line for line, _ in self._lines(conn, rows, now)]
 
     def checks_overdue(self, book_id: int | None, now: datetime) -> int:
         """Cards nobody has looked at although it was time: what they owe is in no row yet."""
@@ -163,6 +188,10 @@ class Promise:
             holder=row.holder_id,
         )
         return line, owed
+
+
+def _only(book_id: int | None) -> tuple[int, ...] | None:
+    return None if book_id is None else (book_id,)
 
 
 def cause_of(line: Line) -> str:

@@ -15,7 +15,7 @@ from worker.core.rules import Rules
 from worker.errors import VigenciaError
 from worker.pipeline import endings
 from worker.pipeline.owe import OwedNotice, owe
-from worker.store import books, suppressions
+from worker.store import books, card_index, suppressions
 from worker.store import cards as card_store
 from worker.store import reminders as ledger
 from worker.store.books import HolderValues
@@ -74,6 +74,8 @@ def apply(
     ended = ledger.waiting_of(conn, card.id, effect.ends, deadlines=effect.ends_deadlines)
     endings.end(conn, ended, ReminderState.SUPERSEDED, effect.reason, now)
     card_store.change(conn, card.id, effect.changes, now)
+    if card_index.MADE_FROM.intersection(effect.changes):
+        card_index.renew(conn, rules, [card.id])
     if effect.changes.get("state") is CardState.RECYCLED and card.msisdn:
         silent = {card.msisdn: "recycled"}
         suppressions.add(conn, Channel.SMS, silent, now, source=suppressions.EVENT)

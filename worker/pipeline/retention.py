@@ -41,6 +41,8 @@ STEPS: Final[Mapping[str, Step]] = {
     "events": retention.events,
     "inbound": retention.heard,
     "usage": retention.used,
+    "tallies": retention.summed,
+    "alarms": retention.alarmed,
     "digests": retention.told,
 }
 

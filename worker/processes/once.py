@@ -11,6 +11,8 @@ from typing import Any
 from worker.clock import Clock
 from worker.core.cards import Channel
 from worker.core.reminders import MessageState
+from worker.monitoring.tallies import Tallies
+from worker.processes.filling import Filling
 from worker.processes.scheduler import PACE_SECONDS, tick
 from worker.setup.app import App
 from worker.store import messages as message_store
@@ -97,6 +99,7 @@ async def run_once(app: App, now: datetime | None = None) -> RunReport:
             if not paced or time.monotonic() > give_up:
                 break
             await asyncio.sleep(PACE_SECONDS)
+        await asyncio.to_thread(_keep_books, app, clock(), give_up)
     finally:
         await app.close()
     counts = inbox.counts
@@ -115,6 +118,15 @@ async def run_once(app: App, now: datetime | None = None) -> RunReport:
 def _waits_for_its_pace(app: App, now: datetime) -> bool:
     with reading(app.engine) as conn:
         return message_store.paced_before(conn, now + timedelta(seconds=_PATIENCE))
+
+
+def _keep_books(app: App, now: datetime, give_up: float) -> None:
+    """What pages are read from: cards that are not entered yet, as far as there is time, and the
+    sums of the days."""
+    for _ in Filling(app).batches():
+        if time.monotonic() > give_up:
+            break
+    Tallies(app).make(now)
 
 
 async def _listen(app: App, now: datetime) -> None:

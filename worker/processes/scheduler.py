@@ -16,8 +16,10 @@ from worker.core.cards import Channel
 from worker.errors import VigenciaError
 from worker.monitoring.alarms import Watch
 from worker.monitoring.heartbeat import Heartbeat
+from worker.monitoring.tallies import Tallies
 from worker.pipeline.retention import Hourly
 from worker.processes.clock_guard import ClockGuard, guard_of
+from worker.processes.filling import Filling
 from worker.processes.listener import Listener
 from worker.setup.app import App
 from worker.store import cards as card_store
@@ -66,6 +68,19 @@ class Hinting(Protocol):
 
     def is_full(self, channel: Channel | None) -> bool:
         """Would more to send over ``channel`` (``None``: to check) only stand in line?"""
+        ...
+
+
+class Chore(Protocol):
+    """Work that has time: it is done in batches, between two ticks."""
+
+    @property
+    def under_way(self) -> bool:
+        """Is there more to do, as soon as there is time?"""
+        ...
+
+    def go_on(self, now: datetime) -> None:
+        """Do one batch, if it is time."""
         ...
 
 
@@ -165,7 +180,11 @@ def run(
     pause = app.settings.scheduler.tick_seconds
     heartbeat, watch = Heartbeat(app.settings.heartbeat_url), Watch(app)
     listener = Listener(app)
-    erasing = Hourly(app.retention if app.settings.retention.automatic else None)
+    tallies = Tallies(app)
+    chores: list[Chore] = [
+        Hourly(app.retention if app.settings.retention.automatic else None),
+        Filling(app),
+    ]
     total, latest = Tick(), app.now()
     log.info("scheduler_started", tick_seconds=pause)
     for _ in itertools.count() if ticks is None else range(ticks):
@@ -186,12 +205,14 @@ def run(
             heartbeat.beat()
             watch.look(app.now())
             listener.look(app.now())
-            erasing.go_on(app.now())
+            tallies.look(app.now())
+            for chore in chores:
+                chore.go_on(app.now())
         except VigenciaError as error:
             log.error("alarm", cause="database_unreachable", reason=error.message, hint=error.hint)
         except Exception:  # a bug must not stop the clock: the next look may do better
             log.exception("alarm", cause="tick_failed")
-        if _rest(app, hints, stopping, wait - (time.monotonic() - began), erasing):
+        if _rest(app, hints, stopping, wait - (time.monotonic() - began), chores):
             break
     return total
 
@@ -208,23 +229,32 @@ def _mend_time(app: App, latest: datetime, now: datetime) -> datetime:
 
 
 def _rest(
-    app: App, hints: Hinting, stopping: threading.Event, seconds: float, erasing: Hourly
+    app: App,
+    hints: Hinting,
+    stopping: threading.Event,
+    seconds: float,
+    chores: Sequence[Chore],
 ) -> bool:
     """Wait until the next tick is due; whether to stop. Meanwhile what waits for nothing but its
-    sender's pace is sent: its turn comes every second, whatever the tick. What is to be erased
-    goes a batch at a time, so that it never keeps a tick waiting longer than one takes."""
+    sender's pace is sent: its turn comes every second, whatever the tick. Chores go on a batch at a
+    time, so that they never keep a tick waiting longer than one takes."""
     end = time.monotonic() + seconds
-    while (app.paced or erasing.under_way) and end - time.monotonic() > PACE_SECONDS:
+    while (app.paced or _under_way(chores)) and end - time.monotonic() > PACE_SECONDS:
         if stopping.wait(PACE_SECONDS):
             return True
         try:
             if app.paced:
                 wake(app, app.now(), hints)
-            if erasing.under_way:
-                erasing.go_on(app.now())
+            for chore in chores:
+                if chore.under_way:
+                    chore.go_on(app.now())
         except Exception:
             break  # the tick meets it too, and tells of it
     return stopping.wait(max(0.0, end - time.monotonic()))
+
+
+def _under_way(chores: Sequence[Chore]) -> bool:
+    return any(chore.under_way for chore in chores)
 
 
 def _by_holder(claimed: Sequence[Claimed], size: int) -> Iterator[Sequence[int]]:

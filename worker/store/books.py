@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Row, select, update
 from worker.core.cards import CardState
 from worker.core.names import same_name
 from worker.core.reminders import ReminderState
+from worker.store import card_index
 from worker.store.bulk import among, batched, insert_many, update_many
 from worker.store.tables import books, cards, holders, reminders
 from worker.store.upsert import upsert
@@ -183,11 +184,13 @@ def erase_done(conn: Connection, holder_ids: Iterable[int], now: datetime) -> No
         cards.c.state.not_in((CardState.CLOSED, CardState.RECYCLED)),
     )
     for some in batched(holder_ids):
-        conn.execute(
+        erased = conn.execute(
             update(holders)
             .where(holders.c.id.in_(some), ~open_cards.exists())
             .values(name="", contact_phone=None, email=None, updated_at=now)
+            .returning(holders.c.id)
         )
+        card_index.rename(conn, erased.scalars().all())
 
 
 def take_turns(conn: Connection, book_ids: Iterable[int]) -> None:

@@ -18,9 +18,10 @@ MOST = 100_000
 
 
 def open_messages() -> Select[Any]:
-    """``id``, ``state``, ``channel`` and ``audience`` of up to ``MOST`` of them."""
+    """``id``, ``book_id``, ``state``, ``channel`` and ``audience`` of up to ``MOST`` of them."""
+    names = ("id", "book_id", "state", "channel", "audience")
     return (
-        select(messages.c.id, messages.c.state, messages.c.channel, messages.c.audience)
+        select(*(messages.c[name] for name in names))
         .where(messages.c.wake_at.is_not(None), messages.c.state.in_(OPEN))
         .limit(MOST)
     )

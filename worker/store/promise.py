@@ -1,29 +1,45 @@
 """What the account of the promise asks of the ledger. A page of it costs what is on it."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, func, literal, or_, select, tuple_
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    Select,
+    func,
+    literal,
+    or_,
+    select,
+    tuple_,
+)
 
 from worker.core.cards import Audience
 from worker.core.outcomes import OutcomeKind
 from worker.core.reminders import ReminderState
 from worker.store.bulk import among
 from worker.store.open_messages import MOST, count
+from worker.store.planner_hints import by_index
 from worker.store.tables import attempts, books, cards, messages, receipts, reminders
 from worker.store.types import Instant
+from worker.store.verdicts import Judge
 
 
 def page(
     conn: Connection,
     since: datetime,
     until: datetime,
-    book_id: int | None,
+    book_ids: Collection[int] | None,
     after: tuple[datetime, int] | None,
     size: int,
+    *,
+    columns: Sequence[ColumnElement[Any]] = (),
+    which: Sequence[ColumnElement[bool]] = (),
 ) -> Sequence[Row[Any]]:
-    """Up to ``size`` reminders due in [since, until) after the key ``after``, by due instant."""
+    """Up to ``size`` reminders due in [since, until) after the key ``after``, by due instant; of
+    some books, those of ``which`` only, and with further ``columns``."""
     query: Select[Any] = (
         select(
             *(reminders.c[name] for name in ("id", "card_id", "deadline", "deadline_on", "window")),
@@ -41,21 +57,53 @@ def page(
             messages.c.created_at.label("message_since"),
             messages.c.sent_at,
             messages.c.provider_id,
+            *columns,
         )
         .join(cards, cards.c.id == reminders.c.card_id)
         .join(books, books.c.id == cards.c.book_id)
         .outerjoin(messages, messages.c.id == reminders.c.message_id)
-        .where(reminders.c.due_at >= since, reminders.c.due_at < until)
+        .where(reminders.c.due_at >= since, reminders.c.due_at < until, *which)
         .order_by(reminders.c.due_at, reminders.c.id)
         .limit(size)
     )
-    if book_id is not None:
-        query = query.where(cards.c.book_id == book_id)
+    if book_ids is not None:
+        query = query.where(of_books(conn, cards.c.book_id, book_ids))
     if after is not None:
         at, number = after
         key = tuple_(reminders.c.due_at, reminders.c.id)
         query = query.where(key > tuple_(literal(at, Instant), literal(number)))
     return conn.execute(query).all()
+
+
+def sums(
+    conn: Connection,
+    judge: Judge,
+    since: datetime,
+    until: datetime,
+    book_ids: Collection[int] | None,
+) -> Sequence[Row[Any]]:
+    """How many of the reminders due in [since, until) are alike: ``verdict``, ``state``, ``reason``
+    and the number of ``notices``."""
+    by_index(conn)
+    columns = (reminders.c.state, reminders.c.reason, judge.verdict().label("verdict"))
+    each = select(*columns).outerjoin(messages, messages.c.id == reminders.c.message_id)
+    each = each.where(reminders.c.due_at >= since, reminders.c.due_at < until)
+    if book_ids is not None:
+        each = each.join(cards, cards.c.id == reminders.c.card_id)
+        each = each.where(of_books(conn, cards.c.book_id, book_ids))
+    found = each.subquery()
+    key = (found.c.verdict, found.c.state, found.c.reason)
+    return conn.execute(select(*key, func.count().label("notices")).group_by(*key)).all()
+
+
+def of_books(
+    conn: Connection, column: ColumnElement[int], book_ids: Collection[int]
+) -> ColumnElement[bool]:
+    """Is it one of these books? A single one is written out: the database then knows whether it has
+    most of all notices, or few and those are found by their cards."""
+    if len(book_ids) == 1:
+        return column == literal(next(iter(book_ids)), literal_execute=True)
+    return among(conn, column, book_ids)
 
 
 def reached(conn: Connection, rows: Sequence[Row[Any]]) -> set[tuple[int, str, date, str]]:

@@ -24,6 +24,7 @@ from sqlalchemy import (
 from worker.core.cards import CardState
 from worker.core.masking import last_four
 from worker.core.reminders import MessageState, ReminderState
+from worker.store import card_index
 from worker.store import cards as card_store
 from worker.store import reminder_changes as ledger
 from worker.store.books import erase_done
@@ -31,16 +32,20 @@ from worker.store.bulk import batched
 from worker.store.cards import CardEvent
 from worker.store.reminder_changes import ReminderChange
 from worker.store.tables import (
+    alarms,
     attempts,
     books,
     card_events,
     cards,
+    finder,
     holders,
     messages,
+    outlook,
     receipts,
     rechecks,
     reminders,
     suppressions,
+    tallies,
     usage,
 )
 
@@ -112,6 +117,10 @@ def erase_book(conn: Connection, book_id: int) -> None:
         (holders, holders.c.book_id == book_id),
         (usage, usage.c.book_id == book_id),
         (rechecks, rechecks.c.book_id == book_id),
+        (outlook, outlook.c.book_id == book_id),
+        (finder, finder.c.book_id == book_id),
+        (tallies, tallies.c.book_id == book_id),
+        (alarms, alarms.c.book_id == book_id),
         (books, books.c.id == book_id),
     )
     for table, which in doomed:
@@ -155,6 +164,7 @@ def _close(conn: Connection, mine: Select[Any], now: datetime) -> list[ReminderC
     checks = dict.fromkeys(("next_check_at", "check_since", "check_asked_at"))
     ended = {"state": CardState.CLOSED, "removed_at": now, "updated_at": now}
     conn.execute(update(cards).where(*there).values(**numbers, **checks, **ended))
+    card_index.forget(conn, [row.id for row in rows])
     return changes
 
 

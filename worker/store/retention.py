@@ -28,6 +28,7 @@ from worker.core.lifecycle import ENDS
 from worker.core.reminders import ReminderState
 from worker.store.bulk import among
 from worker.store.tables import (
+    alarms,
     attempts,
     card_events,
     digests,
@@ -35,6 +36,8 @@ from worker.store.tables import (
     messages,
     receipts,
     reminders,
+    tallies,
+    tally_days,
     usage,
 )
 from worker.store.types import Instant
@@ -244,6 +247,19 @@ def used(conn: Connection, cut: Cutoffs, after: Any, limit: int) -> Batch:
     """Delete what books used on days of which no proof is left."""
     old = usage.c.day < cut.proof.date()
     return _by_key(conn, usage, old, (usage.c.book_id, usage.c.day, usage.c.channel), limit)
+
+
+def summed(conn: Connection, cut: Cutoffs, after: Any, limit: int) -> Batch:
+    """Delete the sums of days of which no proof is left."""
+    last = cut.proof.date()
+    conn.execute(delete(tally_days).where(tally_days.c.day < last))
+    key = tuple(tallies.primary_key.columns)
+    return _by_key(conn, tallies, tallies.c.day < last, key, limit)
+
+
+def alarmed(conn: Connection, cut: Cutoffs, after: Any, limit: int) -> Batch:
+    """Delete alarms that ended when there was still proof of other things."""
+    return _by_key(conn, alarms, alarms.c.ended_at <= cut.proof, (alarms.c.id,), limit)
 
 
 def told(conn: Connection, cut: Cutoffs, after: Any, limit: int) -> Batch:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, func, or_, select, update
+from sqlalchemy import Connection, Row, case, func, or_, select, update
 
 from worker.core.cards import Channel
 from worker.store.bulk import among
@@ -36,7 +36,7 @@ _OF_ADDRESS: Mapping[str, Any] = {
 def reasons(conn: Connection, channel: Channel, addresses: Iterable[str]) -> Reasons:
     """Why each suppressed one of ``addresses`` must not be used, by address and card; what is not
     in it may be used."""
-    wanted = {address: _key(channel, address) for address in addresses}
+    wanted = {address: stored_as(channel, address) for address in addresses}
     if not wanted:
         return {}
     rows = conn.execute(
@@ -84,7 +84,7 @@ def add(
     for address, reason in found.items():
         statement = upsert(conn.dialect.name, suppressions).values(
             channel=channel,
-            address=_key(channel, address),
+            address=stored_as(channel, address),
             card_id=card_id,
             reason=reason,
             source=source,
@@ -120,7 +120,7 @@ def lift(
     only what was set by then."""
     active = [
         suppressions.c.channel == channel,
-        suppressions.c.address.in_({address, _key(channel, address)}),
+        suppressions.c.address.in_({address, stored_as(channel, address)}),
         suppressions.c.lifted_at.is_(None),
     ]
     if card_id is not None:
@@ -152,7 +152,7 @@ def revive(
     there was anything to lift. ``opt_outs``: the reasons in the holder's name, which stay."""
     dead = update(suppressions).where(
         suppressions.c.channel == channel,
-        suppressions.c.address.in_({address, _key(channel, address)}),
+        suppressions.c.address.in_({address, stored_as(channel, address)}),
         suppressions.c.source == PROVIDER,
         suppressions.c.reason.not_in(sorted(opt_outs)),
         suppressions.c.lifted_at.is_(None),
@@ -168,17 +168,26 @@ def lift_expired(conn: Connection, now: datetime) -> int:
     return conn.execute(over.values(lifted_at=now, lifted_reason=_EXPIRED)).rowcount
 
 
-def dead(conn: Connection, since: datetime | None, limit: int) -> int:
-    """How many addresses are not used because a provider calls them dead; only those that are new
-    ``since``, if that is given; at most ``limit``."""
-    found = select(suppressions.c.id).where(
-        suppressions.c.expires_at.is_not(None),
-        suppressions.c.lifted_at.is_(None),
-        *([suppressions.c.created_at > since] if since else []),
+def dead(conn: Connection, limit: int) -> int:
+    """How many addresses are not used because a provider calls them dead; at most ``limit``."""
+    found = select(suppressions.c.id).where(*_DEAD).limit(limit).subquery()
+    return int(conn.execute(select(func.count()).select_from(found)).scalar_one())
+
+
+def newly_dead(conn: Connection, since: datetime, before: datetime, limit: int) -> tuple[int, int]:
+    """How many of them were found after ``since``, and after ``before``, which is earlier."""
+    found = (
+        select((suppressions.c.created_at > since).label("is_new"))
+        .where(*_DEAD, suppressions.c.created_at > before)
+        .limit(limit)
+        .subquery()
     )
-    return int(
-        conn.execute(select(func.count()).select_from(found.limit(limit).subquery())).scalar_one()
-    )
+    new = func.coalesce(func.sum(case((found.c.is_new, 1), else_=0)), 0)
+    row = conn.execute(select(new, func.count()).select_from(found)).one()
+    return int(row[0]), int(row[1])
+
+
+_DEAD: Final = (suppressions.c.expires_at.is_not(None), suppressions.c.lifted_at.is_(None))
 
 
 def lift_reported(
@@ -195,7 +204,7 @@ def lift_reported(
         update(suppressions)
         .where(
             suppressions.c.channel == channel,
-            suppressions.c.address.in_({address, _key(channel, address)}),
+            suppressions.c.address.in_({address, stored_as(channel, address)}),
             suppressions.c.source == "optout",
             suppressions.c.reason.in_(sorted(reasons)),
             suppressions.c.lifted_at.is_(None),
@@ -209,7 +218,7 @@ def lifted_since(conn: Connection, channel: Channel, address: str, at: datetime)
     found = conn.execute(
         select(suppressions.c.id).where(
             suppressions.c.channel == channel,
-            suppressions.c.address.in_({address, _key(channel, address)}),
+            suppressions.c.address.in_({address, stored_as(channel, address)}),
             suppressions.c.card_id.is_(EVERYTHING),
             suppressions.c.lifted_at > at,
         )
@@ -222,7 +231,7 @@ def active(conn: Connection, channel: Channel, address: str) -> Sequence[Row[Any
     return conn.execute(
         select(suppressions).where(
             suppressions.c.channel == channel,
-            suppressions.c.address.in_({address, _key(channel, address)}),
+            suppressions.c.address.in_({address, stored_as(channel, address)}),
             suppressions.c.lifted_at.is_(None),
         )
     ).all()
@@ -238,6 +247,7 @@ def listed(conn: Connection, channel: Channel | None, *, lifted: bool) -> Sequen
     return conn.execute(query).all()
 
 
-def _key(channel: Channel, address: str) -> str:
-    """Mail servers do not tell upper from lower case, and neither do the people who write to."""
+def stored_as(channel: Channel, address: str) -> str:
+    """How an address stands in the table: mail servers do not tell upper from lower case, and
+    neither do the people who write to."""
     return address.lower() if channel is Channel.EMAIL else address

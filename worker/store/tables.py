@@ -19,6 +19,7 @@ from sqlalchemy import (
     false,
     func,
     text,
+    true,
 )
 
 from worker.store.types import Instant, RowId
@@ -137,6 +138,23 @@ cards = Table(
         postgresql_where=Column("check_asked_at").is_not(None),
         sqlite_where=Column("check_asked_at").is_not(None),
     ),
+    # For people who ask for them: few among those that are active, which never enter these.
+    Index(
+        "ix_cards_book_id_state_id",
+        *("book_id", "state", "id"),
+        postgresql_where=Column("state") != "active",
+        sqlite_where=Column("state") != "active",
+    ),
+    Index(
+        "ix_cards_book_id_id_paused",
+        *("book_id", "id"),
+        postgresql_where=Column("paused").is_(true()),
+        sqlite_where=Column("paused").is_(true()),
+    ),
+)
+
+_TROUBLED = Column("state").in_(
+    ["cancelled", "failed", "held", "retryable", "undelivered", "unknown"]
 )
 
 messages = Table(
@@ -192,6 +210,20 @@ messages = Table(
         postgresql_where=Column("state").in_(["cancelled", "failed", "undelivered"]),
         sqlite_where=Column("state").in_(["cancelled", "failed", "undelivered"]),
     ),
+    # The same by book, with those that wait for somebody: a message that goes well never enters.
+    Index(
+        "ix_messages_book_id_state_id",
+        *("book_id", "state", "id"),
+        postgresql_where=_TROUBLED,
+        sqlite_where=_TROUBLED,
+    ),
+    # For those of a book that have ended, the newest first.
+    Index(
+        "ix_messages_book_id_id_ended",
+        *("book_id", "id"),
+        postgresql_where=Column("wake_at").is_(None),
+        sqlite_where=Column("wake_at").is_(None),
+    ),
     # For erasing what has ended and still has its text.
     Index(
         "ix_messages_next_attempt_at",
@@ -200,6 +232,8 @@ messages = Table(
         sqlite_where=Column("body").is_not(None) & Column("wake_at").is_(None),
     ),
 )
+
+_UNREACHED = Column("state").in_(["suppressed", "missed"]) & (Column("audience") == "holder")
 
 reminders = Table(
     "reminders",
@@ -234,6 +268,13 @@ reminders = Table(
         "ended_at",
         postgresql_where=Column("state") == "missed",
         sqlite_where=Column("state") == "missed",
+    ),
+    # For those who ask whom nobody has reached.
+    Index(
+        "ix_reminders_due_at_unreached",
+        "due_at",
+        postgresql_where=_UNREACHED,
+        sqlite_where=_UNREACHED,
     ),
 )
 
@@ -426,4 +467,107 @@ card_events = Table(
     Column("at", Instant, nullable=False),
     Column("event", String(30), nullable=False),
     Column("detail", JSON, nullable=False),
+)
+
+# The deadlines of each card that is watched, as days: what pages of the console list cards by. It
+# is written only where a date changes (store.card_index), so an ordinary check costs nothing here.
+# Without a foreign key: each row would look up, and lock, its card once more.
+outlook = Table(
+    "outlook",
+    metadata,
+    Column("card_id", RowId, primary_key=True, autoincrement=False),
+    # Empty of the last row of each card, on the last day there is: whoever has no deadline before
+    # him, or a card that is closed, is found at the end.
+    Column("deadline", String(40), primary_key=True),
+    Column("book_id", RowId, nullable=False),
+    Column("on_day", Date, nullable=False),
+    # The day of the card's deadline before this one: after it, this is its next.
+    Column("after_day", Date),
+    Index(
+        "ix_outlook_book_id_on_day_card_id",
+        *("book_id", "on_day", "card_id"),
+        postgresql_include=["deadline", "after_day"],
+    ),
+)
+
+# What a card can be searched by (core.search_terms), compared byte by byte whatever the language
+# of the database, so that a prefix is a range.
+finder = Table(
+    "finder",
+    metadata,
+    Column("book_id", RowId, primary_key=True, autoincrement=False),
+    Column(
+        "term",
+        String(40).with_variant(String(40, collation="C"), "postgresql"),
+        primary_key=True,
+    ),
+    Column("card_id", RowId, primary_key=True, autoincrement=False, index=True),
+)
+
+# How far cards that were there before have been entered in the two tables above, and with which
+# dates of the operators.
+fills = Table(
+    "fills",
+    metadata,
+    Column("name", String(30), primary_key=True),
+    Column("digest", String(64), nullable=False),
+    Column("after_id", RowId, nullable=False),
+    Column("until_id", RowId, nullable=False),
+)
+
+# The account of a day in sums, made anew while it can change. ``channel`` is as it is told
+# (core.cards.Destination); of those that a provider took, how many within so many seconds.
+tallies = Table(
+    "tallies",
+    metadata,
+    Column("day", Date, primary_key=True),
+    Column("book_id", RowId, primary_key=True, autoincrement=False),
+    Column("channel", String(10), primary_key=True),
+    Column("verdict", String(20), primary_key=True),
+    Column("state", String(20), primary_key=True),
+    Column("window", String(40), primary_key=True),
+    Column("reason", String(100), primary_key=True),
+    Column("notices", Integer, nullable=False),
+    Column("within_5", Integer, nullable=False),
+    Column("within_60", Integer, nullable=False),
+    Column("within_300", Integer, nullable=False),
+    Column("within_3600", Integer, nullable=False),
+    Column("slowest", Integer, nullable=False),
+    Index("ix_tallies_book_id_day", "book_id", "day"),
+)
+
+# When the sums of a day were made, and from which instants on and up to which.
+tally_days = Table(
+    "tally_days",
+    metadata,
+    Column("day", Date, primary_key=True),
+    Column("begins_at", Instant, nullable=False),
+    Column("ends_at", Instant, nullable=False),
+    Column("made_at", Instant, nullable=False),
+)
+
+# What asks for somebody, from when until when, and who has seen it. Of one book, or of none.
+alarms = Table(
+    "alarms",
+    metadata,
+    Column("id", RowId, primary_key=True),
+    Column("kind", String(40), nullable=False),
+    Column("subject", String(120), nullable=False, server_default=""),
+    # 0 for what belongs to no book.
+    Column("book_id", RowId, nullable=False, server_default="0"),
+    Column("number", Integer, nullable=False),
+    Column("started_at", Instant, nullable=False),
+    Column("last_at", Instant, nullable=False),
+    Column("ended_at", Instant),
+    Column("seen_by", String(100)),
+    Column("seen_at", Instant),
+    # One that is open, however many look.
+    Index(
+        "uq_alarms_open",
+        *("kind", "subject", "book_id"),
+        unique=True,
+        postgresql_where=Column("ended_at").is_(None),
+        sqlite_where=Column("ended_at").is_(None),
+    ),
+    Index("ix_alarms_ended_at", "ended_at"),
 )

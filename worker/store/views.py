@@ -4,13 +4,14 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, RowMapping, Select, case, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Row, RowMapping, Select, case, func, or_, select
 
 from worker.core.cards import CardState, told_by
 from worker.core.lifecycle import OPEN
 from worker.core.reminders import WAITING
 from worker.errors import CardBookError
 from worker.store.books import named_like
+from worker.store.bulk import among
 from worker.store.tables import (
     attempts,
     books,
@@ -93,18 +94,34 @@ def show_card(conn: Connection, number: str) -> dict[str, Any] | None:
         wanted = [cards.c.id == int(number)]
     row = None
     for condition in wanted:
-        row = row or conn.execute(_cards(None).where(condition).limit(1)).mappings().first()
+        row = row or card_by(conn, condition)
     if row is None:
         return None
-    told = conn.execute(
-        select(reminders).where(reminders.c.card_id == row["id"]).order_by(reminders.c.due_at)
-    ).mappings()
-    events = conn.execute(
+    told, events = reminders_of(conn, row["id"]), events_of(conn, row["id"])
+    return {**row, "reminders": told[::-1], "events": events[::-1]}
+
+
+def card_by(conn: Connection, which: ColumnElement[bool]) -> RowMapping | None:
+    """The first card of ``which``, with its holder and its book, unless it was removed."""
+    return conn.execute(_cards(None).where(which).limit(1)).mappings().first()
+
+
+def reminders_of(conn: Connection, card_id: int, limit: int | None = None) -> list[dict[str, Any]]:
+    """The reminders of a card, the latest first."""
+    mine = select(reminders).where(reminders.c.card_id == card_id)
+    latest = mine.order_by(reminders.c.due_at.desc(), reminders.c.id.desc()).limit(limit)
+    return list(map(_shown, conn.execute(latest).mappings()))
+
+
+def events_of(conn: Connection, card_id: int, limit: int | None = None) -> list[dict[str, Any]]:
+    """The audit trail of a card, the latest first."""
+    latest = (
         select(card_events.c.at, card_events.c.event, card_events.c.detail)
-        .where(card_events.c.card_id == row["id"])
-        .order_by(card_events.c.id)
-    ).mappings()
-    return {**row, "reminders": list(map(_shown, told)), "events": list(map(dict, events))}
+        .where(card_events.c.card_id == card_id)
+        .order_by(card_events.c.id.desc())
+        .limit(limit)
+    )
+    return list(map(dict, conn.execute(latest).mappings()))
 
 
 def _cards(book: str | None) -> Select[Any]:
@@ -141,6 +158,12 @@ def list_messages(
         # those are found by their holders.
         book_id = conn.execute(select(books.c.id).where(books.c.name == book)).scalar()
         query = query.where(messages.c.book_id == book_id, holders.c.book_id == book_id)
+    return list(map(_shown, conn.execute(query).mappings()))
+
+
+def messages_by(conn: Connection, ids: Sequence[int]) -> list[dict[str, Any]]:
+    """The messages ``ids``, latest first."""
+    query = _messages().where(among(conn, messages.c.id, ids)).order_by(messages.c.id.desc())
     return list(map(_shown, conn.execute(query).mappings()))
 
 

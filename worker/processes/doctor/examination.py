@@ -181,7 +181,7 @@ def _addresses(app: App) -> Iterator[CheckResult]:
     with reading(app.engine) as conn:
         if revision(conn) != head():
             return
-        dead = suppressions.dead(conn, None, MOST)
+        dead = suppressions.dead(conn, MOST)
     if dead:
         message = f"{dead} addresses are not written to: a provider calls them dead"
         hint = "vigencia suppressions list; correct them in the card book, or suppressions remove"

@@ -13,6 +13,7 @@ from worker.cli.import_cards import import_
 from worker.cli.life import LIFE_COMMANDS, now_option
 from worker.cli.output import as_json_option, print_json, print_table
 from worker.cli.times import local
+from worker.cli.undo import undo
 from worker.core.masking import masked_address, tail
 from worker.errors import CardBookError
 from worker.setup.app import App, build_ready
@@ -51,7 +52,7 @@ def cards() -> None:
 
 for _command in (import_, export, template):
     cards.add_command(_command)
-for _command in LIFE_COMMANDS:
+for _command in (*LIFE_COMMANDS, undo):
     cards.add_command(_command)
 
 

@@ -136,6 +136,7 @@ _OURS = frozenset(
         "sample_book",
         "renewed",
         "too_late",
+        "undone",
         "unknown_outcome",
     }
 )

@@ -43,11 +43,15 @@ Subject = DeadlineKind | LifeNotice
 
 # Why a waiting reminder ends when its card gets another deadline.
 RENEWED = "renewed"
+# Why a notice ends whose event was taken back before anybody was told.
+UNDONE = "undone"
 # Reasons that may cease to hold. Should they, the notice is owed again: a renewal entered by
-# mistake or without effect, a pause that is over, a new holder who was told nothing yet.
+# mistake or without effect, a pause that is over, a new holder who was told nothing yet, an event
+# that was taken back and is entered anew.
 REVIVABLE = frozenset(
     {
         RENEWED,
+        UNDONE,
         "corrected",
         "renewal_not_effective",
         "renewal_unanswered",

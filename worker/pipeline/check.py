@@ -23,6 +23,7 @@ from worker.store import books as book_store
 from worker.store import cards as card_store
 from worker.store import receipts as receipt_store
 from worker.store import reminders as ledger
+from worker.store import undo as undo_store
 from worker.store.cards import Watched
 from worker.store.committed import after_commit
 from worker.store.engine import savepoint, writing
@@ -67,7 +68,11 @@ class Checks:
         with writing(self.engine) as conn:
             by_index(conn, repeatable=True)
             watched = card_store.lock(conn, ids)
+            # Nothing follows yet from an event that can still be undone.
+            held = undo_store.undoable(conn, [one.card.id for one in watched], now)
+            watched = [one for one in watched if one.card.id not in held]
             instants, asked = self._at_rest(conn, watched, now)
+            instants.update(held)
             decided = self._decided(conn, asked, now)
             instants.update((one.card.id, decision.next_check_at) for one, decision in decided)
             return self._write(conn, decided, instants, now)

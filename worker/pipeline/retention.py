@@ -38,6 +38,7 @@ STEPS: Final[Mapping[str, Step]] = {
     "proofs": retention.proofs,
     "unsent": retention.unsent,
     "receipts": retention.reports,
+    "undoable": retention.undoable,
     "events": retention.events,
     "inbound": retention.heard,
     "usage": retention.used,

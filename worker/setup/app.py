@@ -35,6 +35,7 @@ from worker.pipeline.events import Life
 from worker.pipeline.receipts import Fetching, Listening, Receipts, Reconciliation
 from worker.pipeline.receipts.restored import Release, Texts
 from worker.pipeline.retention import Periods, Retention
+from worker.pipeline.undoing import Undoing
 from worker.providers.base import Hearing, Searchable
 from worker.providers.choice import hearing, searchable
 from worker.providers.transport import Transport
@@ -108,6 +109,16 @@ class App:
     def life(self) -> Life:
         """The use case behind `vigencia cards renew` and its like."""
         return Life(self.engine, self.rules)
+
+    @property
+    def undo_for(self) -> timedelta:
+        """How long a person may take back what was entered in a page."""
+        return timedelta(seconds=self.settings.life.undo_seconds)
+
+    @cached_property
+    def undoing(self) -> Undoing:
+        """The use case behind `vigencia cards undo`."""
+        return Undoing(self.engine, self.rules)
 
     @cached_property
     def decisions(self) -> Decisions:

@@ -109,6 +109,13 @@ class ReceiptSettings(Section):
         return timedelta(seconds=self.fetch_after_seconds) if self.fetch_after_seconds else None
 
 
+class LifeSettings(Section):
+    """What is recorded of cards in a page. ``undo_seconds``: so long it can be taken back, and
+    nobody is told of it."""
+
+    undo_seconds: int = Field(60, ge=0, le=600)
+
+
 class GuardianSettings(Section):
     """When the keeper of a book is told of a holder."""
 

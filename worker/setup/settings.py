@@ -31,6 +31,7 @@ from worker.setup.sections import (
     DeliverySettings,
     EmailSettings,
     GuardianSettings,
+    LifeSettings,
     MetricsSettings,
     PaceSettings,
     ReceiptSettings,
@@ -109,6 +110,7 @@ class Settings(BaseSettings):
     unknown: UnknownSettings = UnknownSettings()
     receipts: ReceiptSettings = ReceiptSettings()  # type: ignore[call-arg]
     guardian: GuardianSettings = GuardianSettings()
+    life: LifeSettings = LifeSettings()  # type: ignore[call-arg]
     breaker: BreakerSettings = BreakerSettings()  # type: ignore[call-arg]
     sms: SmsSettings = SmsSettings()  # type: ignore[call-arg]
     email: EmailSettings = EmailSettings()  # type: ignore[call-arg]

@@ -169,12 +169,18 @@ def hold(conn: Connection, card_id: int) -> Watched | None:
     return to_watched(row) if row else None
 
 
-def change(conn: Connection, card_id: int, values: Mapping[str, object], now: datetime) -> None:
+def change(
+    conn: Connection,
+    card_id: int,
+    values: Mapping[str, object],
+    now: datetime,
+    check_at: datetime = AT_ONCE,
+) -> None:
     """Set columns of a card, and ask for its check."""
     conn.execute(
         update(cards)
         .where(cards.c.id == card_id)
-        .values(**values, next_check_at=AT_ONCE, updated_at=now)
+        .values(**values, next_check_at=check_at, updated_at=now)
     )
 
 

@@ -149,6 +149,8 @@ def _close(conn: Connection, mine: Select[Any], now: datetime) -> list[ReminderC
         changes += ledger.end(conn, some, ReminderState.SUPERSEDED, REMOVED, now)
     there = cards.c.id.in_(mine), cards.c.removed_at.is_(None)
     rows = conn.execute(select(cards.c.id, cards.c.msisdn, cards.c.iccid).where(*there)).all()
+    undoable = card_events.c.card_id.in_(mine), card_events.c.undo_until.is_not(None)
+    conn.execute(update(card_events).where(*undoable).values(undo_until=None, before=None))
     card_store.add_events(conn, [_event(row, now) for row in rows])
     person = ("read_holder", "read_holder_id")
     numbers = dict.fromkeys(("msisdn", "iccid", "imsi", "note", "receipt_ref", *person))

@@ -220,6 +220,13 @@ def events(conn: Connection, cut: Cutoffs, after: Any, limit: int) -> Batch:
     return _onward(gone.rowcount, page, cut.proof, limit)
 
 
+def undoable(conn: Connection, cut: Cutoffs, after: Any, limit: int) -> Batch:
+    """Empty what was before events that can no longer be undone: a trail keeps no values."""
+    old = select(card_events.c.id).where(card_events.c.undo_until <= cut.digest).limit(limit)
+    kept = update(card_events).where(card_events.c.id.in_(old.with_for_update(skip_locked=True)))
+    return _again(conn.execute(kept.values(undo_until=None, before=None)).rowcount, limit)
+
+
 def heard(conn: Connection, cut: Cutoffs, after: Any, limit: int) -> Batch:
     """Empty what holders wrote, and who wrote it; delete that it was written when nobody can ask.
     Texts for somebody to read go as early as those of messages."""

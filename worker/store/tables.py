@@ -382,4 +382,16 @@ card_events = Table(
     Column("at", Instant, nullable=False),
     Column("event", String(30), nullable=False),
     Column("detail", JSON, nullable=False),
+    # Until when it can be undone, and what was before: both are emptied when that time is over.
+    Column("undo_until", Instant),
+    Column("before", JSON(none_as_null=True)),
+    # When it was: it has not happened, then, for whoever asks what did.
+    Column("undone_at", Instant),
+    # For checks, which leave alone what can still be undone; few among all that ever happened.
+    Index(
+        "ix_card_events_undo_until",
+        "undo_until",
+        postgresql_where=Column("undo_until").is_not(None),
+        sqlite_where=Column("undo_until").is_not(None),
+    ),
 )

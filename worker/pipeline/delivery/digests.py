@@ -51,7 +51,7 @@ class Digests:
             self.writes.settle(outgoing, MessageState.CANCELLED, "in_another_digest")
         # Those that wait elsewhere are left empty, and end with their next look.
         waiting = outbox.waiting_digests(
-            self.conn, first.holder.id, [outgoing.id for outgoing in group]
+            self.conn, first.holder.id, [outgoing.id for outgoing in group], self.now
         )
         items: list[Item] = [item for outgoing in (*others, *waiting) for item in outgoing.items]
         if not items:

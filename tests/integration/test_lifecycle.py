@@ -41,6 +41,7 @@ from worker.pipeline.decisions import DecisionError
 from worker.pipeline.delivery import open_delivery
 from worker.pipeline.delivery.stages import Ended, Ready
 from worker.pipeline.receipts import Fetching, Reconciliation
+from worker.pipeline.telling_again import AgainError
 from worker.pipeline.undoing import UndoError
 from worker.processes import scheduler
 from worker.providers.base import EmailOut, Sighting, SmsOut
@@ -335,6 +336,17 @@ class Play(RuleBasedStateMachine):
         with suppress(UndoError):  # it cannot be undone, or not any more
             self.app.undoing.undo(card, self.now)
             assert self._card(card) == self.before[card]
+
+    @rule(
+        card=st.integers(1, 3),
+        channel=st.sampled_from([None, *Channel]),
+        deadline=st.sampled_from([None, DeadlineKind.PLAN_END, DeadlineKind.LINE_LOSS]),
+    )
+    def the_keeper_has_it_told_again(
+        self, card: int, channel: Channel | None, deadline: DeadlineKind | None
+    ) -> None:
+        with suppress(AgainError):
+            self.app.telling_again.card(card, self.now, deadline=deadline, channel=channel)
 
     def _card(self, card: int) -> Row[Any]:
         """What events change of a card."""

@@ -1,7 +1,6 @@
 """What a person recorded by mistake is taken back before anybody is told of it."""
 
 import threading
-from collections import Counter
 from datetime import timedelta
 from pathlib import Path
 from typing import Any

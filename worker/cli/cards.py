@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from worker.cardbook.removal import remove_card
+from worker.cli.again import tell_again
 from worker.cli.books import apply_option, tell_removal
 from worker.cli.export_cards import export, template
 from worker.cli.import_cards import import_
@@ -52,7 +53,7 @@ def cards() -> None:
 
 for _command in (import_, export, template):
     cards.add_command(_command)
-for _command in (*LIFE_COMMANDS, undo):
+for _command in (*LIFE_COMMANDS, undo, tell_again):
     cards.add_command(_command)
 
 

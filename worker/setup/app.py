@@ -35,6 +35,7 @@ from worker.pipeline.events import Life
 from worker.pipeline.receipts import Fetching, Listening, Receipts, Reconciliation
 from worker.pipeline.receipts.restored import Release, Texts
 from worker.pipeline.retention import Periods, Retention
+from worker.pipeline.telling_again import TellingAgain
 from worker.pipeline.undoing import Undoing
 from worker.providers.base import Hearing, Searchable
 from worker.providers.choice import hearing, searchable
@@ -119,6 +120,11 @@ class App:
     def undoing(self) -> Undoing:
         """The use case behind `vigencia cards undo`."""
         return Undoing(self.engine, self.rules)
+
+    @cached_property
+    def telling_again(self) -> TellingAgain:
+        """The use case behind `vigencia cards tell-again` and `vigencia messages again`."""
+        return TellingAgain(self.engine, self.rules)
 
     @cached_property
     def decisions(self) -> Decisions:

@@ -14,9 +14,9 @@ from worker.core.rules import Rules
 from worker.core.undo import UNDOABLE, Before, columns_of
 from worker.core.windows import ways
 from worker.errors import VigenciaError
-from worker.pipeline import endings
+from worker.pipeline import endings, saving
 from worker.pipeline.owe import OwedNotice, owe
-from worker.store import books, suppressions
+from worker.store import books, saves, suppressions
 from worker.store import cards as card_store
 from worker.store import reminders as ledger
 from worker.store import undo as undo_store
@@ -109,6 +109,10 @@ def apply(
     card_store.change(conn, card.id, effect.changes, now, until or card_store.AT_ONCE)
     if effect.changes.get("state") is CardState.RECYCLED and card.msisdn:
         suppressions.add(conn, Channel.SMS, {card.msisdn: "recycled"}, now)
+    if effect.reason == LifeEvent.RENEWED:
+        saving.renewed(conn, [card.id], now, by.source if by else None)
+    elif effect.reason == LifeEvent.RENEWAL_FAILED and card.renewed_at is not None:
+        saves.set_failed(conn, card.id, card.renewed_at, failed=True)
     made: tuple[int, ...] = ()
     if effect.notice is not None and effect.on is not None:
         after = card_store.load(conn, [card.id])[card.id]

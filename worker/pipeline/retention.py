@@ -39,6 +39,7 @@ STEPS: Final[Mapping[str, Step]] = {
     "unsent": retention.unsent,
     "receipts": retention.reports,
     "undoable": retention.undoable,
+    "saves": retention.saved,
     "events": retention.events,
     "inbound": retention.heard,
     "usage": retention.used,

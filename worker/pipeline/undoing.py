@@ -11,6 +11,7 @@ import structlog
 from sqlalchemy import Connection, Engine
 
 from worker.core.actor import Actor
+from worker.core.life import LifeEvent
 from worker.core.lifecycle import ENDS
 from worker.core.reminders import UNDONE, WAITING, MessageState, Planned, ReminderState
 from worker.core.rules import Rules
@@ -20,7 +21,7 @@ from worker.pipeline import endings
 from worker.pipeline.events import lock
 from worker.pipeline.owe import OwedNotice, owe
 from worker.store import cards as card_store
-from worker.store import message_states
+from worker.store import message_states, saves
 from worker.store import undo as undo_store
 from worker.store.cards import Watched
 from worker.store.committed import after_commit
@@ -76,6 +77,7 @@ class Undoing:
             self._unsay(conn, card_id, before, now)
             card_store.change(conn, card_id, before.columns, now)
             waiting = self._bring_back(conn, watched, found, before, now)
+            _take_back_counts(conn, card_id, found, before)
             undo_store.close(conn, found.id, now)
             detail = {"event": found.event, **(by.trail() if by else {})}
             card_store.add_events(
@@ -128,6 +130,15 @@ class Undoing:
         # They are as old as before: what happened since then has still happened since.
         undo_store.date_back(conn, {row.reminder.id: row.reminder.created_at for row in anew})
         return len(stay) + len(owed)
+
+
+def _take_back_counts(conn: Connection, card_id: int, found: Recorded, before: Before) -> None:
+    """A renewal that was none is not counted, and one that is open again has not failed."""
+    if found.event == LifeEvent.RENEWED:
+        saves.remove(conn, card_id, found.at)
+    reported = before.columns.get("renewed_at")
+    if found.event == LifeEvent.RENEWAL_FAILED and isinstance(reported, datetime):
+        saves.set_failed(conn, card_id, reported, failed=False)
 
 
 def _require(found: Recorded | None, card_id: int, now: datetime) -> tuple[Recorded, Before]:

@@ -40,6 +40,7 @@ from worker.store.tables import (
     receipts,
     rechecks,
     reminders,
+    saves,
     suppressions,
     usage,
 )
@@ -106,6 +107,7 @@ def erase_book(conn: Connection, book_id: int) -> None:
         (reminders, reminders.c.card_id.in_(mine)),
         (messages, messages.c.book_id == book_id),
         (card_events, card_events.c.card_id.in_(mine)),
+        (saves, saves.c.book_id == book_id),
         # About one card only; what an address said of everything it is sent stays.
         (suppressions, suppressions.c.card_id.in_(mine)),
         (cards, cards.c.book_id == book_id),

@@ -35,6 +35,7 @@ from worker.store.tables import (
     messages,
     receipts,
     reminders,
+    saves,
     usage,
 )
 from worker.store.types import Instant
@@ -225,6 +226,11 @@ def undoable(conn: Connection, cut: Cutoffs, after: Any, limit: int) -> Batch:
     old = select(card_events.c.id).where(card_events.c.undo_until <= cut.digest).limit(limit)
     kept = update(card_events).where(card_events.c.id.in_(old.with_for_update(skip_locked=True)))
     return _again(conn.execute(kept.values(undo_until=None, before=None)).rowcount, limit)
+
+
+def saved(conn: Connection, cut: Cutoffs, after: Any, limit: int) -> Batch:
+    """Delete which notices renewals came after, of which no proof is left."""
+    return _by_key(conn, saves, saves.c.at <= cut.proof, (saves.c.id,), limit)
 
 
 def heard(conn: Connection, cut: Cutoffs, after: Any, limit: int) -> Batch:

@@ -374,6 +374,29 @@ digests = Table(
     Column("at", Instant, primary_key=True),
 )
 
+# Cards that were renewed after a notice which had arrived: the last one before that.
+saves = Table(
+    "saves",
+    metadata,
+    Column("id", RowId, primary_key=True),
+    Column("book_id", ForeignKey("books.id"), nullable=False),
+    Column("card_id", ForeignKey("cards.id"), nullable=False),
+    # When it was renewed.
+    Column("at", Instant, nullable=False),
+    Column("deadline", String(40), nullable=False),
+    Column("window", String(40), nullable=False),
+    Column("channel", String(10), nullable=False),
+    Column("language", String(10), nullable=False),
+    Column("days_before", Integer, nullable=False),
+    # By which door the renewal came in (core.actor.Source), if that is known.
+    Column("source", String(10)),
+    # Somebody has said since that it had no effect.
+    Column("failed", Boolean, nullable=False, server_default=false()),
+    UniqueConstraint("card_id", "at"),
+    Index("ix_saves_book_id_at", "book_id", "at"),
+    Index("ix_saves_at", "at"),
+)
+
 card_events = Table(
     "card_events",
     metadata,

@@ -119,6 +119,7 @@ _OURS = frozenset(
         "confirmed",
         "corrected",
         "daily_cap",
+        "held_out",
         "next_window_opens_first",
         "no_address",
         "not_checked_in_time",

@@ -104,7 +104,7 @@ class App:
         hint = timedelta(seconds=self.settings.scheduler.hint_seconds)
         # Where nobody can report to us, nothing can ever be confirmed.
         silent = self.settings.guardian.silent and self.settings.web.public_url is not None
-        return Checks(self.engine, self.rules, hint, silent)
+        return Checks(self.engine, self.rules, hint, silent, self.settings.holdout.own)
 
     @cached_property
     def life(self) -> Life:

@@ -424,7 +424,8 @@ def test_the_command_undoes_and_says_so(
         cli.main(["cards", *words], standalone_mode=False)
         return capsys.readouterr().out
 
-    told("renew", str(card), "--plan-end", NEW_END.isoformat(), "--undo-for", "1m")
+    said = told("renew", str(card), "--plan-end", NEW_END.isoformat(), "--undo-for", "1m")
+    assert "Until 15:01:00 UTC nobody is, and it can be undone: vigencia cards undo." in said
     assert world.rows(cards)[0].plan_end == NEW_END
     command.write_text(SOON.isoformat())
     said = told("undo", str(card))

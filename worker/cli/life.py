@@ -246,9 +246,10 @@ def _record(
 ) -> None:
     app = build_ready()
     card_id, paused = find_card(app, card)
-    length = undo_for or timedelta()
-    effect = app.life.record(card_id, what, now or app.now(), by=CLI, undo_for=length)
-    _tell(card, effect, paused, as_json)
+    at = now or app.now()
+    effect = app.life.record(card_id, what, at, by=CLI, undo_for=undo_for or timedelta())
+    until = at + undo_for if undo_for and effect.reason in UNDOABLE else None
+    _tell(card, effect, paused, as_json, until)
 
 
 def find_card(app: App, card: str) -> tuple[int, bool]:
@@ -260,13 +261,18 @@ def find_card(app: App, card: str) -> tuple[int, bool]:
     return int(found["id"]), bool(found["paused"])
 
 
-def _tell(card: str, effect: Effect, paused: bool, as_json: bool) -> None:
+def _tell(
+    card: str, effect: Effect, paused: bool, as_json: bool, until: datetime | None = None
+) -> None:
     notice = None if paused else effect.notice
     changes = {name: value for name, value in effect.changes.items() if name != "holder_id"}
     if as_json:
-        print_json({"event": effect.reason, "notice": notice, "changes": changes})
+        undo = {} if until is None else {"undo_until": until}
+        print_json({"event": effect.reason, "notice": notice, "changes": changes, **undo})
         return
     told = f" The holder is told: {notice}." if notice else ""
     if paused and effect.notice:
         told = " Nobody is told while the card is paused (vigencia cards resume)."
+    if until is not None:
+        told += f" Until {until:%H:%M:%S} UTC nobody is, and it can be undone: vigencia cards undo."
     click.echo(f"Recorded: {effect.reason}.{told} Next: vigencia cards show {card}")

@@ -4,6 +4,7 @@ Messages are locked before the card, in the order of whoever sends them; and wha
 locks is read once more behind them.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -26,7 +27,7 @@ from worker.store import undo as undo_store
 from worker.store.cards import Watched
 from worker.store.committed import after_commit
 from worker.store.engine import reading, writing
-from worker.store.message_states import MessageChange
+from worker.store.message_states import Held, MessageChange
 from worker.store.reminders import key_of
 from worker.store.undo import Carried
 
@@ -68,13 +69,12 @@ class Undoing:
         and let wait again what it had ended. Raises ``UndoError``; of two at once one does it."""
         with writing(self.engine) as conn:
             looked = undo_store.last(conn, card_id)
-            if looked is not None and looked.before is not None:
-                self._hold_messages(conn, looked.before)
+            held = _hold_messages(conn, looked)
             watched = lock(conn, card_id)
             found, before = _require(undo_store.last(conn, card_id), card_id, now)
             if looked is None or looked.id != found.id:
                 raise _refused(card_id, "something else was recorded of it at the same moment")
-            self._unsay(conn, card_id, before, now)
+            self._unsay(conn, card_id, before, held, now)
             card_store.change(conn, card_id, before.columns, now)
             waiting = self._bring_back(conn, watched, found, before, now)
             _take_back_counts(conn, card_id, found, before)
@@ -86,19 +86,22 @@ class Undoing:
             after_commit(log.info)("undone", card=card_id, undone=found.event)
             return Undone(found.event, waiting)
 
-    def _hold_messages(self, conn: Connection, before: Before) -> None:
-        rows = undo_store.carried(conn, [*before.made, *before.ended])
-        message_states.hold(conn, {row.reminder.message_id for row in rows} - {None})
-
-    def _unsay(self, conn: Connection, card_id: int, before: Before, now: datetime) -> None:
+    def _unsay(
+        self,
+        conn: Connection,
+        card_id: int,
+        before: Before,
+        held: Mapping[int, Held],
+        now: datetime,
+    ) -> None:
         """End what would have told of the event. Raises ``UndoError`` if it was handed over."""
         made = undo_store.carried(conn, before.made)
-        if any(_is_told(row) for row in made):
+        letters = {row.reminder.message_id for row in made} - {None}
+        if any(_is_told(row) for row in made) or not letters <= held.keys():
             raise _refused(card_id, "somebody is being told of it already, or has been")
         endings.count(undo_store.unsay(conn, before.made, UNDONE, now))
         # Of this event alone: a message is made for it, and nothing is added before its time.
-        held = message_states.hold(conn, {row.reminder.message_id for row in made} - {None})
-        for id_, message in held.items():
+        for id_, message in ((id_, held[id_]) for id_ in sorted(letters)):
             change: MessageChange = {
                 "message": id_,
                 "count": message.attempts,
@@ -130,6 +133,14 @@ class Undoing:
         # They are as old as before: what happened since then has still happened since.
         undo_store.date_back(conn, {row.reminder.id: row.reminder.created_at for row in anew})
         return len(stay) + len(owed)
+
+
+def _hold_messages(conn: Connection, looked: Recorded | None) -> dict[int, Held]:
+    """Lock the messages that tell of the event, and those of what it had ended."""
+    if looked is None or looked.before is None:
+        return {}
+    rows = undo_store.carried(conn, [*looked.before.made, *looked.before.ended])
+    return message_states.hold(conn, {row.reminder.message_id for row in rows} - {None})
 
 
 def _take_back_counts(conn: Connection, card_id: int, found: Recorded, before: Before) -> None:

@@ -15,7 +15,9 @@ from worker.core.deadlines import DeadlineKind
 from worker.core.life import LifeEvent
 from worker.core.reminders import MessageState, ReminderState
 from worker.pipeline.telling_again import AgainError, TellingAgain
-from worker.store.tables import card_events, messages, reminders
+from worker.store.cards import load
+from worker.store.engine import reading
+from worker.store.tables import card_events, cards, messages, reminders
 
 SMS, EMAIL = Channel.SMS, Channel.EMAIL
 PLAN = DeadlineKind.PLAN_END
@@ -187,6 +189,26 @@ def test_a_plan_that_ended_long_ago_is_over(world: World, again: TellingAgain) -
     card = told_card(world)
     with pytest.raises(AgainError, match="by the time it may be told, plan_end is over"):
         again.card(card, NOW + 60 * DAY)
+
+
+def test_before_a_loss_it_is_of_use_only_as_long_as_acting_helps(
+    world: World, again: TellingAgain
+) -> None:
+    """Told at 10:00 on the last safe day, it has lost its use at midnight, and not a day later."""
+    topup = TODAY - 300 * DAY
+    card = world.card(plan_end=None, plan_days=None, last_topup=topup)
+    line = DeadlineKind.LINE_LOSS
+
+    def loss() -> Any:
+        with reading(world.engine) as conn:
+            return world.rules.ladder(load(conn, [card])[card].card)[line]
+
+    world.change(cards, card, last_topup=topup + (TODAY + DAY - loss().on))
+    assert loss().on == TODAY + DAY
+    again.card(card, NOW, deadline=line)
+    rows = [r for r in world.rows(reminders) if r.window == "again-1"]
+    assert {r.useful_until for r in rows} == {loss().begins}
+    assert loss().begins - NOW < DAY
 
 
 def test_news_of_an_event_is_told_once(world: World, again: TellingAgain) -> None:

@@ -1,6 +1,7 @@
 """What a person recorded by mistake is taken back before anybody is told of it."""
 
 import threading
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -234,6 +235,41 @@ def test_a_neighbour_that_went_without_it_does_not_count_for_it(world: World) ->
     assert sorted(told) == [first, other]
 
 
+def test_a_message_that_is_being_sent_without_it_does_not_count_for_it(world: World) -> None:
+    holder = world.holder(contact_phone=None)
+    first, other = world.cards(2, holder)
+    world.check()
+    record(world, first, LifeEvent.RENEWED, plan_end=NEW_END)
+
+    async def answer(out: Any) -> Outcome:
+        assert undo(world, first).waiting == 2
+        return accepted(f"id-{out.attempt}")
+
+    now = SOON - timedelta(seconds=5)
+    world.send(now, Channel.EMAIL, providers={Channel.EMAIL: Carrier(answer)})
+    assert [r.card_id for r in world.rows(reminders) if r.state == SENT] == [other]
+    world.send(SOON, Channel.EMAIL)
+    told = [r.card_id for r in world.rows(reminders) if r.state == SENT]
+    assert sorted(told) == [first, other]
+    assert len(world.accepted()) == 1, "the other one went to the stand-in"
+
+
+def test_what_was_taken_though_an_event_had_ended_it_is_not_told_twice(world: World) -> None:
+    card = world.card(world.holder(email=None), plan_end=None, last_topup=TODAY)
+    world.live(card, LifeEvent.LOW_BALANCE)
+    life, at = Life(world.engine, world.rules), NOW + timedelta(seconds=1)
+
+    async def answer(out: object) -> Outcome:
+        life.record(card, Happening(LifeEvent.SUSPENDED), at, undo_for=HELD)
+        return accepted("SM1")
+
+    world.send(NOW, Channel.SMS, providers={Channel.SMS: Carrier(answer)})
+    assert undo(world, card).waiting == 0
+    world.check(SOON)
+    world.send(END)
+    assert not world.accepted()
+
+
 def test_a_notice_that_was_on_its_way_when_the_event_came_is_not_told_twice(world: World) -> None:
     card = world.card(world.holder(email=None))
     world.check()
@@ -297,6 +333,7 @@ def test_a_digest_does_not_take_along_what_can_still_be_undone(world: World) -> 
     world.card(world.holder(contact_phone=None, email=None), msisdn=None, plan_end=TODAY)
     world.check(ids=[2])
     record(world, quiet, LifeEvent.SUSPENDED)
+    world.limits = replace(world.limits, gather=timedelta())
     world.send(NOW, Destination.GUARDIAN)
     told = {r.card_id: r.state for r in world.rows(reminders) if r.audience == "guardian"}
     assert told == {2: SENT, quiet: PENDING}

@@ -11,12 +11,13 @@ import pytest
 from tests.integration.helpers import NIGHT, NOW, TODAY, World
 from tests.integration.sandbox_helpers import set_faults
 from worker.cli import cli
+from worker.core.actor import Actor, Source
 from worker.core.cards import Channel
 from worker.core.promise import Account, Class
 from worker.core.reminders import MessageState, ReminderState
 from worker.monitoring.promise import Promise
 from worker.pipeline.decisions import CANCELLED, DecisionError, Decisions
-from worker.store.tables import attempts, messages, reminders
+from worker.store.tables import attempts, card_events, messages, reminders
 
 SMS = Channel.SMS
 PENDING, SUPPRESSED, SENT = (
@@ -129,6 +130,32 @@ def test_what_is_said_not_to_be_sent_is_sent_once(world: World, decisions: Decis
     assert world.told() == [("sms", PENDING, None)]
     assert world.send(SOON) == {MessageState.SENT: 1}
     assert len(world.accepted()) == 1
+
+
+def test_the_trail_of_each_card_names_who_decided(world: World, decisions: Decisions) -> None:
+    first, other = world.cards(2, world.holder(contact_phone=None))
+    world.check()
+    message = int(world.message(Channel.EMAIL).id)
+    rosa = Actor(Source.API, "rosa")
+    decisions.retry_now(message, SOON, by=rosa)
+    decisions.cancel(message, SOON, by=rosa)
+    named = {"message": message, "source": "api", "by": "rosa"}
+    told = [(row.card_id, row.event, row.detail) for row in world.rows(card_events)]
+    assert told == [
+        (card, event, named)
+        for event in ("message_retried", "message_cancelled")
+        for card in (first, other)
+    ]
+
+
+def test_what_is_settled_stands_in_the_trail(world: World, decisions: Decisions) -> None:
+    message = unknown(world, "timeout_before")
+    decisions.settle(message, SOON, was_sent=False)
+    [event] = world.rows(card_events)
+    assert (event.event, event.detail) == (
+        "message_settled",
+        {"message": message, "was_sent": False},
+    )
 
 
 def test_what_is_said_too_late_not_to_be_sent_is_missed(world: World, decisions: Decisions) -> None:

@@ -44,6 +44,8 @@ from worker.pipeline.decisions import DecisionError
 from worker.pipeline.delivery import open_delivery
 from worker.pipeline.delivery.stages import Ended, Ready
 from worker.pipeline.receipts import Fetching, Reconciliation
+from worker.pipeline.telling_again import AgainError
+from worker.pipeline.undoing import UndoError
 from worker.processes import scheduler
 from worker.providers.base import EmailOut, Sighting, SmsOut
 from worker.setup.app import App
@@ -196,6 +198,7 @@ class Play(RuleBasedStateMachine):
         self.world, self.hands = world, Hands(self)
         self.seen = 0
         self.told_to_pay: list[Any] = []
+        self.before: dict[int, Row[Any]] = {}  # what the last event of each card found
         self.sms.witness = self.mail.witness = self._witness
 
     @initialize(days=st.tuples(*[st.integers(-2, 7)] * 3), second=st.booleans())
@@ -298,12 +301,62 @@ class Play(RuleBasedStateMachine):
         far.answers.insert(0, answer)
         self.delivery.recorder.write([Ended(one, asyncio.run(far.send(one.out)), self.now)])
 
-    @rule(card=st.integers(1, 3), event=st.sampled_from(_EVENTS), days=st.sampled_from([30, 3, 0]))
-    def something_happens_to_a_card(self, card: int, event: LifeEvent, days: int) -> None:
+    @rule(
+        card=st.integers(1, 3),
+        event=st.sampled_from(_EVENTS),
+        days=st.sampled_from([30, 3, 0]),
+        held=st.sampled_from([0, 1, 3]),
+    )
+    def something_happens_to_a_card(
+        self, card: int, event: LifeEvent, days: int, held: int
+    ) -> None:
         renews = event in (LifeEvent.RENEWED, LifeEvent.CORRECTED)
         end = self.now.date() + timedelta(days=days) if renews else None
+        before, length = self._card(card), timedelta(minutes=held)
         with suppress(VigenciaError):  # it cannot happen to the card as it is
-            self.app.life.record(card, Happening(event, plan_end=end), self.now)
+            what = Happening(event, plan_end=end)
+            self.app.life.record(card, what, self.now, undo_for=length)
+            self.before[card] = before
+
+    @rule(
+        card=st.integers(1, 3),
+        event=st.sampled_from(_EVENTS),
+        seconds=st.sampled_from([0, 30, 59, 60]),
+        dead=st.booleans(),
+    )
+    def something_is_recorded_by_mistake(
+        self, card: int, event: LifeEvent, seconds: int, dead: bool
+    ) -> None:
+        self.something_happens_to_a_card(card, event, 30, 1)
+        self.dead = dead
+        self.work()
+        self.advance(timedelta(seconds=seconds))
+        self.dead = False
+        self.it_was_a_mistake(card)
+
+    @rule(card=st.integers(1, 3))
+    def it_was_a_mistake(self, card: int) -> None:
+        with suppress(UndoError):  # it cannot be undone, or not any more
+            self.app.undoing.undo(card, self.now)
+            assert self._card(card) == self.before[card]
+
+    @rule(
+        card=st.integers(1, 3),
+        channel=st.sampled_from([None, *Channel]),
+        deadline=st.sampled_from([None, DeadlineKind.PLAN_END, DeadlineKind.LINE_LOSS]),
+    )
+    def the_keeper_has_it_told_again(
+        self, card: int, channel: Channel | None, deadline: DeadlineKind | None
+    ) -> None:
+        with suppress(AgainError):
+            self.app.telling_again.card(card, self.now, deadline=deadline, channel=channel)
+
+    def _card(self, card: int) -> Row[Any]:
+        """What events change of a card."""
+        by_time = ("next_check_at", "check_since", "check_asked_at", "updated_at")
+        shown = [c for c in cards.c if c.name not in by_time]
+        with reading(self.engine) as conn:
+            return conn.execute(select(*shown).where(cards.c.id == card)).one()
 
     @rule(data=st.data(), word=st.sampled_from(["retry", "cancel", "sent", "not sent"]))
     def the_keeper_decides(self, data: st.DataObject, word: str) -> None:

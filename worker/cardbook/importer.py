@@ -18,7 +18,9 @@ from worker.cardbook.last_read import KeptCard
 from worker.cardbook.plan import ImportPlan, compare
 from worker.cardbook.rows import CardBook
 from worker.cardbook.zones import Why
+from worker.core.actor import Source
 from worker.core.rules import Rules
+from worker.pipeline import saving
 from worker.store import books as book_store
 from worker.store import card_index
 from worker.store.books import Own
@@ -127,6 +129,8 @@ def _write(
         for action in (Action.RENEWED, Action.REASSIGNED)
     }
     end_waiting(conn, book_id, by_action[Action.RENEWED], by_action[Action.REASSIGNED], now)
+    for some in batched(sorted(by_action[Action.RENEWED])):
+        saving.renewed(conn, some, now, Source.IMPORT)
     former = {card.holder_id for card, *_, fields, _ in plan.changed if "holder_id" in fields}
     book_store.erase_done(conn, former, now)
     card_index.renew(conn, rules, [*ids, *(card.id for card, *_ in plan.changed)])

@@ -32,6 +32,7 @@ _COMMANDS: Mapping[str, tuple[str, str, str]] = {
     "lint": ("lint", "lint", "Check every text, operator pack, policy and word list."),
     "preview": ("preview", "preview", "Show a text as a holder would read it."),
     "promise": ("promise", "promise", "Account for every reminder that was owed."),
+    "saves": ("saves", "saves", "Count what was renewed after a notice."),
     "storm": ("storm", "storm", "Prove the promise under kills and cuts (source tree only)."),
     "bench": ("bench", "bench", "Measure beside other designs (source tree only)."),
     "simulate": ("simulate", "simulate", "Tell what will be sent on which day; send nothing."),

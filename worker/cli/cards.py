@@ -8,12 +8,14 @@ from typing import Any
 import click
 
 from worker.cardbook.removal import remove_card
+from worker.cli.again import tell_again
 from worker.cli.books import apply_option, tell_removal
 from worker.cli.export_cards import export, template
 from worker.cli.import_cards import import_
 from worker.cli.life import LIFE_COMMANDS, now_option
 from worker.cli.output import as_json_option, print_json, print_table
 from worker.cli.times import local
+from worker.cli.undo import undo
 from worker.core.masking import masked_address, tail
 from worker.errors import CardBookError
 from worker.setup.app import App
@@ -53,7 +55,7 @@ def cards() -> None:
 
 for _command in (import_, export, template):
     cards.add_command(_command)
-for _command in LIFE_COMMANDS:
+for _command in (*LIFE_COMMANDS, undo, tell_again):
     cards.add_command(_command)
 
 

@@ -5,6 +5,7 @@ from typing import Any
 import click
 
 from worker.cli.output import as_json_option, print_json
+from worker.core.actor import CLI
 from worker.core.reminders import MessageState
 from worker.setup.build import build_ready
 
@@ -26,7 +27,7 @@ def retry(message: int, as_json: bool) -> None:
     it waits then. Of one that is unknown say first whether it was sent: `vigencia messages settle`.
     """
     app = build_ready()
-    state = app.decisions.retry_now(message, app.now())
+    state = app.decisions.retry_now(message, app.now(), by=CLI)
     _tell(as_json, f"Message {message} is looked at by the next tick.", message, state)
 
 
@@ -39,7 +40,7 @@ def cancel(message: int, as_json: bool) -> None:
     The same notice over the other channel is a message of its own.
     """
     app = build_ready()
-    ended = app.decisions.cancel(message, app.now())
+    ended = app.decisions.cancel(message, app.now(), by=CLI)
     notices = "1 notice ends" if ended == 1 else f"{ended} notices end"
     said = f"Message {message} is cancelled: {notices} with it."
     _tell(as_json, said, message, MessageState.CANCELLED, reminders=ended)
@@ -63,7 +64,7 @@ def settle(message: int, was_sent: bool | None, as_json: bool) -> None:
     if was_sent is None:
         raise click.UsageError("Say whether it was sent: --sent or --not-sent.")
     app = build_ready()
-    state = app.decisions.settle(message, app.now(), was_sent=was_sent)
+    state = app.decisions.settle(message, app.now(), was_sent=was_sent, by=CLI)
     _tell(as_json, f"Message {message} is {state}. {_SETTLED[state]}", message, state)
 
 

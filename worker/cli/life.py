@@ -1,14 +1,17 @@
 """`vigencia cards renew`, `suspend`, … : tell Vigencia what happened to a card."""
 
+import re
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from worker.cli.output import LANGUAGES, DayParam, InstantParam, as_json_option, print_json
+from worker.core.actor import CLI
 from worker.core.life import Effect, Happening, LifeEvent
+from worker.core.undo import UNDOABLE
 from worker.errors import VigenciaError
 from worker.setup.app import App
 from worker.setup.build import build_ready
@@ -20,6 +23,31 @@ if TYPE_CHECKING:
     from worker.cardbook.values import ValueProblem
 
 now_option = click.option("--now", type=InstantParam(), help="When it happened (default: now).")
+
+
+class DurationParam(click.ParamType[timedelta]):
+    """Some seconds or minutes, such as 60s or 2m."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> timedelta:
+        """Parse it."""
+        found = re.fullmatch(r"(\d{1,4})([sm])", value)
+        if found is None:
+            self.fail(f"{value!r} is no duration; write 60s or 2m", param, ctx)
+        length = timedelta(seconds=int(found[1]) * (60 if found[2] == "m" else 1))
+        if length > _LONGEST:
+            self.fail(f"{value!r} is more than {_LONGEST.seconds // 60}m", param, ctx)
+        return length
+
+
+# So long the holder would wait to be told.
+_LONGEST = timedelta(minutes=10)
+undo_option = click.option(
+    "--undo-for",
+    type=DurationParam(),
+    help="So long (60s, 2m) nobody is told, and `vigencia cards undo` takes it back.",
+)
 
 
 class Amount(click.ParamType[Decimal]):
@@ -49,9 +77,17 @@ class Amount(click.ParamType[Decimal]):
 @click.option(
     "--correct", is_flag=True, help="Only the dates were wrong; nothing happened, nobody is told."
 )
+@undo_option
 @now_option
 @as_json_option
-def renew(card: str, now: datetime | None, as_json: bool, correct: bool, **told: Any) -> None:
+def renew(
+    card: str,
+    undo_for: timedelta | None,
+    now: datetime | None,
+    as_json: bool,
+    correct: bool,
+    **told: Any,
+) -> None:
     """CARD was renewed: its deadlines move, older reminders end, the holder gets the checklist.
 
     Say whether it took effect (`vigencia cards confirm` or `fail`); the holder can say so too, by
@@ -62,32 +98,45 @@ def renew(card: str, now: datetime | None, as_json: bool, correct: bool, **told:
     nobody is told; --correct does so on any day.
     """
     event = LifeEvent.CORRECTED if correct else LifeEvent.RENEWED
-    _record(card, Happening(event, **told), now, as_json)
+    _record(card, Happening(event, **told), undo_for, now, as_json)
 
 
 @click.command()
 @click.argument("card")
 @click.option("--data", is_flag=True, help="Its data is low, not its balance.")
 @click.option("--balance", type=Amount(), help="What is left, in soles.")
+@undo_option
 @now_option
 @as_json_option
 def low(
-    card: str, data: bool, balance: Decimal | None, now: datetime | None, as_json: bool
+    card: str,
+    data: bool,
+    balance: Decimal | None,
+    undo_for: timedelta | None,
+    now: datetime | None,
+    as_json: bool,
 ) -> None:
     """CARD is low on balance or data: the holder is told once until the next top-up."""
     event = LifeEvent.LOW_DATA if data else LifeEvent.LOW_BALANCE
-    _record(card, Happening(event, balance=balance), now, as_json)
+    _record(card, Happening(event, balance=balance), undo_for, now, as_json)
 
 
 @click.command()
 @click.argument("card")
 @click.option("--resolved", is_flag=True, help="The registration is in order again.")
+@undo_option
 @now_option
 @as_json_option
-def registration(card: str, resolved: bool, now: datetime | None, as_json: bool) -> None:
+def registration(
+    card: str,
+    resolved: bool,
+    undo_for: timedelta | None,
+    now: datetime | None,
+    as_json: bool,
+) -> None:
     """The operator doubts in whose name CARD is registered: the holder is told to put it right."""
     event = LifeEvent.REGISTRATION_RESOLVED if resolved else LifeEvent.REGISTRATION_NOTICE
-    _record(card, Happening(event), now, as_json)
+    _record(card, Happening(event), undo_for, now, as_json)
 
 
 @click.command()
@@ -103,8 +152,8 @@ def registration(card: str, resolved: bool, now: datetime | None, as_json: bool)
 def reassign(card: str, now: datetime | None, as_json: bool, **person: Any) -> None:
     """CARD belongs to somebody else now: all that waits for the former holder ends."""
     app = build_ready()
-    card_id, paused = _find(app, card)
-    effect = app.life.reassign(card_id, _checked(person), now or app.now())
+    card_id, paused = find_card(app, card)
+    effect = app.life.reassign(card_id, _checked(person), now or app.now(), by=CLI)
     _tell(card, effect, paused, as_json)
 
 
@@ -152,10 +201,14 @@ def hint_without_file(problem: "ValueProblem") -> str:
 def _simple(name: str, event: LifeEvent, text: str) -> click.Command:
     """A command for an event of which there is nothing more to tell."""
 
-    def command(card: str, now: datetime | None, as_json: bool) -> None:
-        _record(card, Happening(event), now, as_json)
+    def command(
+        card: str, now: datetime | None, as_json: bool, undo_for: timedelta | None = None
+    ) -> None:
+        _record(card, Happening(event), undo_for, now, as_json)
 
     decorated: Callable[..., Any] = as_json_option(now_option(click.argument("card")(command)))
+    if event in UNDOABLE:
+        decorated = undo_option(decorated)
     return click.command(name=name, help=text)(decorated)
 
 
@@ -185,13 +238,22 @@ LIFE_COMMANDS: tuple[click.Command, ...] = (
 )
 
 
-def _record(card: str, what: Happening, now: datetime | None, as_json: bool) -> None:
+def _record(
+    card: str,
+    what: Happening,
+    undo_for: timedelta | None,
+    now: datetime | None,
+    as_json: bool,
+) -> None:
     app = build_ready()
-    card_id, paused = _find(app, card)
-    _tell(card, app.life.record(card_id, what, now or app.now()), paused, as_json)
+    card_id, paused = find_card(app, card)
+    at = now or app.now()
+    effect = app.life.record(card_id, what, at, by=CLI, undo_for=undo_for or timedelta())
+    until = at + undo_for if undo_for and effect.reason in UNDOABLE else None
+    _tell(card, effect, paused, as_json, until)
 
 
-def _find(app: App, card: str) -> tuple[int, bool]:
+def find_card(app: App, card: str) -> tuple[int, bool]:
     """Its id, and whether nobody is told of it at present."""
     with reading(app.engine) as conn:
         found = views.show_card(conn, card)
@@ -200,13 +262,18 @@ def _find(app: App, card: str) -> tuple[int, bool]:
     return int(found["id"]), bool(found["paused"])
 
 
-def _tell(card: str, effect: Effect, paused: bool, as_json: bool) -> None:
+def _tell(
+    card: str, effect: Effect, paused: bool, as_json: bool, until: datetime | None = None
+) -> None:
     notice = None if paused else effect.notice
     changes = {name: value for name, value in effect.changes.items() if name != "holder_id"}
     if as_json:
-        print_json({"event": effect.reason, "notice": notice, "changes": changes})
+        undo = {} if until is None else {"undo_until": until}
+        print_json({"event": effect.reason, "notice": notice, "changes": changes, **undo})
         return
     told = f" The holder is told: {notice}." if notice else ""
     if paused and effect.notice:
         told = " Nobody is told while the card is paused (vigencia cards resume)."
+    if until is not None:
+        told += f" Until {until:%H:%M:%S} UTC nobody is, and it can be undone: vigencia cards undo."
     click.echo(f"Recorded: {effect.reason}.{told} Next: vigencia cards show {card}")

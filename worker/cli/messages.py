@@ -4,6 +4,7 @@ import re
 
 import click
 
+from worker.cli.again import again
 from worker.cli.decisions import cancel, retry, settle
 from worker.cli.output import as_json_option, print_json, print_table
 from worker.cli.times import local
@@ -25,7 +26,7 @@ def messages() -> None:
     """Show messages and how they ended, and decide about those that have not."""
 
 
-for _command in (retry, cancel, settle):
+for _command in (retry, cancel, settle, again):
     messages.add_command(_command)
 
 

@@ -5,22 +5,20 @@ import json
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict, fields
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import click
 
-from worker.cli.output import InstantParam, as_json_option, plain, print_table
+from worker.cli.output import as_json_option, plain, print_table
+from worker.cli.period import DayOrInstant, book_called, period
 from worker.cli.times import local
 from worker.cli.waiting import why, with_wait
 from worker.core.promise import BROKEN, Account, Class
-from worker.errors import CardBookError
 from worker.monitoring.promise import Line, Promise, cause_of
 from worker.setup.app import App
 from worker.setup.build import build_ready
 from worker.store import views
-from worker.store.books import find
 from worker.store.engine import reading
 
 # What a spreadsheet would take for a formula.
@@ -29,25 +27,6 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _MOST = 50
 _WAITS = ("id", "book", "holder", "channel", "state", "waits_for", "waits_until")
 _TEXTS = {"book", "card", "operator", "reason", "provider", "provider_id", "receipt"}
-
-
-class DayOrInstant(click.ParamType[date | datetime]):
-    """A day such as 2026-06-05, or an ISO 8601 instant with its UTC offset."""
-
-    name = "day|instant"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> date | datetime:
-        """Parse it; a day stays a day, since its zone is not known here."""
-        if isinstance(value, date):
-            return value
-        try:
-            return date.fromisoformat(value)
-        except ValueError:
-            if str(value)[:4].isdigit() and "T" not in str(value):
-                self.fail(f"{value!r} is no day; write 2026-06-05", param, ctx)
-            return InstantParam().convert(value, param, ctx)
 
 
 @click.command()
@@ -83,8 +62,8 @@ def promise(
         raise click.UsageError("--rows goes with --json.")
     app = build_ready()
     now = app.now()
-    begin, end = _period(app, since, until, now)
-    book_id = _book(app, book)
+    begin, end = period(app, since, until, now, timedelta(days=1))
+    book_id = book_called(app, book)
     report = _Report(app, begin, end, book, book_id, now)
     if as_csv:
         report.csv(limit)
@@ -93,33 +72,6 @@ def promise(
     else:
         report.text(50 if limit is None else limit)
     sys.exit(0 if report.account.kept and not report.overdue else 1)
-
-
-def _period(
-    app: App, since: date | datetime | None, until: date | datetime | None, now: datetime
-) -> tuple[datetime, datetime]:
-    zone = ZoneInfo(app.settings.book.time_zone)
-    end = now if until is None else _instant(until, zone, timedelta(days=1))
-    begin = end - timedelta(days=1) if since is None else _instant(since, zone, timedelta())
-    if begin >= end:
-        raise click.UsageError("--from must be earlier than --to.")
-    return begin, end
-
-
-def _instant(value: date | datetime, zone: ZoneInfo, shift: timedelta) -> datetime:
-    if isinstance(value, datetime):
-        return value
-    return datetime.combine(value + shift, time(), zone).astimezone(UTC)
-
-
-def _book(app: App, name: str | None) -> int | None:
-    if name is None:
-        return None
-    with reading(app.engine) as conn:
-        found = find(conn, name, removed=True)
-    if found is None:
-        raise CardBookError(f"There is no card book {name!r}.", "Import one first.")
-    return found
 
 
 class _Report:

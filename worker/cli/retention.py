@@ -22,6 +22,8 @@ _WHAT: Mapping[str, str] = {
     "events": "events of cards deleted",
     "inbound": "messages of holders emptied or deleted",
     "usage": "daily counts of books deleted",
+    "saves": "counted renewals deleted",
+    "undoable": "values of events emptied that can no longer be undone",
     "digests": "marks of past hours deleted",
 }
 

@@ -16,33 +16,28 @@ ENDS = (M.SENT, M.DELIVERED, M.UNDELIVERED, M.FAILED, M.CANCELLED)
 # In one of these somebody has still to look at it.
 OPEN = tuple(state for state in M if state not in ENDS)
 
+_NEVER = (
+    "nothing in it is still true or may be told this way, its keeper cancels it, or undoes the "
+    "event it tells of"
+)
 # What a message goes through.
 WAYS: Mapping[tuple[M, M], str] = {
     (M.PENDING, M.SENDING): "a worker takes it up, and nothing stands against it",
     (M.PENDING, M.HELD): "an open breaker, or a broken text",
-    (
-        M.PENDING,
-        M.CANCELLED,
-    ): "nothing in it is still true or may be told this way, or its keeper cancels it",
+    (M.PENDING, M.CANCELLED): _NEVER,
     (M.RETRYABLE, M.SENDING): "a worker takes it up again",
     (
         M.RETRYABLE,
         M.PENDING,
     ): "it must wait: for the holder's daytime, the sender's pace, a cap",
     (M.RETRYABLE, M.HELD): "an open breaker, or a broken text",
-    (
-        M.RETRYABLE,
-        M.CANCELLED,
-    ): "nothing in it is still true or may be told this way, or its keeper cancels it",
+    (M.RETRYABLE, M.CANCELLED): _NEVER,
     (M.HELD, M.SENDING): "a worker takes it up: as the probe, or since the fault is over",
     (
         M.HELD,
         M.PENDING,
     ): "the fault is over, and it must wait: for the holder's daytime, the sender's pace, a cap",
-    (
-        M.HELD,
-        M.CANCELLED,
-    ): "nothing in it is still true or may be told this way, or its keeper cancels it",
+    (M.HELD, M.CANCELLED): _NEVER,
     (M.SENDING, M.HELD): "a fault of our configuration, or a provider that is down",
     (M.SENDING, M.RETRYABLE): "certainly not sent, and there is time to try again",
     (M.SENDING, M.UNKNOWN): "no usable answer, or its worker was lost",
@@ -100,7 +95,7 @@ REMINDER_TRANSITIONS: Mapping[tuple[R, R], str] = {
         R.PENDING,
         R.SUPPRESSED,
     ): "it cannot or must not be told this way: the other takes over, if no keeper cancelled it",
-    (R.PENDING, R.SUPERSEDED): "no longer true, or told with another",
+    (R.PENDING, R.SUPERSEDED): "no longer true, told with another, or its event was undone",
     (R.PENDING, R.MISSED): "not told while it was useful: an alarm",
     (R.SENT, R.DELIVERED): "a report that its message arrived",
     (R.SENT, R.PENDING): "a report that its message did not arrive: owed again",
@@ -110,11 +105,15 @@ REMINDER_TRANSITIONS: Mapping[tuple[R, R], str] = {
         R.MISSED,
     ): "its message did not arrive, and nobody is told another way: an alarm",
     (R.SUPPRESSED, R.DELIVERED): "its message arrived after all",
+    (R.SUPPRESSED, R.SUPERSEDED): "the event it would have told of was undone",
     (R.MISSED, R.SENT): "its message turns out to have been taken",
     (R.MISSED, R.DELIVERED): "its message arrived after all",
     (R.SUPERSEDED, R.SENT): "it was on its way when an event ended it",
     (R.SUPERSEDED, R.DELIVERED): "it was on its way when an event ended it, and arrived",
-    (R.SUPERSEDED, R.PENDING): "the event that ended it no longer holds: owed again",
+    (
+        R.SUPERSEDED,
+        R.PENDING,
+    ): "the event that ended it no longer holds, or was undone: owed again",
     (R.SUPERSEDED, R.SUPPRESSED): "owed again, without an address on this channel",
     (R.SUPERSEDED, R.MISSED): "owed again, and too late by then: an alarm",
 }

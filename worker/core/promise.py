@@ -151,6 +151,7 @@ _OURS = frozenset(
         "confirmed",
         "corrected",
         "daily_cap",
+        "held_out",
         "next_window_opens_first",
         "no_address",
         "not_checked_in_time",
@@ -168,6 +169,7 @@ _OURS = frozenset(
         "sample_book",
         "renewed",
         "too_late",
+        "undone",
         "unknown_outcome",
     }
 )

@@ -55,13 +55,17 @@ Subject = DeadlineKind | LifeNotice
 
 # Why a waiting reminder ends when its card gets another deadline.
 RENEWED = "renewed"
+# Why a notice ends whose event was taken back before anybody was told.
+UNDONE = "undone"
 # Reasons that may cease to hold. Should they, the notice is owed again: a renewal entered by
-# mistake or without effect, a pause that is over, a new holder who was told nothing yet. Which ones
-# do is a rule, and stands here once: a column would repeat it in every row as it was at that time,
-# and a rule that changes would not hold for the notices that had ended before.
+# mistake or without effect, a pause that is over, a new holder who was told nothing yet, an event
+# that was taken back and is entered anew. Which ones do is a rule, and stands here once: a column
+# would repeat it in every row as it was at that time, and a rule that changes would not hold for
+# the notices that had ended before.
 REVIVABLE = frozenset(
     {
         RENEWED,
+        UNDONE,
         "corrected",
         "renewal_not_effective",
         "renewal_unanswered",

@@ -11,9 +11,10 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import InterfaceError, OperationalError
 
 from worker.core.cards import Channel, Destination, told_by
+from worker.core.holdout import HoldOut
 from worker.core.life import Happening, LifeEvent
 from worker.core.life_effects import happen
-from worker.core.reminders import RENEWED, Known, ReminderState
+from worker.core.reminders import RENEWED, Known, Planned, ReminderState
 from worker.core.rules import Rules
 from worker.core.silence import SILENT
 from worker.core.windows import REMEMBERED, Decision
@@ -25,6 +26,7 @@ from worker.store import books as book_store
 from worker.store import cards as card_store
 from worker.store import receipts as receipt_store
 from worker.store import reminders as ledger
+from worker.store import undo as undo_store
 from worker.store.cards import Watched
 from worker.store.committed import after_commit
 from worker.store.engine import savepoint, writing
@@ -56,20 +58,26 @@ class Checked:
 @dataclass(frozen=True, slots=True)
 class Checks:
     """Evaluates cards. ``hint``: how long a worker may take to pick up a message it was told of;
-    ``silent``: whether guardians are told where no notice of a deadline is known to have arrived.
+    ``silent``: whether guardians are told where no notice of a deadline is known to have arrived;
+    ``hold_out``: whether early notices help is tried in a book.
     """
 
     engine: Engine
     rules: Rules
     hint: timedelta
     silent: bool = False
+    hold_out: HoldOut | None = None
 
     def run(self, ids: Sequence[int], now: datetime) -> Checked:
         """Check the cards ``ids`` at ``now`` in one transaction; repeating it changes nothing."""
         with writing(self.engine) as conn:
             by_index(conn, repeatable=True)
             watched = card_store.lock(conn, ids)
+            # Nothing follows yet from an event that can still be undone.
+            held = undo_store.undoable(conn, [one.card.id for one in watched], now)
+            watched = [one for one in watched if one.card.id not in held]
             instants, asked = self._at_rest(conn, watched, now)
+            instants.update(held)
             decided = self._decided(conn, asked, now)
             instants.update((one.card.id, decision.next_check_at) for one, decision in decided)
             return self._write(conn, decided, instants, now)
@@ -186,14 +194,28 @@ class Checks:
     ) -> Checked:
         stale = [reminder for _, decision in decided for reminder in decision.stale]
         endings.end(conn, stale, ReminderState.SUPERSEDED, RENEWED, now)
-        owed = [
-            OwedNotice(w.card, w.holder, p) for w, decision in decided for p in decision.planned
-        ]
+        planned = self._held_out(conn, decided)
+        owed = [OwedNotice(w.card, w.holder, p) for w, several in planned for p in several]
         written = owe(conn, owed, now, self.hint)
         card_store.advance(conn, instants)
         _raise_alarms(owed)
         due = _due(written.messages, now)
         return Checked(len(instants), written.reminders, len(written.messages), due)
+
+    def _held_out(
+        self, conn: Connection, decided: Sequence[tuple[Watched, Decision]]
+    ) -> list[tuple[Watched, tuple[Planned, ...]]]:
+        """What each card owes, where some holders of one book are not told early."""
+        own = self.hold_out
+        book = book_store.find(conn, own.book) if own and decided else None
+        if own is None or book is None:
+            return [(one, decision.planned) for one, decision in decided]
+        return [
+            (one, own.without(one.holder.id, decision.planned))
+            if one.card.book_id == book
+            else (one, decision.planned)
+            for one, decision in decided
+        ]
 
 
 def _due(written: Mapping[int, NewMessage], now: datetime) -> dict[Channel, list[int]]:

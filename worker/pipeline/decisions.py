@@ -8,6 +8,7 @@ from typing import Final
 import structlog
 from sqlalchemy import Connection, Engine
 
+from worker.core.actor import Actor
 from worker.core.cards import Channel
 from worker.core.outcomes import Outcome, OutcomeKind, accepted
 from worker.core.reminders import WAITING, MessageState, ReminderState
@@ -16,7 +17,8 @@ from worker.errors import VigenciaError
 from worker.pipeline import endings
 from worker.pipeline.delivery.results import Taken, sent
 from worker.pipeline.receipts.settling import end, give_up, settle
-from worker.store import message_states, outbox
+from worker.store import cards as card_store
+from worker.store import message_states, outbox, recipients
 from worker.store.committed import after_commit
 from worker.store.engine import writing
 from worker.store.unknowns import Unknown, unknowns
@@ -35,22 +37,24 @@ class DecisionError(VigenciaError):
 
 @dataclass(frozen=True, slots=True)
 class Decisions:
-    """What a person does to a message. Each raises ``DecisionError`` for a message that is not
-    there, or is in another state, also where it changed a moment ago."""
+    """What a person does to a message, ``by`` name in the trail of its cards. Each raises
+    ``DecisionError`` for a message that is not there, or is in another state, also where it changed
+    a moment ago."""
 
     engine: Engine
     retry: RetryPolicy
 
-    def retry_now(self, message: int, now: datetime) -> MessageState:
+    def retry_now(self, message: int, now: datetime, *, by: Actor | None = None) -> MessageState:
         """Look at a waiting message at the next tick instead of at its time. Hours, caps, pace and
         breakers hold as ever, so that it may go on waiting; returns where it is."""
         with writing(self.engine) as conn:
             state = _require(conn, message, WAITING, "tried now")
             message_states.look_now(conn, message, now)
+            _trail(conn, message, "message_retried", now, by)
             after_commit(log.info)("message_retried", message=message, state=state)
         return state
 
-    def cancel(self, message: int, now: datetime) -> int:
+    def cancel(self, message: int, now: datetime, *, by: Actor | None = None) -> int:
         """Never send a waiting message; returns how many notices end with it.
 
         They end as suppressed, with the reason ``cancelled_by_keeper``, and are not owed again. The
@@ -64,10 +68,13 @@ class Decisions:
             cancelled = Next(MessageState.CANCELLED, None, CANCELLED)
             change = message_states.becomes(message, outgoing.attempts, cancelled)
             message_states.set_states(conn, [change], expected=(state,))
+            _trail(conn, message, "message_cancelled", now, by)
             after_commit(log.info)("message_cancelled", message=message, reminders=len(waiting))
         return len(waiting)
 
-    def settle(self, message: int, now: datetime, *, was_sent: bool) -> MessageState:
+    def settle(
+        self, message: int, now: datetime, *, was_sent: bool, by: Actor | None = None
+    ) -> MessageState:
         """Say of an unknown message whether it ``was_sent``, as the provider's own console shows;
         returns where it is then.
 
@@ -78,6 +85,7 @@ class Decisions:
             _require(conn, message, (MessageState.UNKNOWN,), "settled")
             one = _unknown(conn, message)
             state = self._settled(conn, one, now, was_sent=was_sent)
+            _trail(conn, message, "message_settled", now, by, was_sent=was_sent)
             after_commit(log.info)("message_settled", message=message, state=state)
         return state
 
@@ -114,6 +122,15 @@ def _require(
             f"Look at it with: vigencia messages show {message}",
         )
     return found.state
+
+
+def _trail(
+    conn: Connection, message: int, event: str, now: datetime, by: Actor | None, **more: object
+) -> None:
+    """What was decided stands in the trail of every card that the message tells of."""
+    detail = {"message": message, **more, **(by.trail() if by else {})}
+    cards = recipients.cards_of_message(conn, message)
+    card_store.add_events(conn, recipients.trail(cards, event, detail, now))
 
 
 def _unknown(conn: Connection, message: int) -> Unknown:

@@ -34,9 +34,11 @@ class OwedNotice:
 
 @dataclass(frozen=True, slots=True)
 class NewlyOwed:
-    """What was not owed yet: how many ``reminders``, and by id the ``messages`` they are in."""
+    """What was not owed yet: how many ``reminders`` and their ``ids``, and by id the ``messages``
+    they are in."""
 
     reminders: int
+    ids: tuple[int, ...]
     messages: dict[int, NewMessage]
 
 
@@ -79,7 +81,8 @@ def owe(
     carrying = {one.message_id for one in inserted}
     message_store.drop(conn, [message for message in ids if message not in carrying])
     messages = zip(ids, new, strict=True)
-    return NewlyOwed(len(inserted), {id_: message for id_, message in messages if id_ in carrying})
+    carried = {id_: message for id_, message in messages if id_ in carrying}
+    return NewlyOwed(len(inserted), tuple(one.id for one in inserted), carried)
 
 
 def _message(reader: int, part: Sequence[OwedNotice]) -> NewMessage:

@@ -38,6 +38,8 @@ STEPS: Final[Mapping[str, Step]] = {
     "proofs": retention.proofs,
     "unsent": retention.unsent,
     "receipts": retention.reports,
+    "undoable": retention.undoable,
+    "saves": retention.saved,
     "events": retention.events,
     "inbound": retention.heard,
     "usage": retention.used,

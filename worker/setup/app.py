@@ -17,6 +17,8 @@ from worker.pipeline.events import Life
 from worker.pipeline.receipts import Fetching, Listening, Receipts, Reconciliation
 from worker.pipeline.receipts.restored import Release, Texts
 from worker.pipeline.retention import Periods, Retention
+from worker.pipeline.telling_again import TellingAgain
+from worker.pipeline.undoing import Undoing
 from worker.providers.base import Hearing, Searchable
 from worker.providers.choice import hearing, searchable
 from worker.setup.parts import Parts
@@ -31,12 +33,27 @@ class App(Parts):
         hint = timedelta(seconds=self.settings.scheduler.hint_seconds)
         # Where nobody can report to us, nothing can ever be confirmed.
         silent = self.settings.guardian.silent and self.settings.web.public_url is not None
-        return Checks(self.engine, self.rules, hint, silent)
+        return Checks(self.engine, self.rules, hint, silent, self.settings.holdout.own)
 
     @cached_property
     def life(self) -> Life:
         """The use case behind `vigencia cards renew` and its like."""
         return Life(self.engine, self.rules)
+
+    @property
+    def undo_for(self) -> timedelta:
+        """How long a person may take back what was entered in a page."""
+        return timedelta(seconds=self.settings.life.undo_seconds)
+
+    @cached_property
+    def undoing(self) -> Undoing:
+        """The use case behind `vigencia cards undo`."""
+        return Undoing(self.engine, self.rules)
+
+    @cached_property
+    def telling_again(self) -> TellingAgain:
+        """The use case behind `vigencia cards tell-again` and `vigencia messages again`."""
+        return TellingAgain(self.engine, self.rules)
 
     @cached_property
     def decisions(self) -> Decisions:

@@ -1,7 +1,7 @@
 """The sections of the settings: names, bounds and what holds where nothing is said."""
 
 import re
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Final, Literal, Self
 from zoneinfo import available_timezones
@@ -15,6 +15,7 @@ from pydantic import (
 )
 
 from worker.core.cards import Channel, Language
+from worker.core.holdout import HoldOut
 from worker.core.hosts import leads_here, web_parts
 from worker.core.signing_off import signature as one_line
 from worker.core.tokens import LIFETIMES
@@ -109,10 +110,41 @@ class ReceiptSettings(Section):
         return timedelta(seconds=self.fetch_after_seconds) if self.fetch_after_seconds else None
 
 
+class LifeSettings(Section):
+    """What is recorded of cards in a page. ``undo_seconds``: so long it can be taken back, and
+    nobody is told of it."""
+
+    undo_seconds: int = Field(60, ge=0, le=600)
+
+
 class GuardianSettings(Section):
     """When the keeper of a book is told of a holder."""
 
     silent: bool = True
+
+
+class HoldOutSettings(Section):
+    """Whether early notices help, tried in one book whose keeper has agreed in writing: a share of
+    its holders gets none a week before their plan ends."""
+
+    book: str | None = None
+    share: float = Field(0, ge=0, le=0.5)
+    agreed_by: str | None = Field(None, min_length=3, max_length=200)
+    agreed_on: date | None = None
+
+    @model_validator(mode="after")
+    def _agreed(self) -> Self:
+        if self.share and not (self.book and self.agreed_by and self.agreed_on):
+            raise ValueError(
+                "holders are held out only with the written yes of the keeper of their book: name "
+                "the book, agreed_by (who) and agreed_on (the day)"
+            )
+        return self
+
+    @property
+    def own(self) -> HoldOut | None:
+        """Who is held out, if anybody."""
+        return HoldOut(self.book, self.share) if self.book and self.share else None
 
 
 class WorkerSettings(Section):

@@ -31,6 +31,8 @@ from worker.setup.sections import (
     DeliverySettings,
     EmailSettings,
     GuardianSettings,
+    HoldOutSettings,
+    LifeSettings,
     MetricsSettings,
     PaceSettings,
     ReceiptSettings,
@@ -109,6 +111,8 @@ class Settings(BaseSettings):
     unknown: UnknownSettings = UnknownSettings()
     receipts: ReceiptSettings = ReceiptSettings()  # type: ignore[call-arg]
     guardian: GuardianSettings = GuardianSettings()
+    holdout: HoldOutSettings = HoldOutSettings()  # type: ignore[call-arg]
+    life: LifeSettings = LifeSettings()  # type: ignore[call-arg]
     breaker: BreakerSettings = BreakerSettings()  # type: ignore[call-arg]
     sms: SmsSettings = SmsSettings()  # type: ignore[call-arg]
     email: EmailSettings = EmailSettings()  # type: ignore[call-arg]

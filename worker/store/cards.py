@@ -172,12 +172,19 @@ def hold(conn: Connection, card_id: int) -> Watched | None:
     return to_watched(row) if row else None
 
 
-def change(conn: Connection, card_id: int, values: Mapping[str, object], now: datetime) -> None:
-    """Set columns of a card, and ask for its check."""
+def change(
+    conn: Connection,
+    card_id: int,
+    values: Mapping[str, object],
+    now: datetime,
+    held_until: datetime | None = None,
+) -> None:
+    """Set columns of a card, and ask for its check; ``held_until``: it is left alone until then."""
+    check: dict[str, datetime | None] = {"check_asked_at": now}
+    if held_until is not None:
+        check = {"check_asked_at": None, "next_check_at": held_until}
     conn.execute(
-        update(cards)
-        .where(cards.c.id == card_id)
-        .values(**values, check_asked_at=now, updated_at=now)
+        update(cards).where(cards.c.id == card_id).values(**values, **check, updated_at=now)
     )
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypedDict
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, Row, exists, select
 
 from worker.core.addressing import UNREACHED
 from worker.core.cards import Audience, Channel, Destination, Holder, told_by
@@ -16,7 +16,7 @@ from worker.core.reminders import WAITING, MessageState, Obstacle, ReminderState
 from worker.store import cards as card_store
 from worker.store.bulk import among, update_many
 from worker.store.reminders import key_of, told_by_email, unreached
-from worker.store.tables import books, holders, messages, reminders
+from worker.store.tables import books, card_events, holders, messages, reminders
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +92,15 @@ def load(conn: Connection, ids: Sequence[int]) -> list[OutgoingMessage]:
 
 
 def waiting_digests(
-    conn: Connection, guardian: int, besides: Collection[int]
+    conn: Connection, guardian: int, besides: Collection[int], now: datetime
 ) -> list[OutgoingMessage]:
-    """The messages to a guardian that wait and were never tried, ``besides`` these; locked."""
+    """The messages to a guardian that wait and were never tried, ``besides`` these; locked. What
+    tells of an event that can still be undone waits by itself."""
+    undoable = (
+        exists()
+        .where(reminders.c.message_id == messages.c.id)
+        .where(card_events.c.card_id == reminders.c.card_id, card_events.c.undo_until > now)
+    )
     rows = conn.execute(
         select(messages.c.id)
         .where(
@@ -103,6 +109,7 @@ def waiting_digests(
             messages.c.state == MessageState.PENDING,
             messages.c.attempts == 0,
             messages.c.id.not_in(besides),
+            ~undoable,
         )
         .with_for_update(skip_locked=True)
     )

@@ -102,6 +102,7 @@ def last_event(
         card_events.c.card_id == card_id,
         card_events.c.event.in_(list(events)),
         card_events.c.at > after,
+        card_events.c.undone_at.is_(None),
     )
     return conn.execute(query.order_by(card_events.c.id.desc()).limit(1)).scalar()
 

@@ -5,7 +5,7 @@ from datetime import date, datetime
 from functools import cache
 from typing import Any, NamedTuple, TypedDict
 
-from sqlalchemy import Connection, Row, and_, func, or_, select, update
+from sqlalchemy import Connection, Row, Update, and_, func, or_, select, update
 
 from worker.core.cards import Audience, Channel
 from worker.core.reminders import REVIVABLE, UNCHECKED, Planned, ReminderState, Subject
@@ -58,6 +58,7 @@ class ReminderChange(NamedTuple):
     """A reminder as it is after a change, for those who count; ``owed_at``: since when it was
     owed."""
 
+    id: int
     state: str
     channel: str
     audience: str
@@ -68,7 +69,7 @@ class ReminderChange(NamedTuple):
 
 
 _CHANGE = (
-    *(reminders.c[name] for name in ("state", "channel", "audience", "reason", "window")),
+    *(reminders.c[name] for name in ("id", "state", "channel", "audience", "reason", "window")),
     func.coalesce(reminders.c.owed_at, reminders.c.due_at),
     reminders.c.message_id,
 )
@@ -87,6 +88,11 @@ def insert_new(conn: Connection, rows: Sequence[NewReminder]) -> list[ReminderCh
     return _changes(conn.execute(statement, source_values(conn, reminders, rows)))
 
 
+def changed(conn: Connection, statement: Update) -> list[ReminderChange]:
+    """Change reminders; returns them as they are then."""
+    return _changes(conn.execute(statement.returning(*_CHANGE)))
+
+
 def _changes(found: Iterable[Row[Any]]) -> list[ReminderChange]:
     return [ReminderChange._make(row) for row in found]
 
@@ -95,7 +101,12 @@ def _changes(found: Iterable[Row[Any]]) -> list[ReminderChange]:
 def _insertion(dialect: str, names: tuple[str, ...]) -> Any:
     source = as_source(dialect, reminders, names)
     statement = upsert(dialect, reminders).from_select(list(names), source)
-    again = ("due_at", "owed_at", "useful_until", "state", "reason", "message_id", "ended_at")
+    # With the instant at which it is made: an event is told as of when it was entered last, and
+    # only what happened after that overtakes it.
+    again = (
+        *("due_at", "owed_at", "useful_until", "state", "reason", "message_id", "ended_at"),
+        "created_at",
+    )
     statement = statement.on_conflict_do_update(
         index_elements=["card_id", "deadline", "deadline_on", "window", "channel", "audience"],
         set_={name: statement.excluded[name] for name in again},

@@ -125,6 +125,7 @@ def overtaken(conn: Connection, ids: Iterable[int], events: Iterable[str]) -> di
             reminders.c.id.in_(list(ids)),
             card_events.c.event.in_(list(events)),
             card_events.c.at > reminders.c.created_at,
+            card_events.c.undone_at.is_(None),
         )
     )
     return {row.id: row.event for row in rows}

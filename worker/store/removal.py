@@ -44,6 +44,7 @@ from worker.store.tables import (
     receipts,
     rechecks,
     reminders,
+    saves,
     suppressions,
     tallies,
     usage,
@@ -111,6 +112,7 @@ def erase_book(conn: Connection, book_id: int) -> None:
         (reminders, reminders.c.card_id.in_(mine)),
         (messages, messages.c.book_id == book_id),
         (card_events, card_events.c.card_id.in_(mine)),
+        (saves, saves.c.book_id == book_id),
         # About one card only; what an address said of everything it is sent stays.
         (suppressions, suppressions.c.card_id.in_(mine)),
         (cards, cards.c.book_id == book_id),
@@ -158,6 +160,8 @@ def _close(conn: Connection, mine: Select[Any], now: datetime) -> list[ReminderC
         changes += ledger.end(conn, some, ReminderState.SUPERSEDED, REMOVED, now)
     there = cards.c.id.in_(mine), cards.c.removed_at.is_(None)
     rows = conn.execute(select(cards.c.id, cards.c.msisdn, cards.c.iccid).where(*there)).all()
+    undoable = card_events.c.card_id.in_(mine), card_events.c.undo_until.is_not(None)
+    conn.execute(update(card_events).where(*undoable).values(undo_until=None, before=None))
     card_store.add_events(conn, [_event(row, now) for row in rows])
     person = ("read_holder", "read_holder_id")
     numbers = dict.fromkeys(("msisdn", "iccid", "imsi", "note", "receipt_ref", *person))

@@ -36,6 +36,7 @@ from worker.store.tables import (
     messages,
     receipts,
     reminders,
+    saves,
     tallies,
     tally_days,
     usage,
@@ -221,6 +222,18 @@ def events(conn: Connection, cut: Cutoffs, after: Any, limit: int) -> Batch:
     mine = among(conn, card_events.c.id, ids)
     gone = conn.execute(delete(card_events).where(mine, card_events.c.event.not_in(CONSENT)))
     return _onward(gone.rowcount, page, cut.proof, limit)
+
+
+def undoable(conn: Connection, cut: Cutoffs, after: Any, limit: int) -> Batch:
+    """Empty what was before events that can no longer be undone: a trail keeps no values."""
+    old = select(card_events.c.id).where(card_events.c.undo_until <= cut.digest).limit(limit)
+    kept = update(card_events).where(card_events.c.id.in_(old.with_for_update(skip_locked=True)))
+    return _again(conn.execute(kept.values(undo_until=None, before=None)).rowcount, limit)
+
+
+def saved(conn: Connection, cut: Cutoffs, after: Any, limit: int) -> Batch:
+    """Delete which notices renewals came after, of which no proof is left."""
+    return _by_key(conn, saves, saves.c.at <= cut.proof, (saves.c.id,), limit)
 
 
 def heard(conn: Connection, cut: Cutoffs, after: Any, limit: int) -> Batch:

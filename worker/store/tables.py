@@ -459,6 +459,29 @@ digests = Table(
     Column("at", Instant, primary_key=True),
 )
 
+# Cards that were renewed after a notice which had arrived: the last one before that.
+saves = Table(
+    "saves",
+    metadata,
+    Column("id", RowId, primary_key=True),
+    Column("book_id", ForeignKey("books.id"), nullable=False),
+    Column("card_id", ForeignKey("cards.id"), nullable=False),
+    # When it was renewed.
+    Column("at", Instant, nullable=False),
+    Column("deadline", String(40), nullable=False),
+    Column("window", String(40), nullable=False),
+    Column("channel", String(10), nullable=False),
+    Column("language", String(10), nullable=False),
+    Column("days_before", Integer, nullable=False),
+    # By which door the renewal came in (core.actor.Source), if that is known.
+    Column("source", String(10)),
+    # Somebody has said since that it had no effect.
+    Column("failed", Boolean, nullable=False, server_default=false()),
+    UniqueConstraint("card_id", "at"),
+    Index("ix_saves_book_id_at", "book_id", "at"),
+    Index("ix_saves_at", "at"),
+)
+
 card_events = Table(
     "card_events",
     metadata,
@@ -467,6 +490,18 @@ card_events = Table(
     Column("at", Instant, nullable=False),
     Column("event", String(30), nullable=False),
     Column("detail", JSON, nullable=False),
+    # Until when it can be undone, and what was before: both are emptied when that time is over.
+    Column("undo_until", Instant),
+    Column("before", JSON(none_as_null=True)),
+    # When it was: it has not happened, then, for whoever asks what did.
+    Column("undone_at", Instant),
+    # For checks, which leave alone what can still be undone; few among all that ever happened.
+    Index(
+        "ix_card_events_undo_until",
+        "undo_until",
+        postgresql_where=Column("undo_until").is_not(None),
+        sqlite_where=Column("undo_until").is_not(None),
+    ),
 )
 
 # The deadlines of each card that is watched, as days: what pages of the console list cards by. It

@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, Row
 
+from worker.core.actor import HOLDER
 from worker.core.cards import CardState, Language
 from worker.core.deadlines import DeadlineKind
 from worker.core.hours import local_day
@@ -56,7 +57,8 @@ class Answers:
             if view.needs_end and not _can_be(plan_end, local_day(now, watched.card.time_zone)):
                 return replace(view, state=State.WRONG)
             what = Happening(LifeEvent.RENEWED, plan_end=plan_end if view.needs_end else None)
-            apply(conn, self.rules, watched, happen(watched.card, what, now), now)
+            effect = happen(watched.card, what, now)
+            apply(conn, self.rules, watched, effect, now, by=HOLDER)
             _trail(conn, row, "renewed", now)
             asked = _question_of(conn, watched)
             return replace(view, state=State.DONE, ends_on=what.plan_end, renewal=asked)

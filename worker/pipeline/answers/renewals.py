@@ -6,6 +6,7 @@ from typing import Final
 
 from sqlalchemy import Connection, Engine
 
+from worker.core.actor import HOLDER
 from worker.core.cards import Language
 from worker.core.life import QUESTIONS, Happening, LifeEvent
 from worker.core.life_effects import happen
@@ -46,7 +47,8 @@ class RenewalAnswers:
             if view.state is not State.ASK:
                 return view
             row, watched = found
-            apply(conn, self.rules, watched, happen(watched.card, Happening(answer), now), now)
+            effect = happen(watched.card, Happening(answer), now)
+            apply(conn, self.rules, watched, effect, now, by=HOLDER)
             detail = {"answer": answer, "source": "link", "reminder": row.id}
             events = recipients.trail([row.card_id], "holder_answered", detail, now)
             card_store.add_events(conn, events)

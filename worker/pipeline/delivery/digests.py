@@ -52,7 +52,7 @@ class Digests:
             self.writes.cancel(outgoing, "in_another_digest")
         # Those that wait elsewhere are left empty, and end with their next look.
         waiting = outbox.waiting_digests(
-            self.conn, first.holder.id, [outgoing.id for outgoing in group]
+            self.conn, first.holder.id, [outgoing.id for outgoing in group], self.now
         )
         items: list[Item] = [item for outgoing in (*others, *waiting) for item in outgoing.items]
         if not items:

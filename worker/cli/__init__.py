@@ -28,6 +28,8 @@ _COMMANDS: Mapping[str, tuple[str, str, str]] = {
     "cards": ("cards", "cards", "Import and show cards."),
     "messages": ("messages", "messages", "Show messages, and decide about those that wait."),
     "suppressions": ("suppressions", "suppressions", "Show and change who is not written to."),
+    "users": ("users", "users", "Say who may look at the console."),
+    "console": ("console", "console", "Open the console without a password."),
     "retention": ("retention", "retention", "Erase what is older than it may be kept."),
     "lint": ("lint", "lint", "Check every text, operator pack, policy and word list."),
     "preview": ("preview", "preview", "Show a text as a holder would read it."),

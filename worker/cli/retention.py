@@ -25,6 +25,8 @@ _WHAT: Mapping[str, str] = {
     "saves": "counted renewals deleted",
     "undoable": "values of events emptied that can no longer be undone",
     "digests": "marks of past hours deleted",
+    "sessions": "sessions and sign-in links of the console deleted",
+    "audit": "rows of what people did deleted",
 }
 
 _EMPTIED = ("contents", "addresses")

@@ -46,6 +46,8 @@ STEPS: Final[Mapping[str, Step]] = {
     "tallies": retention.summed,
     "alarms": retention.alarmed,
     "digests": retention.told,
+    "sessions": retention.signed_in,
+    "audit": retention.deeds,
 }
 
 

@@ -4,7 +4,10 @@ from collections.abc import Mapping
 from datetime import timedelta
 from functools import cached_property
 
+from worker.accounts.accounts import Accounts
+from worker.accounts.people import People
 from worker.core.cards import Channel
+from worker.core.console_languages import shown_in
 from worker.pipeline.answers.deadlines import Answers
 from worker.pipeline.answers.renewals import RenewalAnswers
 from worker.pipeline.answers.stopping import Stopping
@@ -22,6 +25,7 @@ from worker.pipeline.undoing import Undoing
 from worker.providers.base import Hearing, Searchable
 from worker.providers.choice import hearing, searchable
 from worker.setup.parts import Parts
+from worker.setup.settings import keys_in
 
 
 class App(Parts):
@@ -59,6 +63,18 @@ class App(Parts):
     def decisions(self) -> Decisions:
         """The use case behind `vigencia messages retry` and its like."""
         return Decisions(self.engine, self.retry)
+
+    @cached_property
+    def accounts(self) -> Accounts:
+        """The use case behind signing in to the console."""
+        keys = keys_in(self.settings.secret_key)
+        return Accounts(self.engine, keys[0].encode() if keys else b"")
+
+    @cached_property
+    def people(self) -> People:
+        """The use case behind `vigencia users`."""
+        own = self.settings.book
+        return People(self.engine, shown_in(own.language), own.time_zone)
 
     @cached_property
     def consent(self) -> Consent:

@@ -24,5 +24,10 @@ def listen(host: str, port: int) -> socket.socket:
 def address_of(sock: socket.socket) -> str:
     """Where ``sock`` answers on this machine, as http://host:port."""
     host, port = sock.getsockname()[:2]
+    return address_at(host, port)
+
+
+def address_at(host: str, port: int) -> str:
+    """Where who listens on ``host`` and ``port`` answers on this machine."""
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - it is not bound
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

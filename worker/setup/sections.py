@@ -3,6 +3,7 @@
 import re
 from datetime import date, timedelta
 from decimal import Decimal
+from ipaddress import ip_network
 from typing import Final, Literal, Self
 from zoneinfo import available_timezones
 
@@ -248,6 +249,18 @@ class WebSettings(Section):
     concurrency: int = Field(512, ge=8, le=20_000)
     request_seconds: float = Field(10.0, gt=0, le=60)
     replay_seconds: int = Field(259_200, ge=90_000)
+    # Servers in front of us, as addresses or networks: whom they name is who asks.
+    trusted_proxies: tuple[str, ...] = ()
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for one in value:
+            try:
+                ip_network(one)
+            except ValueError:
+                raise ValueError(f"{one!r} is neither an address nor a network") from None
+        return value
 
     @field_validator("public_url")
     @classmethod

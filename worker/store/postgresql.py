@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import psycopg
-from sqlalchemy import Engine, event
+from sqlalchemy import Connection, Engine, event
 from sqlalchemy.engine import Dialect
 from sqlalchemy.pool import ConnectionPoolEntry
 
@@ -41,6 +41,13 @@ class StatementTimeouts:
     statement: float = 60
     lock: float = 30
     idle: float = 600
+
+
+def limit_statements(conn: Connection, seconds: float) -> None:
+    """Let the server end what takes longer than ``seconds`` in this transaction; SQLite has no such
+    bound."""
+    if conn.dialect.name == "postgresql":
+        conn.exec_driver_sql(f"SET LOCAL statement_timeout = {round(seconds * 1000)}")
 
 
 class _Connection(psycopg.Connection[Any]):

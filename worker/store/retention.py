@@ -30,15 +30,19 @@ from worker.store.bulk import among
 from worker.store.tables import (
     alarms,
     attempts,
+    audit,
     card_events,
     digests,
     inbound,
     messages,
+    rate_buckets,
     receipts,
     reminders,
     saves,
     tallies,
     tally_days,
+    sessions,
+    sign_in_links,
     usage,
 )
 from worker.store.types import Instant
@@ -278,6 +282,25 @@ def alarmed(conn: Connection, cut: Cutoffs, after: Any, limit: int) -> Batch:
 def told(conn: Connection, cut: Cutoffs, after: Any, limit: int) -> Batch:
     """Delete marks of what was told or done in an hour or on a day long over."""
     return _by_key(conn, digests, digests.c.at <= cut.digest, (digests.c.kind, digests.c.at), limit)
+
+
+def signed_in(conn: Connection, cut: Cutoffs, after: Any, limit: int) -> Batch:
+    """Delete sessions, sign-in links and counts of tries that nobody can use any more."""
+    doomed = (
+        (sessions, sessions.c.seen_at <= cut.digest, sessions.c.token_hash),
+        (sign_in_links, sign_in_links.c.expires_at <= cut.digest, sign_in_links.c.token_hash),
+        (rate_buckets, rate_buckets.c.at <= cut.digest, rate_buckets.c.key),
+    )
+    gone = [_by_key(conn, table, old, (key,), limit) for table, old, key in doomed]
+    return Batch(sum(one.rows for one in gone), True if any(one.after for one in gone) else None)
+
+
+def deeds(conn: Connection, cut: Cutoffs, after: Any, limit: int) -> Batch:
+    """Delete what people did, when nobody can ask for it any more."""
+    page = _page(conn, audit, audit.c.at, after, limit)
+    ids = [row.id for row in page if row.created_at <= cut.proof]
+    gone = conn.execute(delete(audit).where(among(conn, audit.c.id, ids)))
+    return _onward(gone.rowcount, page, cut.proof, limit)
 
 
 def count(conn: Connection, table: Table, which: ColumnElement[bool]) -> int:

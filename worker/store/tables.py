@@ -6,6 +6,7 @@ from sqlalchemy import (
     CheckConstraint,
     Column,
     Date,
+    Float,
     ForeignKey,
     Index,
     Integer,
@@ -605,4 +606,80 @@ alarms = Table(
         sqlite_where=Column("ended_at").is_(None),
     ),
     Index("ix_alarms_ended_at", "ended_at"),
+)
+
+# People who look at the console. ``role`` holds in every book, those to come too; without it a
+# person has what ``memberships`` say.
+users = Table(
+    "users",
+    metadata,
+    Column("id", RowId, primary_key=True),
+    Column("name", String(100), nullable=False, unique=True),
+    # In PHC form; without one only a link of one use signs him in.
+    Column("password", String(200)),
+    Column("role", String(10)),
+    Column("language", String(10), nullable=False),
+    Column("time_zone", String(64), nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("disabled_at", Instant),
+)
+
+memberships = Table(
+    "memberships",
+    metadata,
+    Column("user_id", ForeignKey("users.id"), primary_key=True),
+    Column("book_id", ForeignKey("books.id"), primary_key=True),
+    Column("role", String(10), nullable=False),
+)
+
+# Who is signed in. The token is in the browser alone: here is its SHA-256.
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("token_hash", String(64), primary_key=True),
+    Column("user_id", ForeignKey("users.id"), nullable=False, index=True),
+    Column("created_at", Instant, nullable=False),
+    Column("seen_at", Instant, nullable=False),
+    # When he last showed who he is, which some acts ask for again.
+    Column("confirmed_at", Instant, nullable=False),
+    Index("ix_sessions_seen_at", "seen_at"),
+)
+
+# Links that sign a person in once; a used one is gone.
+sign_in_links = Table(
+    "sign_in_links",
+    metadata,
+    Column("token_hash", String(64), primary_key=True),
+    Column("user_id", ForeignKey("users.id"), nullable=False, index=True),
+    Column("expires_at", Instant, nullable=False, index=True),
+)
+
+# How often something may still be tried: a row for a name or an address that was tried lately.
+rate_buckets = Table(
+    "rate_buckets",
+    metadata,
+    Column("key", String(64), primary_key=True),
+    Column("left", Float, nullable=False),
+    Column("at", Instant, nullable=False, index=True),
+)
+
+# What people did, written in the transaction of the deed. Values stand nowhere in it.
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", RowId, primary_key=True),
+    Column("at", Instant, nullable=False),
+    # The name stays readable when its user is gone; without one it was the command line.
+    Column("user_id", ForeignKey("users.id")),
+    Column("name", String(100), nullable=False),
+    Column("action", String(40), nullable=False),
+    Column("book_id", ForeignKey("books.id")),
+    Column("subject", String(20), nullable=False),
+    Column("subject_id", RowId),
+    Column("fields", JSON, nullable=False),
+    Column("address", String(45)),
+    # Of the form that asked for it: one sent twice is done once.
+    Column("form_id", String(32), unique=True),
+    Index("ix_audit_book_id_id", "book_id", "id"),
+    Index("ix_audit_subject", "subject", "subject_id", "id"),
 )

@@ -1,4 +1,4 @@
-"""The web application: webhooks, links, health, and what holds for all of them."""
+"""The web application: webhooks, links, health, the console, and what holds for all of them."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -6,11 +6,13 @@ from datetime import timedelta
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
+from starlette.routing import Mount
 
 from worker.providers.registry import PROVIDERS
 from worker.setup.app import App
 from worker.web import health, links
 from worker.web.bodies import Bounds
+from worker.web.console.application import console
 from worker.web.intake import Intake
 from worker.web.middleware import Failures
 from worker.web.tally import Tally
@@ -50,6 +52,8 @@ def application(app: App, public_url: str | None) -> Starlette:
             *webhooks.routes(PROVIDERS),
             *links.routes(app),
             *health.routes(app),
+            # Last: whatever is none of these is a page, or none at all.
+            Mount("", console(app, public_url, tally)),
         ],
         middleware=[
             Middleware(Failures, tally=tally),

@@ -31,6 +31,8 @@ from worker.store.engine import reading, writing
 # Writes the refused rows somewhere, with words in the given language, and returns where.
 KeepRefused = Callable[[str], Path]
 Step = Callable[[str], None]
+# Given the book's number, once its cards are written.
+Also = Callable[[Connection, int], None]
 STEPS = ("comparing", "writing", "telling")
 
 
@@ -73,13 +75,14 @@ def import_book(
     apply: bool,
     keep_refused: KeepRefused | None = None,
     step: Step = lambda _: None,
+    also: Also = lambda conn, book_id: None,
 ) -> Result:
     """Upsert the cards of ``book`` into the book ``name``.
 
     Nothing is written unless ``apply`` and either every row is right or ``keep_refused`` puts the
     refused ones elsewhere, which happens before the transaction ends: if it fails, nothing is
     written. ``wanted`` holds the book's own values, see ``store.books.ensure``; ``step`` is told
-    each of ``STEPS`` as it begins.
+    each of ``STEPS`` as it begins; ``also`` writes what belongs to it in the same transaction.
     """
     refused = book.total - len(book.rows)
     if not apply or (refused and keep_refused is None):
@@ -95,6 +98,7 @@ def import_book(
         renewed = _write(conn, plan, row.id, rules, now)
         step("telling")
         tell_renewals(conn, rules, renewed, now)
+        also(conn, row.id)
         kept = keep_refused(row.language) if refused and keep_refused else None
         return _result(book, plan, applied=True, refused_file=kept)
 

@@ -1,5 +1,9 @@
 """The card books that come with the program are invented, and their numbers may be somebody's."""
 
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+
 from worker.cardbook.column_file import load_columns
 from worker.cardbook.options import ReadOptions
 from worker.cardbook.parse import read_cardbook
@@ -10,6 +14,8 @@ from worker.paths import shipped
 _FILES = ("cardbook-zh.xlsx", "cardbook-en.tsv")
 # Larger than all samples together and still mostly samples: no file is.
 _MOST = 1_000
+# The day for which the samples were written.
+_WRITTEN_FOR = date(2026, 6, 5)
 
 
 def is_sample(book: CardBook) -> bool:
@@ -45,3 +51,22 @@ def require_apart(book: str, *, sample: bool, there: bool | None) -> None:
         f"{book!r} is the sample book: what its cards owe reaches nobody real.",
         f"Choose another --book, or first: vigencia books remove {book!r} --apply",
     )
+
+
+def sample_file() -> Path:
+    """The Chinese sample book."""
+    return shipped("examples") / _FILES[0]
+
+
+def moved(book: CardBook, today: date) -> CardBook:
+    """A sample whose dates lie to ``today`` as they do to the day for which it was written."""
+    shift = today - _WRITTEN_FOR
+
+    def later(day: date | None) -> date | None:
+        return None if day is None else day + shift
+
+    rows = (
+        replace(row, plan_end=later(row.plan_end), last_topup=later(row.last_topup))
+        for row in book.rows
+    )
+    return replace(book, rows=tuple(rows))

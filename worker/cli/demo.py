@@ -61,8 +61,9 @@ def demo(
 def _run(
     directory: Path, days: int, seed: int, file: Path | None, redis_url: str | None, as_json: bool
 ) -> dict[str, Any]:
+    from worker.cardbook.sample import sample_file
     from worker.demo.audit import audit
-    from worker.demo.book import import_into, read_book, sample
+    from worker.demo.book import import_into, read_book
     from worker.demo.play import play
     from worker.demo.stage import stage
     from worker.demo.summary import samples, totals
@@ -71,7 +72,7 @@ def _run(
     today = datetime.now(UTC).date()
     start = datetime(today.year, today.month, today.day, 13, tzinfo=UTC)  # 08:00 in Lima
     end = start + timedelta(days=days)
-    file = file or sample()
+    file = file or sample_file()
     book = read_book(file, today)
     with stage(directory, start, seed, redis_url) as here:
         import_into(here.app, book, file, start)

@@ -1,7 +1,5 @@
 """`vigencia messages`: what was sent, what waits, and why."""
 
-import re
-
 import click
 
 from worker.cli.again import again
@@ -10,15 +8,12 @@ from worker.cli.output import as_json_option, print_json, print_table
 from worker.cli.times import local
 from worker.cli.waiting import why, with_wait
 from worker.core.reminders import MessageState
-from worker.core.tokens import Purpose
+from worker.core.tokens import without_tokens
 from worker.errors import VigenciaError
 from worker.setup.build import build_ready
 from worker.setup.log import mask
 from worker.store import views
 from worker.store.engine import reading
-
-# Whoever has the token of a link can act for the holder.
-_LINK = re.compile(rf"(/[{''.join(Purpose)}]/)[0-9A-Za-z]{{13,}}")
 
 
 @click.group()
@@ -80,7 +75,7 @@ def show(message: int, as_json: bool) -> None:
         attempt["id"] = str(attempt["id"])
         attempt["address"] = mask(attempt["address"]) or None
     for part in ("subject", "body"):
-        found[part] = _LINK.sub(r"\1***", found[part]) if found[part] else None
+        found[part] = without_tokens(found[part]) if found[part] else None
     if as_json:
         print_json(found)
         return

@@ -33,6 +33,9 @@ class Purpose(StrEnum):
     FAILS = "f"
 
 
+# A link in a text: whoever has its token can act for the holder.
+_LINK: Final = re.compile(rf"(/[{''.join(Purpose)}]/)[0-9A-Za-z]{{13,}}")
+
 # To stop must be possible from an old message too; the other answers are about one deadline.
 _STOP: Final = timedelta(days=365)
 _ANSWER: Final = timedelta(days=60)
@@ -126,3 +129,8 @@ def _number(text: str) -> int:
     for character in text:
         number = number * 62 + _DIGITS.index(character)
     return number
+
+
+def without_tokens(text: str) -> str:
+    """``text`` for others to read: of each link in it the signed part is hidden."""
+    return _LINK.sub(r"\1***", text)

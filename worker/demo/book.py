@@ -1,21 +1,17 @@
 """The card book of the demo: the sample with its dates moved to today, or a book as it is."""
 
 import shlex
-from dataclasses import replace
 from datetime import date, datetime
 from pathlib import Path
 
 from worker.cardbook.importer import import_book
 from worker.cardbook.parse import ReadOptions, read_cardbook
 from worker.cardbook.rows import CardBook
-from worker.cardbook.sample import is_sample
+from worker.cardbook.sample import is_sample, moved
 from worker.errors import CardBookError
-from worker.paths import config_dir, shipped
+from worker.paths import config_dir
 from worker.setup.app import App
 from worker.setup.load_rules import load_rules, load_vocabulary
-
-# The day for which the sample books were written.
-_WRITTEN_FOR = date(2026, 6, 5)
 
 
 def read_book(file: Path, today: date) -> CardBook:
@@ -36,7 +32,7 @@ def read_book(file: Path, today: date) -> CardBook:
         first = book.errors[0]
         where = f"row {first.row}" + (f", column {first.column}" if first.column else "")
         raise _refusal(file, book.total - len(book.rows), book.total, f"{where}: {first.message}")
-    return _moved(book, today) if is_sample(book) else book
+    return moved(book, today) if is_sample(book) else book
 
 
 def import_into(app: App, book: CardBook, file: Path, now: datetime) -> None:
@@ -62,21 +58,3 @@ def _refusal(file: Path, refused: int, total: int, why: str) -> CardBookError:
 
 def _import_command(file: Path) -> str:
     return f"vigencia cards import {shlex.quote(str(file))} --book demo --new-book"
-
-
-def sample() -> Path:
-    """The Chinese sample book."""
-    return shipped("examples") / "cardbook-zh.xlsx"
-
-
-def _moved(book: CardBook, today: date) -> CardBook:
-    shift = today - _WRITTEN_FOR
-
-    def moved(day: date | None) -> date | None:
-        return None if day is None else day + shift
-
-    rows = (
-        replace(row, plan_end=moved(row.plan_end), last_topup=moved(row.last_topup))
-        for row in book.rows
-    )
-    return replace(book, rows=tuple(rows))

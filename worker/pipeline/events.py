@@ -1,6 +1,6 @@
 """Use case: something happened to a card. Write it, end what is no longer true, tell the holder."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
@@ -28,6 +28,8 @@ from worker.store.engine import writing
 # What happened comes before what will: an event's notice is the most urgent of its card.
 _URGENCY = (-1, 0)
 AT_ONCE = timedelta()
+# Looks at the locked card before anything changes; where it says no, nothing does.
+Guard = Callable[[Connection, Watched], bool]
 # A card with its holder, what is to be told of it, and the day or cycle it is told for.
 News = tuple[Watched, LifeNotice, date]
 
@@ -56,6 +58,23 @@ class Life:
         it is now.
         """
         with writing(self.engine) as conn:
+            return self._record(conn, card_id, what, now, by, undo_for)
+
+    def record_if(
+        self,
+        guard: Guard,
+        card_id: int,
+        what: Happening,
+        now: datetime,
+        *,
+        by: Actor | None = None,
+        undo_for: timedelta = AT_ONCE,
+    ) -> Effect | None:
+        """As ``record`` where ``guard`` allows it, which may write what belongs to it in the same
+        transaction; ``None`` where it does not, and then nothing has changed."""
+        with writing(self.engine) as conn:
+            if not guard(conn, lock(conn, card_id)):
+                return None
             return self._record(conn, card_id, what, now, by, undo_for)
 
     def reassign(

@@ -188,6 +188,13 @@ def change(
     )
 
 
+def last_event(conn: Connection, card_id: int) -> int:
+    """The number of what happened to the card last, 0 where nothing has: it changes whenever the
+    card does."""
+    mine = select(func.max(card_events.c.id)).where(card_events.c.card_id == card_id)
+    return int(conn.execute(mine).scalar() or 0)
+
+
 def load(conn: Connection, ids: Iterable[int]) -> dict[int, Watched]:
     """The cards ``ids`` as they are now, by id."""
     rows = conn.execute(watched_columns().where(among(conn, cards.c.id, list(ids))))

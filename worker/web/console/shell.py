@@ -4,6 +4,7 @@ import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import date, datetime
 from functools import partial
 from typing import Any, Final
 
@@ -11,6 +12,7 @@ from sqlalchemy import Connection
 from starlette.responses import HTMLResponse, Response
 
 from worker.core.console_languages import NAMES
+from worker.core.hours import local_day
 from worker.setup.app import App
 from worker.store.engine import reading
 from worker.store.postgresql import limit_statements
@@ -57,6 +59,15 @@ class Shell:
             limit_statements(conn, _READ_SECONDS)
             yield conn
 
+    @property
+    def operators(self) -> dict[str, str]:
+        """What each operator is called, by its code."""
+        return {code: pack.name for code, pack in sorted(self.app.rules.packs.items())}
+
+    def book_day(self, now: datetime) -> date:
+        """Today, as the days of deadlines are counted."""
+        return local_day(now, self.app.settings.book.time_zone)
+
     def say(self, visit: Visit, text: str) -> str:
         """``text``, which is marked, in the language of who asks."""
         return catalog(visit.tongue).gettext(text)
@@ -78,5 +89,6 @@ class Shell:
             "now": visit.now,
             "today": visit.today,
             "form_id": secrets.token_hex(16),
+            "operators": self.operators,
             "sandboxed": self.app.gateways.sandboxed,
         }

@@ -83,12 +83,8 @@ def day(locale: str, value: date, today: date | None = None) -> str:
 
 def _instant(locale: str, context: Context, value: datetime) -> str:
     """Day and minute in the time zone of who looks."""
-    from babel.dates import format_skeleton
-
-    zone = ZoneInfo(context["zone"])
-    same_year = value.astimezone(zone).year == context["today"].year
-    skeleton = "MMMdHm" if same_year else "yMMMdHm"
-    return format_skeleton(skeleton, value.astimezone(zone), locale=locale)
+    local = value.astimezone(ZoneInfo(context["zone"]))
+    return f"{day(locale, local.date(), context['today'])} {local:%H:%M}"
 
 
 def _number(locale: str, value: int) -> str:

@@ -4,7 +4,8 @@ import click
 
 from worker.accounts.accounts import LINK_LIFE
 from worker.cli.output import as_json_option, print_json
-from worker.errors import VigenciaError
+from worker.core.hosts import leads_here
+from worker.errors import UnreachableError, VigenciaError
 from worker.setup.app import App, build_ready
 from worker.setup.listening import address_at
 from worker.store.accounts.users import User
@@ -35,6 +36,20 @@ def link(user: str | None, as_json: bool) -> None:
         return
     click.echo(url)
     click.echo(f"Signs {who.name} in: once, within 15 minutes. `vigencia web` must run.", err=True)
+
+
+def own_link(app: App, url: str) -> str | None:
+    """A link for the first administrator, for whoever started the program on this machine; none
+    where others reach the console too, since what is printed may end in their logs."""
+    public = app.settings.web.public_url
+    if not leads_here(url) or (public is not None and not leads_here(public)):
+        return None
+    try:
+        return link_for(app, app.people.first(app.now()), url)
+    except UnreachableError:
+        raise
+    except VigenciaError:  # there are users, and none of them may do everything
+        return None
 
 
 def link_for(app: App, user: User, url: str | None = None) -> str:

@@ -27,8 +27,11 @@ def up(directory: Path, quiet: bool, as_json: bool) -> None:
     Each message that is sent is told in one line on stdout: when, to whom (masked), what about.
 
     With nothing configured this uses SQLite in ./var, an embedded queue server, and the sandbox
-    instead of real providers. SIGTERM and Ctrl-C let the workers finish what is in hand.
+    instead of real providers. Where nobody else reaches the console, a link is printed that opens
+    it signed in: once, within 15 minutes. SIGTERM and Ctrl-C let the workers finish what is in
+    hand.
     """
+    from worker.cli.console import own_link
     from worker.cli.run import stop_on_signals
     from worker.cli.sent_lines import SentLines
     from worker.paths import templates_dir
@@ -55,14 +58,20 @@ def up(directory: Path, quiet: bool, as_json: bool) -> None:
         ]
         for line in ["!" * 78, *(f"!! {text}" for text in banner), "!" * 78]:
             click.secho(line, fg="yellow", bold=True, err=True)
+
+    def opens(url: str) -> None:
+        """Whoever runs this may read the database, and so may look at it in a browser."""
+        if link := own_link(app, url):
+            click.secho(f"The console, once, within 15 minutes: {link}", bold=True, err=True)
+
     lines = nullcontext() if quiet or as_json else SentLines(app)
     if settings.redis_url is not None:
         url = require_queue(settings.redis_url)
         with lines:
-            code = run_all(app, url, stopping)
+            code = run_all(app, url, stopping, opens)
     else:
         with EmbeddedServer(directory / "queue") as server, lines:
-            code = run_all(app, server.url, stopping)
+            code = run_all(app, server.url, stopping, opens)
     if as_json:
         print_json({"exit_code": code, "pid": os.getpid()})
     sys.exit(code)

@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from urllib.parse import urlsplit
 
@@ -27,9 +27,16 @@ log = structlog.get_logger(__name__)
 VIGENCIA = (sys.executable, "-m", "worker.cli")
 
 
-def run_all(app: App, queue_url: str, stopping: threading.Event) -> int:
-    """Run until ``stopping`` is set, then let the workers finish; returns the exit code."""
+def run_all(
+    app: App,
+    queue_url: str,
+    stopping: threading.Event,
+    opens: Callable[[str], None] = lambda url: None,
+) -> int:
+    """Run until ``stopping`` is set, then let the workers finish; returns the exit code. ``opens``
+    is told where the web process is about to answer."""
     web_url = _web_url(app)
+    opens(web_url)
     env = {**os.environ, "REDIS_URL": queue_url}
     if app.gateways.sandboxed and app.settings.web.public_url is None and leads_here(web_url):
         env["VIGENCIA_WEB__PUBLIC_URL"] = web_url  # what is sent asks for reports to it

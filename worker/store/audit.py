@@ -52,7 +52,8 @@ def write(
         address=doer.address,
         form_id=doer.form_id,
     )
-    return conn.execute(row.on_conflict_do_nothing(index_elements=["form_id"])).rowcount > 0
+    once = row.on_conflict_do_nothing(index_elements=["form_id"]).returning(audit.c.id)
+    return conn.execute(once).scalar() is not None
 
 
 def done(conn: Connection, form_id: str) -> bool:

@@ -43,6 +43,8 @@ from worker.store.tables import (
     tally_days,
     sessions,
     sign_in_links,
+    tallies,
+    tally_days,
     usage,
 )
 from worker.store.types import Instant

@@ -9,7 +9,7 @@ from worker.store.tables import sessions, sign_in_links
 
 
 @dataclass(frozen=True, slots=True)
-class Session:
+class SignInSession:
     """A browser in which somebody is signed in."""
 
     user_id: int
@@ -24,12 +24,12 @@ def open_session(conn: Connection, token_hash: str, user_id: int, now: datetime)
     conn.execute(insert(sessions).values(token_hash=token_hash, user_id=user_id, **instants))
 
 
-def find(conn: Connection, token_hash: str) -> Session | None:
+def find(conn: Connection, token_hash: str) -> SignInSession | None:
     """The session with this token, whatever its age."""
     row = conn.execute(select(sessions).where(sessions.c.token_hash == token_hash)).one_or_none()
     if row is None:
         return None
-    return Session(row.user_id, row.created_at, row.seen_at, row.confirmed_at)
+    return SignInSession(row.user_id, row.created_at, row.seen_at, row.confirmed_at)
 
 
 def seen(conn: Connection, token_hash: str, now: datetime) -> None:

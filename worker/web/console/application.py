@@ -21,7 +21,7 @@ from worker.web.console import card, cards, sign_in, today
 from worker.web.console.asking import Identify, visit_of
 from worker.web.console.failures import failure
 from worker.web.console.origin import Site
-from worker.web.console.shell import Page, Shell
+from worker.web.console.shell import ConsolePage, Shell
 from worker.web.console.shield import Shield
 from worker.web.console.visit import Visit
 from worker.web.tally import Tally
@@ -43,7 +43,7 @@ def console(app: App, public_url: str | None, tally: Tally) -> Starlette:
     shell, site = Shell(app), Site(public_url)
     limiter = CapacityLimiter(_AT_ONCE)
 
-    def route(page: Page) -> Route:
+    def route(page: ConsolePage) -> Route:
         answer = partial(_answer, shell, site, limiter, page)
         found = Route(page.path, _endpoint(answer), methods=[page.method])
         found.methods = {"GET", "HEAD"} if page.method == "GET" else {page.method}
@@ -65,7 +65,7 @@ def console(app: App, public_url: str | None, tally: Tally) -> Starlette:
     return served
 
 
-def pages(shell: Shell) -> list[Page]:
+def pages(shell: Shell) -> list[ConsolePage]:
     """Every address of the console, in one table."""
     return [page for module in (sign_in, today, cards, card) for page in module.pages(shell)]
 
@@ -80,7 +80,7 @@ def _endpoint(
 
 
 async def _answer(
-    shell: Shell, site: Site, limiter: CapacityLimiter, page: Page, request: Request
+    shell: Shell, site: Site, limiter: CapacityLimiter, page: ConsolePage, request: Request
 ) -> Response:
     form = await _form(request) if page.method == "POST" else {}
     visit = visit_of(shell, site, request, form=form, ids=_ids(request))

@@ -26,7 +26,7 @@ from worker.web.console import card_forms
 from worker.web.console.failures import failure
 from worker.web.console.history import history
 from worker.web.console.ladder import line
-from worker.web.console.shell import Page, Shell
+from worker.web.console.shell import ConsolePage, Shell
 from worker.web.console.visit import Visit
 
 _TO_COME: Final = 12
@@ -34,15 +34,15 @@ _TO_COME: Final = 12
 _HIDDEN: Final = {"phone": "contact_phone", "email": "email", "number": "msisdn", "iccid": "iccid"}
 
 
-def pages(shell: Shell) -> list[Page]:
+def pages(shell: Shell) -> list[ConsolePage]:
     """The addresses."""
     own = CardPages(shell)
     return [
-        Page("GET", "/cards/{card_id:int}", own.look),
-        Page("POST", "/cards/{card_id:int}/events", own.say),
-        Page("POST", "/cards/{card_id:int}/reveal", own.reveal),
-        Page("GET", "/cards/{card_id:int}/recycle", own.ask_recycle, confirmed=True),
-        Page("POST", "/cards/{card_id:int}/recycle", own.recycle, confirmed=True),
+        ConsolePage("GET", "/cards/{card_id:int}", own.look),
+        ConsolePage("POST", "/cards/{card_id:int}/events", own.say),
+        ConsolePage("POST", "/cards/{card_id:int}/reveal", own.reveal),
+        ConsolePage("GET", "/cards/{card_id:int}/recycle", own.ask_recycle, confirmed=True),
+        ConsolePage("POST", "/cards/{card_id:int}/recycle", own.recycle, confirmed=True),
     ]
 
 

@@ -23,7 +23,7 @@ _LONGEST_RECEIPT: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Filled:
+class FilledForm:
     """What a form said: ``what`` happens, or what is ``wrong``, by the field's name."""
 
     what: Happening | None
@@ -44,27 +44,29 @@ def offered(card: Card) -> frozenset[LifeEvent]:
     return frozenset(found)
 
 
-def filled(visit: Visit, card: Card, today: date) -> Filled:
+def filled(visit: Visit, card: Card, today: date) -> FilledForm:
     """What the form says of ``card``, whose day is ``today``."""
     name = visit.field("event")
     if name in _SIMPLE:
-        return Filled(Happening(LifeEvent(name)))
+        return FilledForm(Happening(LifeEvent(name)))
     if name == LifeEvent.LOW_BALANCE:
         return _with_balance(visit)
     if name in _DATED:
         return _dated(visit, card, today, LifeEvent(name))
-    return Filled(None, {"event": _("Choose what happened.")})
+    return FilledForm(None, {"event": _("Choose what happened.")})
 
 
-def _with_balance(visit: Visit) -> Filled:
+def _with_balance(visit: Visit) -> FilledForm:
     wrong: dict[str, str] = {}
     balance = _amount(visit, wrong)
     return (
-        Filled(None, wrong) if wrong else Filled(Happening(LifeEvent.LOW_BALANCE, balance=balance))
+        FilledForm(None, wrong)
+        if wrong
+        else FilledForm(Happening(LifeEvent.LOW_BALANCE, balance=balance))
     )
 
 
-def _dated(visit: Visit, card: Card, today: date, event: LifeEvent) -> Filled:
+def _dated(visit: Visit, card: Card, today: date, event: LifeEvent) -> FilledForm:
     wrong: dict[str, str] = {}
     end, topup = _day(visit, "plan_end", wrong), _day(visit, "last_topup", wrong)
     balance = _amount(visit, wrong)
@@ -77,9 +79,9 @@ def _dated(visit: Visit, card: Card, today: date, event: LifeEvent) -> Filled:
     if topup is not None and topup > today:
         wrong["last_topup"] = _("That day has not come yet.")
     if wrong:
-        return Filled(None, wrong)
+        return FilledForm(None, wrong)
     receipt = visit.field("receipt_ref")[:_LONGEST_RECEIPT] or None
-    return Filled(Happening(event, end, topup, balance, receipt))
+    return FilledForm(Happening(event, end, topup, balance, receipt))
 
 
 def _day(visit: Visit, name: str, wrong: dict[str, str]) -> date | None:

@@ -12,14 +12,14 @@ from worker.store.console import cards as reads
 from worker.store.console.cards import CardFilters
 from worker.web.console import cursor
 from worker.web.console.books import one_book
-from worker.web.console.shell import Page, Shell
+from worker.web.console.shell import ConsolePage, Shell
 from worker.web.console.visit import Visit
 
 _WITHIN: Final = ("7", "30", "90")
 _LONGEST: Final = 100
 
 
-def pages(shell: Shell) -> list[Page]:
+def pages(shell: Shell) -> list[ConsolePage]:
     """The addresses."""
 
     def look(visit: Visit) -> Response:
@@ -52,7 +52,7 @@ def pages(shell: Shell) -> list[Page]:
             card_day=today,
         )
 
-    return [Page("GET", "/cards", look)]
+    return [ConsolePage("GET", "/cards", look)]
 
 
 def _filters(visit: Visit, operators: set[str]) -> CardFilters:

@@ -21,7 +21,7 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
-class Bar:
+class DayBar:
     """One day. ``parts`` stand on each other, the gravest loss at the bottom."""
 
     on: date
@@ -31,7 +31,7 @@ class Bar:
     parts: Sequence[Part]
 
 
-def bars(found: Sequence[DayOfDeadlines], first: date, days: int) -> list[Bar]:
+def bars(found: Sequence[DayOfDeadlines], first: date, days: int) -> list[DayBar]:
     """A bar for each of ``days`` from ``first`` on; the tallest is as high as the drawing."""
     of_day: dict[date, dict[str, int]] = {}
     for one in found:
@@ -43,7 +43,9 @@ def bars(found: Sequence[DayOfDeadlines], first: date, days: int) -> list[Bar]:
     ]
 
 
-def _bar(on: date, x: float, room: float, of_day: dict[date, dict[str, int]], each: float) -> Bar:
+def _bar(
+    on: date, x: float, room: float, of_day: dict[date, dict[str, int]], each: float
+) -> DayBar:
     parts, top = [], HEIGHT
     found = of_day.get(on, {})
     for kind in GRAVITY:
@@ -51,4 +53,4 @@ def _bar(on: date, x: float, room: float, of_day: dict[date, dict[str, int]], ea
             height = number * each
             top -= height
             parts.append(Part(kind.value, number, round(top, 2), round(height, 2)))
-    return Bar(on, sum(found.values()), round(x + room * 0.1, 2), round(room * 0.8, 2), parts)
+    return DayBar(on, sum(found.values()), round(x + room * 0.1, 2), round(room * 0.8, 2), parts)

@@ -23,7 +23,7 @@ _TONES: Final[Mapping[str, str]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class HistoryEntry:
     """One thing that happened. ``kind``: ``message`` (with the ``notices`` of this card in it),
     ``notice`` (that never was in a message) or ``event``."""
 
@@ -36,7 +36,7 @@ class Entry:
 
 def history(
     messages: Sequence[Values], reminders: Sequence[Values], events: Sequence[Values]
-) -> list[Entry]:
+) -> list[HistoryEntry]:
     """All of them, the newest first."""
     carried: dict[int, list[Values]] = {}
     alone = []
@@ -46,13 +46,14 @@ def history(
         else:
             carried.setdefault(row["message_id"], []).append(row)
     entries = [
-        Entry("message", _when(row), row, carried.get(row["id"], ()), _tone(row))
+        HistoryEntry("message", _when(row), row, carried.get(row["id"], ()), _tone(row))
         for row in messages
     ]
     entries += [
-        Entry("notice", row["ended_at"] or row["due_at"], row, (row,), _tone(row)) for row in alone
+        HistoryEntry("notice", row["ended_at"] or row["due_at"], row, (row,), _tone(row))
+        for row in alone
     ]
-    entries += [Entry("event", row["at"], row, (), "") for row in events]
+    entries += [HistoryEntry("event", row["at"], row, (), "") for row in events]
     return sorted(entries, key=lambda entry: entry.at, reverse=True)
 
 

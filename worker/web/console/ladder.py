@@ -21,7 +21,7 @@ _ORDER: Final = ("delivered", "sent", "pending", "missed", "suppressed", "supers
 
 
 @dataclass(frozen=True, slots=True)
-class Rung:
+class LadderRung:
     """A deadline. ``row``: which row its words stand in; ``anchor``: which end of them is at
     ``x``."""
 
@@ -45,17 +45,17 @@ class Mark:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class LadderLine:
     """All of it, in order of time; ``now`` is where today is."""
 
-    rungs: Sequence[Rung]
+    rungs: Sequence[LadderRung]
     marks: Sequence[Mark]
     now: float
 
 
 def line(
     steps: Ladder, spans: Sequence[Span], reminders: Sequence[Mapping[str, Any]], now: datetime
-) -> Line:
+) -> LadderLine:
     """The line of the deadlines ``steps``, their windows, and what became of the notices."""
     known = _states(reminders)
     marks = [
@@ -70,7 +70,7 @@ def line(
     def place(at: datetime) -> float:
         return round(_EDGE + (100 - 2 * _EDGE) * ((at - first).total_seconds() / whole), 2)
 
-    return Line(
+    return LadderLine(
         tuple(_rungs(steps, place(now), {kind: place(one.at) for kind, one in steps.items()})),
         tuple(
             Mark(span.deadline.kind, span.window.name, span.at, place(span.at), state)
@@ -99,11 +99,11 @@ def _state(span: Span, known: Mapping[tuple[str, date, str], str], now: datetime
     return found or ("to_come" if span.at > now else None)
 
 
-def _rungs(steps: Ladder, now: float, places: Mapping[Any, float]) -> Iterator[Rung]:
+def _rungs(steps: Ladder, now: float, places: Mapping[Any, float]) -> Iterator[LadderRung]:
     ends = [now, *([-100.0] * (_ROWS - 1))]  # the first row has the word for today
     for kind, step in sorted(steps.items(), key=lambda one: (one[1].at, one[0])):
         x = places[kind]
         row = next((n for n, end in enumerate(ends) if abs(x - end) >= _APART), _ROWS - 1)
         ends[row] = x
         anchor = "start" if x < 15 else "end" if x > 85 else "middle"
-        yield Rung(kind.value, step.on, x, x < now, row, anchor)
+        yield LadderRung(kind.value, step.on, x, x < now, row, anchor)

@@ -29,7 +29,7 @@ _BAR: Final = ((_("Today"), "/"), (_("Cards"), "/cards"))
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class ConsolePage:
     """One address of the console. ``do`` answers in a thread. ``open``: to everybody;
     ``confirmed``: to whom has shown a short time ago who he is."""
 

@@ -7,7 +7,7 @@ from worker.accounts.accounts import TooManyTriesError
 from worker.core.console_languages import shown_in
 from worker.web.console import asking
 from worker.web.console.catalogs import marked as _
-from worker.web.console.shell import Page, Shell
+from worker.web.console.shell import ConsolePage, Shell
 from worker.web.console.visit import Visit, local_path
 
 # One sentence for whatever is wrong: it must not tell which names there are.
@@ -15,18 +15,18 @@ _WRONG = _("That name and password do not belong together.")
 _OFTEN = _("That was tried too often. Wait some minutes, then try again.")
 
 
-def pages(shell: Shell) -> list[Page]:
+def pages(shell: Shell) -> list[ConsolePage]:
     """The addresses."""
     own = SignInPages(shell)
     return [
-        Page("GET", "/sign-in", own.ask, open=True),
-        Page("POST", "/sign-in", own.by_password, open=True),
-        Page("GET", "/sign-in/{token}", own.ask_link, open=True),
-        Page("POST", "/sign-in/{token}", own.by_link, open=True),
-        Page("POST", "/sign-out", own.leave, open=True),
-        Page("GET", "/confirm", own.ask_again),
-        Page("POST", "/confirm", own.confirm),
-        Page("POST", "/me/language", own.speak),
+        ConsolePage("GET", "/sign-in", own.ask, open=True),
+        ConsolePage("POST", "/sign-in", own.by_password, open=True),
+        ConsolePage("GET", "/sign-in/{token}", own.ask_link, open=True),
+        ConsolePage("POST", "/sign-in/{token}", own.by_link, open=True),
+        ConsolePage("POST", "/sign-out", own.leave, open=True),
+        ConsolePage("GET", "/confirm", own.ask_again),
+        ConsolePage("POST", "/confirm", own.confirm),
+        ConsolePage("POST", "/me/language", own.speak),
     ]
 
 

@@ -20,7 +20,7 @@ from worker.web.console.alarm_texts import OTHER, TEXTS
 from worker.web.console.books import one_book
 from worker.web.console.catalogs import catalog
 from worker.web.console.sample import import_sample
-from worker.web.console.shell import Page, Shell
+from worker.web.console.shell import ConsolePage, Shell
 from worker.web.console.visit import Visit
 
 _DAYS: Final = 30
@@ -29,13 +29,13 @@ _IN_DANGER: Final = 20
 _NOT_OWED: Final = (Class.SUPPRESSED, Class.SUPERSEDED)
 
 
-def pages(shell: Shell) -> list[Page]:
+def pages(shell: Shell) -> list[ConsolePage]:
     """The addresses."""
     own = TodayPages(shell)
     return [
-        Page("GET", "/", own.look),
-        Page("POST", "/alarms/{alarm_id:int}/seen", own.see),
-        Page("POST", "/sample", own.take_sample),
+        ConsolePage("GET", "/", own.look),
+        ConsolePage("POST", "/alarms/{alarm_id:int}/seen", own.see),
+        ConsolePage("POST", "/sample", own.take_sample),
     ]
 
 

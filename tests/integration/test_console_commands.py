@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 from worker.cli import cli
 from worker.core.viewer import Role
-from worker.setup.app import build
+from worker.setup.build import build
 from worker.store.engine import reading
 from worker.store.tables import audit, sign_in_links
 

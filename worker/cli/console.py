@@ -6,7 +6,8 @@ from worker.accounts.accounts import LINK_LIFE
 from worker.cli.output import as_json_option, print_json
 from worker.core.hosts import leads_here
 from worker.errors import UnreachableError, VigenciaError
-from worker.setup.app import App, build_ready
+from worker.setup.app import App
+from worker.setup.build import build_ready
 from worker.setup.listening import address_at
 from worker.store.accounts.users import User
 

@@ -10,7 +10,7 @@ from worker.accounts.people import People
 from worker.cli.console import link_for
 from worker.cli.output import as_json_option, print_json, print_table
 from worker.core.viewer import Role
-from worker.setup.app import build_ready
+from worker.setup.build import build_ready
 from worker.store.accounts.users import User
 
 _ROLES = click.Choice([role.value for role in Role])

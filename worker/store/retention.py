@@ -39,8 +39,6 @@ from worker.store.tables import (
     receipts,
     reminders,
     saves,
-    tallies,
-    tally_days,
     sessions,
     sign_in_links,
     tallies,

@@ -20,6 +20,8 @@ class Collector:
         """Keep it."""
         self.sends.append(ids)
 
+    def work_jobs(self, ids: Sequence[int]) -> None: ...
+
     def is_full(self, channel: Channel | None) -> bool:
         """There is room for all."""
         return False

@@ -34,6 +34,8 @@ class Nobody:
     def fetch(self, ids: Sequence[int]) -> None:
         """Ignore it."""
 
+    def work_jobs(self, ids: Sequence[int]) -> None: ...
+
     def is_full(self, channel: Channel | None) -> bool:
         """Never."""
         return False

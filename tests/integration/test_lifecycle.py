@@ -154,6 +154,8 @@ class Hands:
     def fetch(self, ids: Sequence[int]) -> None:
         asyncio.run(self._play.fetching.run(ids, self._play.now))
 
+    def work_jobs(self, ids: Sequence[int]) -> None: ...
+
     def is_full(self, channel: Channel | None) -> bool:
         return False
 

@@ -242,6 +242,8 @@ class Counting:
 
     reconcile = fetch = check_cards
 
+    def work_jobs(self, ids: Sequence[int]) -> None: ...
+
     def is_full(self, channel: Channel | None) -> bool:
         return False
 

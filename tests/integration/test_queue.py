@@ -38,7 +38,7 @@ from worker.setup.pace import SharedPace
 from worker.store.tables import cards, messages, reminders
 
 GUIDE = Path(__file__).parents[2] / "docs" / "deployment.md"
-QUEUES = ("checks", "sms", "email", "reconcile")
+QUEUES = ("checks", "sms", "email", "reconcile", "jobs")
 SMS = Channel.SMS
 
 
@@ -274,6 +274,8 @@ def _told(app: App, now: datetime) -> list[int]:
 
         def fetch(self, ids: Any) -> None:
             raise AssertionError
+
+        def work_jobs(self, ids: Sequence[int]) -> None: ...
 
         def is_full(self, channel: Channel | None) -> bool:
             return False

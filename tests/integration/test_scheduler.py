@@ -46,6 +46,8 @@ class Told:
     def fetch(self, ids: Sequence[int]) -> None:
         self.fetched.append(list(ids))
 
+    def work_jobs(self, ids: Sequence[int]) -> None: ...
+
     def is_full(self, channel: Channel | None) -> bool:
         return False
 

@@ -182,6 +182,8 @@ class Short:
 
     def fetch(self, ids: Sequence[int]) -> None: ...
 
+    def work_jobs(self, ids: Sequence[int]) -> None: ...
+
     def is_full(self, channel: Channel | None) -> bool:
         return channel in self.full or (channel is None and len(self.checks) >= self.room)
 

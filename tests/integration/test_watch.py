@@ -237,6 +237,8 @@ class Nobody:
 
     def fetch(self, ids: Sequence[int]) -> None: ...
 
+    def work_jobs(self, ids: Sequence[int]) -> None: ...
+
     def is_full(self, channel: Channel | None) -> bool:
         return False
 

@@ -35,9 +35,10 @@ _ROOMS: dict[str, tuple[str, ...]] = {
     # A simulation decides and renders as the pipeline does, with the rules of this installation; of
     # a silent address it asks what its provider said.
     "simulation": ("core", "content", "providers", "store", "setup"),
+    # Long work that somebody asked for is an import or a simulation.
     "processes": (
-        *("core", "content", "providers", "store", "sandbox"),
-        *("pipeline", "setup", "monitoring"),
+        *("core", "content", "providers", "store", "sandbox", "pipeline", "cardbook"),
+        *("setup", "monitoring", "simulation"),
     ),
     # Doors: HTTP and the command line, and the demo that a command plays.
     "web": (

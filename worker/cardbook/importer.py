@@ -1,7 +1,7 @@
 """From checked rows into the store: one transaction, all or nothing."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from worker.cardbook import changes as meaning
 from worker.cardbook.changes import Action, Change
 from worker.cardbook.elsewhere import AlsoInBook
 from worker.cardbook.existing import Missing
+from worker.cardbook.fingerprint import fingerprint, require_same
 from worker.cardbook.holders import Person
 from worker.cardbook.import_effects import end_waiting, tell_renewals
 from worker.cardbook.last_read import KeptCard
@@ -32,7 +33,7 @@ from worker.store.engine import reading, writing
 KeepRefused = Callable[[str], Path]
 Step = Callable[[str], None]
 # Given the book's number, once its cards are written.
-Also = Callable[[Connection, int], None]
+Finish = Callable[[Connection, int, "Result"], None]
 STEPS = ("comparing", "writing", "telling")
 
 
@@ -62,6 +63,8 @@ class Result:
     kept: tuple[KeptCard, ...] = ()
     elsewhere: tuple[AlsoInBook, ...] = ()
     refused_file: Path | None = None
+    # What the changes are, as one text (``fingerprint``); only where it was asked for.
+    digest: str | None = None
 
 
 def import_book(
@@ -75,32 +78,41 @@ def import_book(
     apply: bool,
     keep_refused: KeepRefused | None = None,
     step: Step = lambda _: None,
-    also: Also = lambda conn, book_id: None,
+    digest: bool = False,
+    previewed: str | None = None,
+    finish: Finish = lambda _conn, _book_id, _result: None,
 ) -> Result:
     """Upsert the cards of ``book`` into the book ``name``.
 
     Nothing is written unless ``apply`` and either every row is right or ``keep_refused`` puts the
     refused ones elsewhere, which happens before the transaction ends: if it fails, nothing is
     written. ``wanted`` holds the book's own values, see ``store.books.ensure``; ``step`` is told
-    each of ``STEPS`` as it begins; ``also`` writes what belongs to it in the same transaction.
+    each of ``STEPS`` as it begins. ``digest``: say in the result what would be done as one text;
+    with that text as ``previewed`` exactly that is written, or ``StalePreviewError`` raised.
+    ``finish`` writes what belongs to it in the same transaction, as the last of all.
     """
     refused = book.total - len(book.rows)
     if not apply or (refused and keep_refused is None):
         with reading(engine) as conn:
             step("comparing")
             own = book_store.peek(conn, name, wanted)
-            return _result(book, compare(conn, book, own, now, lock=False), applied=False)
+            plan = compare(conn, book, own, now, lock=False)
+            found = _result(book, plan, applied=False)
+            return replace(found, digest=fingerprint(plan)) if digest else found
     with writing(engine) as conn:
         step("comparing")
         row = book_store.ensure(conn, name, wanted, now)
         plan = compare(conn, book, Own(row.id, row.language, row.time_zone), now, lock=True)
+        if previewed is not None:
+            require_same(plan, previewed)
         step("writing")
         renewed = _write(conn, plan, row.id, rules, now)
         step("telling")
         tell_renewals(conn, rules, renewed, now)
-        also(conn, row.id)
         kept = keep_refused(row.language) if refused and keep_refused else None
-        return _result(book, plan, applied=True, refused_file=kept)
+        result = _result(book, plan, applied=True, refused_file=kept)
+        finish(conn, row.id, result)
+        return result
 
 
 def _write(

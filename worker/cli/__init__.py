@@ -27,6 +27,7 @@ _COMMANDS: Mapping[str, tuple[str, str, str]] = {
     "books": ("books", "books", "Show card books, and take them away."),
     "cards": ("cards", "cards", "Import and show cards."),
     "messages": ("messages", "messages", "Show messages, and decide about those that wait."),
+    "jobs": ("jobs", "jobs", "Show imports, forecasts and other long work."),
     "suppressions": ("suppressions", "suppressions", "Show and change who is not written to."),
     "users": ("users", "users", "Say who may look at the console."),
     "console": ("console", "console", "Open the console without a password."),

@@ -9,12 +9,13 @@ from typing import Any
 import click
 
 from worker.cardbook.book_names import settled_name
+from worker.cardbook.document import as_document
 from worker.cardbook.importer import STEPS, Step, import_book
 from worker.cardbook.options import ReadOptions
 from worker.cardbook.parse import read_cardbook
 from worker.cardbook.refused import write_refused
 from worker.cardbook.sample import is_sample, require_apart
-from worker.cli.import_report import as_document, tell
+from worker.cli.import_report import tell
 from worker.cli.output import LANGUAGES, as_json_option, print_json
 from worker.core.cards import Language
 from worker.paths import config_dir

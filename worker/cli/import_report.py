@@ -3,14 +3,13 @@
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import click
 
 from worker.cardbook.changes import Action, Change
 from worker.cardbook.importer import Result
 from worker.cardbook.last_read import KeptCard
-from worker.cardbook.rows import ColumnReading, Problem
+from worker.cardbook.rows import Problem
 from worker.cardbook.wording import listed, rows_named
 from worker.cli.import_reading import tell_reading
 from worker.cli.output import print_table
@@ -21,71 +20,6 @@ _SHOWN_ROWS = 5
 _BY_MESSAGE = ("duplicate", "unknown_column")
 _SHOWN_CHANGES = 20
 _SHOWN_MISSING = 5
-_MOST_MISSING = 1_000
-
-
-def as_document(result: Result) -> dict[str, Any]:
-    """The result for programs; long lists are bounded and have their total beside them."""
-    book = result.book
-    return {
-        "file": book.file,
-        "encoding": book.encoding,
-        "sheet": book.sheet,
-        "columns": book.columns,
-        "applied": result.applied,
-        "created": result.created,
-        "changed": result.changed,
-        "unchanged": result.unchanged,
-        "refused": result.refused,
-        "refused_file": str(result.refused_file) if result.refused_file else None,
-        "actions": {action.value: result.actions.get(action, 0) for action in Action},
-        "changes_total": result.created + result.changed,
-        "changes": [
-            {"row": c.row, "card": c.card, "action": c.action, "fields": list(c.fields)}
-            for c in result.changes
-        ],
-        "reading": [_column(column) for column in book.reading],
-        "zones": [
-            {"zone": zone, "from": why.name.lower(), "why": str(why), "rows": count}
-            for (zone, why), count in sorted(result.zones.items())
-        ],
-        "kept": len(result.kept),
-        "kept_cards": [
-            {"row": k.row, "card": k.card, "fields": list(k.fields)}
-            for k in result.kept[:_MOST_MISSING]
-        ],
-        "in_other_books": len(result.elsewhere),
-        "in_other_books_rows": [
-            {"row": e.row, "book": e.book} for e in result.elsewhere[:_MOST_MISSING]
-        ],
-        "told": result.told,
-        "missing": len(result.missing),
-        "missing_cards": [
-            {"id": m.id, "card": f"{m.operator} {m.number}"} for m in result.missing[:_MOST_MISSING]
-        ],
-        "warnings": [_problem(p) for p in book.warnings],
-        "errors": [_problem(p) for p in book.errors],
-    }
-
-
-def _problem(problem: Problem) -> dict[str, Any]:
-    names = ("row", "column", "code", "message", "hint")
-    rows = {"rows": list(problem.rows)} if problem.rows else {}
-    return {name: getattr(problem, name) for name in names} | rows
-
-
-def _column(column: ColumnReading) -> dict[str, Any]:
-    return {
-        "column": column.column,
-        "header": column.header,
-        "field": column.holds,
-        "cells": column.cells,
-        "blank": column.blank,
-        "forms": dict(column.forms),
-        "lowest": column.lowest,
-        "highest": column.highest,
-        "examples": list(column.examples),
-    }
 
 
 def tell(result: Result, file: Path, book: str, *, wrote: bool, skip_bad: bool) -> None:

@@ -27,6 +27,7 @@ _WHAT: Mapping[str, str] = {
     "digests": "marks of past hours deleted",
     "sessions": "sessions and sign-in links of the console deleted",
     "audit": "rows of what people did deleted",
+    "jobs": "jobs deleted, with their files",
 }
 
 _EMPTIED = ("contents", "addresses")

@@ -48,6 +48,7 @@ STEPS: Final[Mapping[str, Step]] = {
     "digests": retention.told,
     "sessions": retention.signed_in,
     "audit": retention.deeds,
+    "jobs": retention.asked,
 }
 
 
@@ -68,6 +69,7 @@ class Periods:
             proof=now - self.proof,
             settled=now - SETTLED,
             digest=now - _DIGESTS,
+            now=now,
         )
 
 

@@ -19,13 +19,16 @@ from worker.children import end_with_master
 from worker.core.cards import Channel
 from worker.processes.clock_guard import ClockGuard, guard_of
 from worker.processes.gc_tuning import look_rarely
+from worker.processes.jobs.apart import LONGEST_SECONDS, work_apart
 from worker.processes.queue_faults import OUTAGE, Outage, QueueFaults
 from worker.providers.registry import STATUSES
 from worker.setup.app import App
-from worker.setup.broker import NAMESPACE, open_broker
+from worker.setup.broker import JOBS, NAMESPACE, open_broker
 from worker.setup.build import build_ready
 from worker.setup.log import configure
 from worker.setup.settings import load
+from worker.store import jobs
+from worker.store.engine import reading
 
 # Hints in a queue with which it is full, until half of them are done. With batches of 250 that is
 # half a minute of sending at 1,000 a second: what waits longer than `hint_seconds` is hinted again.
@@ -54,6 +57,11 @@ class Hints:
         }
         self._settle = _actor(broker, self._reconcile, "reconcile", "reconcile", later=2)
         self._ask = _actor(broker, self._fetch, "fetch", "reconcile", later=2)
+        self._job = _actor(
+            *(broker, self._work_jobs, "work_jobs", JOBS),
+            later=3,
+            time_limit=(LONGEST_SECONDS + 60) * 1_000,
+        )
 
     def check_cards(self, ids: Sequence[int]) -> None:
         """Have these cards checked."""
@@ -70,6 +78,11 @@ class Hints:
     def fetch(self, ids: Sequence[int]) -> None:
         """Have these sent messages, of which nothing was heard, asked about."""
         self._tell(self._ask, ids)
+
+    def work_jobs(self, ids: Sequence[int]) -> None:
+        """Have these jobs worked, each by whoever is free."""
+        for one in ids:
+            self._tell(self._job, [one])
 
     def is_full(self, channel: Channel | None) -> bool:
         """Is the queue long enough? So is one that cannot be asked: nothing could be told to it."""
@@ -121,6 +134,13 @@ class Hints:
         if now := await asyncio.to_thread(self._time):
             await self._app.fetching.run(ids, now)
 
+    def _work_jobs(self, ids: list[int]) -> None:
+        for one in ids:
+            with reading(self._app.engine) as conn:
+                waits = jobs.waits(conn, one)
+            if waits:
+                work_apart(one)
+
     def _time(self) -> datetime | None:
         """What time it is; ``None`` where this machine's clock is ahead. Then the work is left to
         others: the claim behind its hint runs out and the next sweep repeats it."""
@@ -165,9 +185,9 @@ def _end_once() -> None:
 
 
 def _actor(
-    broker: Broker, fn: object, name: str, queue: str, later: int = 0
+    broker: Broker, fn: object, name: str, queue: str, later: int = 0, **options: int
 ) -> Actor[[list[int]], object]:
     """``later``: of what a process has at hand, those with the lowest number go first."""
     return dramatiq.actor(  # type: ignore[call-overload,no-any-return]
-        fn, broker=broker, actor_name=name, queue_name=queue, priority=later
+        fn, broker=broker, actor_name=name, queue_name=queue, priority=later, **options
     )

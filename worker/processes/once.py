@@ -13,6 +13,7 @@ from worker.core.cards import Channel
 from worker.core.reminders import MessageState
 from worker.monitoring.tallies import Tallies
 from worker.processes.filling import Filling
+from worker.processes.jobs.work import work as work_job
 from worker.processes.scheduler import PACE_SECONDS, tick
 from worker.setup.app import App
 from worker.store import messages as message_store
@@ -72,6 +73,13 @@ class _Inbox:
     def fetch(self, ids: Sequence[int]) -> None:
         async def job() -> None:
             self.counts.update(await self._app.fetching.run(ids, self._now()))
+
+        self._jobs.append(job)
+
+    def work_jobs(self, ids: Sequence[int]) -> None:
+        async def job() -> None:
+            for one in ids:
+                await asyncio.to_thread(work_job, self._app, one)
 
         self._jobs.append(job)
 

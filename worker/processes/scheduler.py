@@ -23,8 +23,8 @@ from worker.processes.filling import Filling
 from worker.processes.listener import Listener
 from worker.setup.app import App
 from worker.store import cards as card_store
+from worker.store import jobs, rechecks
 from worker.store import messages as message_store
-from worker.store import rechecks
 from worker.store.cards import Claimed
 from worker.store.engine import reading, writing
 
@@ -43,6 +43,9 @@ _WAKE = 16_000
 # are with the workers: what falls due meanwhile waits behind so many in the queue, and not behind
 # all cards there are. About what one machine checks between two ticks.
 _ASKED = 100_000
+
+# Long work that somebody asked for, in one tick; a worker that has it in hand is not asked again.
+_JOBS = 20
 
 Claim = Callable[[Connection, datetime, int, timedelta], list[Claimed]]
 
@@ -64,6 +67,10 @@ class Hinting(Protocol):
 
     def fetch(self, ids: Sequence[int]) -> None:
         """Have these sent messages, of which nothing was heard, asked about."""
+        ...
+
+    def work_jobs(self, ids: Sequence[int]) -> None:
+        """Have these jobs worked."""
         ...
 
     def is_full(self, channel: Channel | None) -> bool:
@@ -91,9 +98,10 @@ class Tick:
     cards: int = 0
     messages: int = 0
     more: bool = False
+    jobs: int = 0
 
     def __bool__(self) -> bool:
-        return bool(self.cards or self.messages)
+        return bool(self.cards or self.messages or self.jobs)
 
 
 def tick(app: App, now: datetime, hints: Hinting) -> Tick:
@@ -111,8 +119,11 @@ def tick(app: App, now: datetime, hints: Hinting) -> Tick:
         cards += found
     messages = wake(app, now, hints)
     cards += _asked(app, now, hints)
+    asked = _jobs(app, now)
+    if asked:
+        hints.work_jobs(asked)
     more = any(hints.is_full(queue) for queue in (None, *Channel))
-    return Tick(cards, messages, more)
+    return Tick(cards, messages, more, len(asked))
 
 
 def _asked(app: App, now: datetime, hints: Hinting) -> int:
@@ -126,6 +137,15 @@ def _asked(app: App, now: datetime, hints: Hinting) -> int:
             found = _hand_out(app, claim, now, min(_CLAIM, room - cards), hints)
             cards += found
     return cards
+
+
+def _jobs(app: App, now: datetime) -> list[int]:
+    """The jobs to be worked. Nearly always there is none, which costs a look at an empty index."""
+    with reading(app.engine) as conn:
+        if not jobs.any_due(conn, now):
+            return []
+    with writing(app.engine) as conn:
+        return jobs.due(conn, now, _JOBS)
 
 
 def _hand_out(app: App, claim: Claim, now: datetime, limit: int, hints: Hinting) -> int:

@@ -3,6 +3,7 @@
 from typing import Any
 
 import redis
+from dramatiq import Message
 from dramatiq.broker import Consumer
 from dramatiq.brokers.redis import RedisBroker
 from dramatiq.common import dq_name
@@ -14,7 +15,8 @@ from worker.errors import UnreachableError
 
 NAMESPACE = "vigencia"
 # One for each kind of work: a slow one keeps no other waiting.
-QUEUES = ("checks", "sms", "email", "reconcile")
+JOBS = "jobs"
+QUEUES = ("checks", "sms", "email", "reconcile", JOBS)
 
 _WRONG_PASSWORD = ("NOAUTH", "WRONGPASS", "invalid username-password", "invalid password")
 
@@ -56,6 +58,15 @@ def open_broker(url: str) -> RedisBroker:
             Retries(max_retries=2, min_backoff=1_000, max_backoff=10_000),
             AsyncIO(),
         ],
+    )
+
+
+def hint_job(broker: RedisBroker, job_id: int) -> None:
+    """Have a worker look at the job now; without this, or if it is lost, the next tick finds it.
+    Raises ``redis.RedisError`` or ``DramatiqError``."""
+    broker.declare_queue(JOBS)
+    broker.enqueue(
+        Message(queue_name=JOBS, actor_name="work_jobs", args=([job_id],), kwargs={}, options={})
     )
 
 

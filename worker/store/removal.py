@@ -39,6 +39,7 @@ from worker.store.tables import (
     cards,
     finder,
     holders,
+    jobs,
     messages,
     outlook,
     receipts,
@@ -123,6 +124,7 @@ def erase_book(conn: Connection, book_id: int) -> None:
         (finder, finder.c.book_id == book_id),
         (tallies, tallies.c.book_id == book_id),
         (alarms, alarms.c.book_id == book_id),
+        (jobs, jobs.c.book_id == book_id),
         (books, books.c.id == book_id),
     )
     for table, which in doomed:
@@ -136,6 +138,8 @@ def close_book(conn: Connection, book_id: int, now: datetime) -> list[ReminderCh
     mine = conn.execute(select(holders.c.id).where(holders.c.book_id == book_id))
     erase_done(conn, mine.scalars().all(), now)
     conn.execute(delete(rechecks).where(rechecks.c.book_id == book_id))
+    # Files that were sent for it hold its numbers and names.
+    conn.execute(delete(jobs).where(jobs.c.book_id == book_id))
     conn.execute(
         update(books).where(books.c.id == book_id).values(guardian_email=None, removed_at=now)
     )

@@ -26,6 +26,7 @@ from sqlalchemy import (
 
 from worker.core.lifecycle import ENDS
 from worker.core.reminders import ReminderState
+from worker.store import jobs
 from worker.store.bulk import among
 from worker.store.tables import (
     alarms,
@@ -75,6 +76,7 @@ class Cutoffs:
     proof: datetime
     settled: datetime
     digest: datetime
+    now: datetime
 
 
 def overwrite(conn: Connection) -> None:
@@ -301,6 +303,11 @@ def deeds(conn: Connection, cut: Cutoffs, after: Any, limit: int) -> Batch:
     ids = [row.id for row in page if row.created_at <= cut.proof]
     gone = conn.execute(delete(audit).where(among(conn, audit.c.id, ids)))
     return _onward(gone.rowcount, page, cut.proof, limit)
+
+
+def asked(conn: Connection, cut: Cutoffs, _: Any, limit: int) -> Batch:
+    """Delete jobs, with the files that were sent for them, once their time is over."""
+    return _again(jobs.erase(conn, cut.now, limit), limit)
 
 
 def count(conn: Connection, table: Table, which: ColumnElement[bool]) -> int:

@@ -10,6 +10,7 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     Numeric,
     String,
@@ -682,4 +683,43 @@ audit = Table(
     Column("form_id", String(32), unique=True),
     Index("ix_audit_book_id_id", "book_id", "id"),
     Index("ix_audit_subject", "subject", "subject_id", "id"),
+)
+
+# Long work that somebody asked for: what it is, how far it is, and what came of it.
+jobs = Table(
+    "jobs",
+    metadata,
+    Column("id", RowId, primary_key=True),
+    # No foreign key: a book that is removed meanwhile takes its jobs along (store/removal.py), and
+    # one that is new has none yet. NULL: of all books.
+    Column("book_id", RowId),
+    Column("kind", String(20), nullable=False),
+    Column("state", String(20), nullable=False),
+    Column("asked_by", String(100), nullable=False),
+    Column("asked_at", Instant, nullable=False),
+    Column("options", JSON, nullable=False),
+    # A file that was sent, and one that came of it: gone a day after the end.
+    Column("input", LargeBinary),
+    Column("output", LargeBinary),
+    Column("output_name", String(200)),
+    Column("result", JSON),
+    # Why it failed, and what to do.
+    Column("error", JSON),
+    Column("done", Integer, nullable=False, server_default="0"),
+    Column("total", Integer, nullable=False, server_default="0"),
+    Column("step", String(50), nullable=False, server_default=""),
+    Column("starts", Integer, nullable=False, server_default="0"),
+    # When it is to be looked at again: at once, or when the lease of its worker is over.
+    Column("wake_at", Instant),
+    # What a worker writes holds only while the job is its own.
+    Column("lease", Uuid),
+    Column("ended_at", Instant),
+    Column("erase_at", Instant),
+    Index(
+        "ix_jobs_wake_at",
+        "wake_at",
+        postgresql_where=Column("wake_at").is_not(None),
+        sqlite_where=Column("wake_at").is_not(None),
+    ),
+    Index("ix_jobs_book_id_id", "book_id", "id"),
 )

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection
 
-from worker.cardbook.importer import import_book
+from worker.cardbook.importer import Result, import_book
 from worker.cardbook.options import ReadOptions
 from worker.cardbook.parse import read_cardbook
 from worker.cardbook.sample import moved, require_apart, sample_file
@@ -35,8 +35,8 @@ def import_sample(app: App, doer: Doer, now: datetime) -> None:
     }
     today = moved(read, local_day(now, own.time_zone))
 
-    def note(conn: Connection, book_id: int) -> None:
+    def note(conn: Connection, book_id: int, _result: Result) -> None:
         what: dict[str, Any] = {"subject": "book", "subject_id": book_id, "book_id": book_id}
         audit.write(conn, doer, "sample_imported", now, **what)
 
-    import_book(app.engine, today, BOOK, wanted, now, rules=app.rules, apply=True, also=note)
+    import_book(app.engine, today, BOOK, wanted, now, rules=app.rules, apply=True, finish=note)

@@ -1,0 +1,1 @@
+"""Long work that somebody asked for: each kind has its module, ``work`` takes and ends them."""

@@ -37,11 +37,18 @@ class Browser:
         given = {"Content-Type": FORM, "Sec-Fetch-Site": "same-origin", **headers}
         return self._call("POST", path, urlencode(form or {}, doseq=True), given)
 
+    def send_raw(self, path: str, body: bytes, content_type: str) -> Reply:
+        """A body that is no plain form, such as one with a file."""
+        given = {"Content-Type": content_type, "Sec-Fetch-Site": "same-origin"}
+        return self._call("POST", path, body, given)
+
     def send(self, page: str, action: str, **fields: str) -> Reply:
         """Fill in the form of ``page`` that goes to ``action``, with its hidden fields."""
         return self.post(action, {**hidden(self.get(page), action), **fields})
 
-    def _call(self, method: str, path: str, body: str | None, headers: Mapping[str, str]) -> Reply:
+    def _call(
+        self, method: str, path: str, body: str | bytes | None, headers: Mapping[str, str]
+    ) -> Reply:
         own = {} if self.cookie is None else {"Cookie": f"{COOKIE}={self.cookie}"}
         given = {**self.headers, **own, **headers}
         reply = call(self.url, method, path, body, {k: v for k, v in given.items() if v})

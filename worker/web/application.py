@@ -11,8 +11,9 @@ from starlette.routing import Mount
 from worker.providers.registry import PROVIDERS
 from worker.setup.app import App
 from worker.web import health, links
-from worker.web.bodies import Bounds
-from worker.web.console.application import console
+from worker.web.bodies import Bounds, Uploads
+from worker.web.console import upload
+from worker.web.console.application import UPLOADS, console
 from worker.web.intake import Intake
 from worker.web.middleware import Failures
 from worker.web.tally import Tally
@@ -57,7 +58,12 @@ def application(app: App, public_url: str | None) -> Starlette:
         ],
         middleware=[
             Middleware(Failures, tally=tally),
-            Middleware(Bounds, most_bytes=own.most_bytes, seconds=own.request_seconds),
+            Middleware(
+                Bounds,
+                most_bytes=own.most_bytes,
+                seconds=own.request_seconds,
+                uploads=Uploads(UPLOADS, upload.MOST_BYTES + own.most_bytes, upload.SECONDS),
+            ),
         ],
         lifespan=lifespan,
     )

@@ -1,6 +1,6 @@
 """The console as one application, to be served beside the webhooks and the holders' links."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import Final
 from urllib.parse import parse_qs, quote
@@ -17,7 +17,7 @@ from starlette.routing import Route
 from worker.core.hosts import leads_here
 from worker.errors import ConfigError, VigenciaError
 from worker.setup.app import App
-from worker.web.console import card, cards, sign_in, today
+from worker.web.console import card, cards, forecast, imports, sign_in, today, upload
 from worker.web.console.asking import Identify, visit_of
 from worker.web.console.failures import failure
 from worker.web.console.origin import Site
@@ -31,6 +31,8 @@ _MOST_FIELDS: Final = 200
 # Pages that are made at once: each has a connection, and a pool has eight.
 _AT_ONCE: Final = 8
 _LARGEST_ID: Final = 2**63 - 1
+# Where files are sent.
+UPLOADS: Final = frozenset({"/imports", "/forecast"})
 
 
 def console(app: App, public_url: str | None, tally: Tally) -> Starlette:
@@ -67,7 +69,11 @@ def console(app: App, public_url: str | None, tally: Tally) -> Starlette:
 
 def pages(shell: Shell) -> list[ConsolePage]:
     """Every address of the console, in one table."""
-    return [page for module in (sign_in, today, cards, card) for page in module.pages(shell)]
+    return [
+        page
+        for module in (sign_in, today, cards, card, imports, forecast)
+        for page in module.pages(shell)
+    ]
 
 
 def _endpoint(
@@ -82,8 +88,8 @@ def _endpoint(
 async def _answer(
     shell: Shell, site: Site, limiter: CapacityLimiter, page: ConsolePage, request: Request
 ) -> Response:
-    form = await _form(request) if page.method == "POST" else {}
-    visit = visit_of(shell, site, request, form=form, ids=_ids(request))
+    form, file = await _form(request, page) if page.method == "POST" else ({}, None)
+    visit = visit_of(shell, site, request, form=form, ids=_ids(request), file=file)
     if not page.open:
         if visit.signed is None:
             return _send(visit, "/sign-in")
@@ -109,11 +115,20 @@ def _ids(request: Request) -> dict[str, int]:
     return numbers
 
 
-async def _form(request: Request) -> Mapping[str, list[str]]:
-    if request.headers.get("content-type", "").split(";")[0].strip().lower() != _FORM:
+async def _form(
+    request: Request, page: Page
+) -> tuple[Mapping[str, Sequence[str]], upload.SentFile | None]:
+    sent_as = request.headers.get("content-type", "").split(";")[0].strip().lower()
+    if page.upload and sent_as == upload.CONTENT_TYPE:
+        # Nobody else may have so much read: who asks is known before the body is.
+        if request.scope["console"]["signed"] is None:
+            raise HTTPException(401)
+        return await upload.read(request)
+    if sent_as != _FORM:
         raise HTTPException(415)
     body = await request.body()
     try:
-        return parse_qs(body.decode(), keep_blank_values=True, max_num_fields=_MOST_FIELDS)
+        text = body.decode()
+        return parse_qs(text, keep_blank_values=True, max_num_fields=_MOST_FIELDS), None
     except ValueError:
         raise HTTPException(400) from None

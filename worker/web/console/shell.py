@@ -25,19 +25,26 @@ from worker.web.console.visit import Visit
 # Seconds that the database may take for what a page shows: who waits longer narrows the filter.
 _READ_SECONDS: Final = 2
 # The pages in the bar: what each is called, and where it is.
-_BAR: Final = ((_("Today"), "/"), (_("Cards"), "/cards"))
+_BAR: Final = (
+    (_("Today"), "/"),
+    (_("Cards"), "/cards"),
+    (_("Import"), "/imports"),
+    (_("Forecast"), "/forecast"),
+)
 
 
 @dataclass(frozen=True, slots=True)
 class ConsolePage:
     """One address of the console. ``do`` answers in a thread. ``open``: to everybody;
-    ``confirmed``: to whom has shown a short time ago who he is."""
+    ``confirmed``: to whom has shown a short time ago who he is. ``upload``: its form brings a file.
+    """
 
     method: str
     path: str
     do: Callable[[Visit], Response]
     open: bool = False
     confirmed: bool = False
+    upload: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,12 +13,14 @@ from worker.core.console_languages import Tongue
 from worker.core.hours import local_day
 from worker.core.viewer import Viewer
 from worker.store.audit import Doer
+from worker.web.console.upload import SentFile
 
 
 @dataclass(frozen=True, slots=True)
 class Visit:
     """Who asks, for what, and when. ``ids`` are the numbers in the path; ``base`` stands before
-    every address; ``token`` is that of the session; ``part``: only a part of the page is wanted."""
+    every address; ``token`` is that of the session; ``part``: only a part of the page is wanted;
+    ``file``: what was sent with the form."""
 
     method: str
     path: str
@@ -32,6 +34,7 @@ class Visit:
     signed: SignedIn | None
     token: str | None
     part: bool
+    file: SentFile | None = None
 
     @property
     def viewer(self) -> Viewer:

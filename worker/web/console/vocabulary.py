@@ -4,15 +4,30 @@ from collections.abc import Mapping
 from typing import Final
 
 from worker.web.console.catalogs import marked as _
+from worker.web.console.import_words import IMPORT_WORDS
+
+_DEADLINES: Final = {
+    "plan_end": _("plan ends"),
+    "outgoing_block": _("calls are blocked"),
+    "balance_loss": _("balance is lost"),
+    "line_loss": _("line is lost"),
+    "reassignment": _("number goes to others"),
+}
+_NOTICES: Final = {
+    "renewal_recorded": _("renewal recorded"),
+    "renewal_not_effective": _("does the renewal work?"),
+    "renewal_failed": _("the renewal failed"),
+    "low_balance": _("balance is low"),
+    "low_data": _("data is low"),
+    "suspended": _("the line is cut off"),
+    "recycled": _("the number was taken back"),
+    "registration_notice": _("registration is doubted"),
+}
 
 WORDS: Final[Mapping[str, Mapping[str, str]]] = {
-    "deadline": {
-        "plan_end": _("plan ends"),
-        "outgoing_block": _("calls are blocked"),
-        "balance_loss": _("balance is lost"),
-        "line_loss": _("line is lost"),
-        "reassignment": _("number goes to others"),
-    },
+    **IMPORT_WORDS,
+    "subject": {**_DEADLINES, **_NOTICES},
+    "deadline": _DEADLINES,
     "passed": {
         "plan_end": _("plan ended"),
         "outgoing_block": _("calls were blocked"),
@@ -20,16 +35,7 @@ WORDS: Final[Mapping[str, Mapping[str, str]]] = {
         "line_loss": _("line was lost"),
         "reassignment": _("number went to others"),
     },
-    "notice": {
-        "renewal_recorded": _("renewal recorded"),
-        "renewal_not_effective": _("does the renewal work?"),
-        "renewal_failed": _("the renewal failed"),
-        "low_balance": _("balance is low"),
-        "low_data": _("data is low"),
-        "suspended": _("the line is cut off"),
-        "recycled": _("the number was taken back"),
-        "registration_notice": _("registration is doubted"),
-    },
+    "notice": _NOTICES,
     "kind": {
         "data": _("data"),
         "retention": _("retention"),

@@ -1,8 +1,10 @@
 """What will be sent on which day, and what a changed policy would do."""
 
+import heapq
 import io
 import json
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -21,6 +23,8 @@ from worker.store.engine import writing
 
 # So many notices are named; the sums are of all.
 _NAMED = 50
+# What goes out to somebody; the others end without a message.
+_GOES = ("send", "guardian")
 _NOW, _NEW = "in_force", "policies.toml"
 
 
@@ -45,13 +49,32 @@ def work(app: App, hand: Hand) -> None:
         for name in (_NOW, _NEW)[: max(1, len(policies))]
     ]
     total = sum(span.cards for span in spans)
-    paper = io.StringIO()
-    results = _telling(run(plan, spans), hand, total)
+    paper, earliest = io.StringIO(), _First()
+    results = earliest.of(_telling(run(plan, spans), hand, total))
     found = collect(results, heads, period, plan.prices, Paper(paper, _NAMED))
-    document = json.loads(paper.getvalue()) | {"different": found.different}
+    document = json.loads(paper.getvalue()) | {
+        "different": found.different,
+        "first": earliest.found,
+    }
     with writing(app.engine) as conn:
         if not jobs.finish(conn, hand.job, document, app.now()):
             raise LostError("The job was given to another worker.")
+
+
+@dataclass(slots=True)
+class _First:
+    """The first notices by time that go out, whatever the order of their holders."""
+
+    found: list[dict[str, Any]] = field(default_factory=list)
+
+    def of(self, results: Iterable[Any]) -> Iterator[Any]:
+        """``results`` unchanged; each part is looked at as it passes."""
+        for sides in results:
+            notices = (json.loads(text) for text in sides[0].notices)
+            goes = [one for one in notices if one["outcome"] in _GOES]
+            every = [*self.found, *goes]
+            self.found = heapq.nsmallest(_NAMED, every, key=lambda one: one["at"])
+            yield sides
 
 
 def _telling(results: Iterable[tuple[Any, Any]], hand: Hand, total: int) -> Iterator[Any]:

@@ -118,7 +118,7 @@ class ForecastPages:
             if len(sides) == 2
             else [],
             different=job.result["different"] if sides else [],
-            notices=_named(job.result["notices"]) if len(sides) == 1 else [],
+            notices=_named(job.result["first"]) if len(sides) == 1 else [],
         )
 
     def _book(self, visit: Visit) -> tuple[int | None, str | None]:

@@ -19,9 +19,9 @@ from worker.store.console import card as card_page
 from worker.store.console import cards as card_list
 from worker.store.console import messages as message_list
 from worker.store.console import notices, today
-from worker.store.console.cards import CardFilters, CardRow, Told
+from worker.store.console.cards import CardFilters, HolderTold, ListedCard
 from worker.store.console.notices import NoticeFilters
-from worker.store.console.pages import Key, Page, looking
+from worker.store.console.pages import Key, PageOf, looking
 from worker.store.engine import writing
 from worker.store.tables import cards, messages
 
@@ -39,7 +39,7 @@ class Desk:
         with looking(self.world.engine) as conn:
             return read(conn, self.viewer, *given, **named)
 
-    def cards(self, size: int = 2, **filters: Any) -> list[CardRow]:
+    def cards(self, size: int = 2, **filters: Any) -> list[ListedCard]:
         """All pages of a list, one after the other."""
         wanted = CardFilters(**filters)
         return pages(lambda after: self.ask(card_list.listing, wanted, TODAY, after, size))
@@ -49,7 +49,7 @@ class Desk:
         return [one.id for one in found]
 
 
-def pages(read: Callable[[Key | None], Page[Any]]) -> list[Any]:
+def pages(read: Callable[[Key | None], PageOf[Any]]) -> list[Any]:
     found: list[Any] = []
     after: Key | None = None
     while True:
@@ -203,8 +203,8 @@ def test_whom_nobody_reached_is_told_until_somebody_is_reached(desk: Desk, world
     world.send(channel=Channel.SMS, providers={Channel.SMS: always(accepted(""))})
     assert ids(desk.cards(unreached=True)) == lost
     assert ids(desk.ask(today.nobody_reached, TODAY)) == lost
-    assert {one.told for one in desk.cards(unreached=True)} == {Told.UNREACHED}
-    assert [one.told for one in desk.cards() if one.id == reached] == [Told.SENT]
+    assert {one.told for one in desk.cards(unreached=True)} == {HolderTold.UNREACHED}
+    assert [one.told for one in desk.cards() if one.id == reached] == [HolderTold.SENT]
     world.live(lost[0], LifeEvent.RENEWED, plan_end=TODAY + 30 * DAY)
     assert ids(desk.cards(unreached=True)) == lost[1:]
 

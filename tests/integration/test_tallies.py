@@ -45,7 +45,7 @@ def app(world: World) -> App:
     return world.app(lambda: NOW)
 
 
-def day(app: App, world: World, number: int = 0) -> today.Day:
+def day(app: App, world: World, number: int = 0) -> today.DayAccount:
     with reading(app.engine) as conn:
         viewer = Viewer("ana", {world.book(): Role.VIEWER})
         return today.day(conn, viewer, TODAY + number * DAY)

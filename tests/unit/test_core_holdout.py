@@ -6,7 +6,7 @@ import pytest
 
 from worker.core.cards import Audience, Channel
 from worker.core.deadlines import DeadlineKind
-from worker.core.holdout import HELD_OUT, HoldOut, Owed, compare
+from worker.core.holdout import HELD_OUT, HoldOut, OwedNotices, compare
 from worker.core.reminders import Planned, ReminderKey, ReminderState
 
 NOW = datetime(2026, 6, 12, 15, tzinfo=UTC)
@@ -61,8 +61,8 @@ def test_who_is_out_of_reach_is_not_held_out() -> None:
     assert ALL.without(7, several) == tuple(several)
 
 
-def owed(held: bool, *renewals: timedelta, on: date = END) -> Owed:
-    return Owed(on, NOW, "America/Lima", held, tuple(NOW + after for after in renewals))
+def owed(held: bool, *renewals: timedelta, on: date = END) -> OwedNotices:
+    return OwedNotices(on, NOW, "America/Lima", held, tuple(NOW + after for after in renewals))
 
 
 def test_only_renewals_between_the_notice_and_the_end_count() -> None:

@@ -55,7 +55,7 @@ def _ended(one: Planned) -> Planned:
 
 
 @dataclass(frozen=True, slots=True)
-class Owed:
+class OwedNotices:
     """A plan that ended ``on``, whose early notice was due at ``due_at`` and ``held`` back or told;
     ``renewals``: when its card was renewed since."""
 
@@ -87,13 +87,13 @@ class Arm:
     between: tuple[float, float] | None
 
 
-def arm(plans: Collection[Owed]) -> Arm:
+def arm(plans: Collection[OwedNotices]) -> Arm:
     """What became of a group of plans that are over."""
     renewed = sum(one.is_renewed for one in plans)
     return Arm(len(plans), renewed, interval(renewed, len(plans)))
 
 
-def compare(plans: Iterable[Owed], now: datetime) -> tuple[Arm, Arm]:
+def compare(plans: Iterable[OwedNotices], now: datetime) -> tuple[Arm, Arm]:
     """Those who were told, and those who were held out, of the plans that are over."""
     over = [one for one in plans if one.is_over(now)]
     return arm([o for o in over if not o.held]), arm([o for o in over if o.held])

@@ -33,7 +33,7 @@ _JUDGED = (Class.ON_TIME, Class.LATE, Class.OVERDUE, Class.MISSED, Class.UNEXPLA
 BROKEN = (Class.MISSED, Class.UNREACHED, Class.UNEXPLAINED)
 
 
-class Fact(StrEnum):
+class VerdictFact(StrEnum):
     """What decides on the verdict of a reminder beside its state: in Python by ``classify``, for
     many at once in SQL by ``store.verdicts``."""
 
@@ -50,15 +50,15 @@ _PENDING = (ReminderState.PENDING,)
 _SUPPRESSED = (ReminderState.SUPPRESSED,)
 
 # The one rule of the account: the first row that fits a reminder's state and facts is its class.
-RULE: Final[tuple[tuple[tuple[ReminderState, ...], Fact | None, Class], ...]] = (
-    (_TOLD, Fact.NOT_TAKEN, Class.UNEXPLAINED),
-    (_TOLD, Fact.LATE, Class.LATE),
+RULE: Final[tuple[tuple[tuple[ReminderState, ...], VerdictFact | None, Class], ...]] = (
+    (_TOLD, VerdictFact.NOT_TAKEN, Class.UNEXPLAINED),
+    (_TOLD, VerdictFact.LATE, Class.LATE),
     (_TOLD, None, Class.ON_TIME),
-    (_PENDING, Fact.OVER, Class.UNEXPLAINED),
-    (_PENDING, Fact.OVERDUE, Class.OVERDUE),
+    (_PENDING, VerdictFact.OVER, Class.UNEXPLAINED),
+    (_PENDING, VerdictFact.OVERDUE, Class.OVERDUE),
     (_PENDING, None, Class.WAITING),
-    (_SUPPRESSED, Fact.UNREACHED, Class.UNREACHED),
-    (tuple(ReminderState), Fact.UNREASONED, Class.UNEXPLAINED),
+    (_SUPPRESSED, VerdictFact.UNREACHED, Class.UNREACHED),
+    (tuple(ReminderState), VerdictFact.UNREASONED, Class.UNEXPLAINED),
     (_SUPPRESSED, None, Class.SUPPRESSED),
     ((ReminderState.SUPERSEDED,), None, Class.SUPERSEDED),
     ((ReminderState.MISSED,), None, Class.MISSED),
@@ -92,12 +92,12 @@ def classify(owed: Owed, now: datetime) -> Class:
     """The one class of a reminder, as seen at ``now``."""
     late = owed.late_seconds
     facts = {
-        Fact.NOT_TAKEN: late is None,
-        Fact.LATE: late is not None and late > owed.tolerance.total_seconds(),
-        Fact.OVER: now >= (owed.ends_by or owed.useful_until),
-        Fact.OVERDUE: now > owed.owed_at + owed.tolerance,
-        Fact.UNREACHED: not owed.reached,
-        Fact.UNREASONED: not owed.reason,
+        VerdictFact.NOT_TAKEN: late is None,
+        VerdictFact.LATE: late is not None and late > owed.tolerance.total_seconds(),
+        VerdictFact.OVER: now >= (owed.ends_by or owed.useful_until),
+        VerdictFact.OVERDUE: now > owed.owed_at + owed.tolerance,
+        VerdictFact.UNREACHED: not owed.reached,
+        VerdictFact.UNREASONED: not owed.reason,
     }
     return next(
         found

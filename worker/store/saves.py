@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Row, case, delete, false, func, or_, select, 
 
 from worker.core.cards import Audience
 from worker.core.deadlines import DeadlineKind
-from worker.core.holdout import HELD_OUT, WINDOW, Owed
+from worker.core.holdout import HELD_OUT, WINDOW, OwedNotices
 from worker.core.life import LifeEvent
 from worker.core.reminders import ReminderState
 from worker.core.saves import WITHIN, LastNotice
@@ -90,7 +90,7 @@ def counted(
     return conn.execute(query.group_by(*by).order_by(func.count().desc(), *by)).all()
 
 
-def tried(conn: Connection, book_id: int, since: datetime, until: datetime) -> list[Owed]:
+def tried(conn: Connection, book_id: int, since: datetime, until: datetime) -> list[OwedNotices]:
     """The plans of a book whose early notice was due in a period and told or held back, each with
     the renewals of its card since then."""
     held = case((reminders.c.reason == HELD_OUT, 1), else_=0)
@@ -127,7 +127,7 @@ def tried(conn: Connection, book_id: int, since: datetime, until: datetime) -> l
         for card, at in rows:
             renewals[card].append(at)
     return [
-        Owed(
+        OwedNotices(
             plan.deadline_on,
             plan.due_at,
             plan.time_zone,

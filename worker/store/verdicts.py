@@ -25,7 +25,7 @@ from sqlalchemy.sql.functions import GenericFunction
 
 from worker.core.cards import Audience, Destination
 from worker.core.lifecycle import OPEN
-from worker.core.promise import RULE, Class, Fact
+from worker.core.promise import RULE, Class, VerdictFact
 from worker.core.reminders import ReminderState
 from worker.core.tolerance import Tolerance
 from worker.store.tables import messages, reminders
@@ -59,7 +59,7 @@ class Judge:
         ]
         return case(*rows, else_=written_out(Class.UNEXPLAINED))
 
-    def _facts(self) -> Mapping[Fact, ColumnElement[bool]]:
+    def _facts(self) -> Mapping[VerdictFact, ColumnElement[bool]]:
         allowed = self._allowed()
         at = literal(self.now, Instant)
         lost = or_(
@@ -69,14 +69,14 @@ class Judge:
             messages.c.useful_until <= self.now - self.unchecked,
         )
         return {
-            Fact.NOT_TAKEN: messages.c.sent_at.is_(None),
-            Fact.LATE: late() > allowed,
-            Fact.OVER: and_(reminders.c.useful_until <= self.now, lost),
-            Fact.OVERDUE: elapsed(at, owed_at()) > allowed,
-            Fact.UNREACHED: and_(
+            VerdictFact.NOT_TAKEN: messages.c.sent_at.is_(None),
+            VerdictFact.LATE: late() > allowed,
+            VerdictFact.OVER: and_(reminders.c.useful_until <= self.now, lost),
+            VerdictFact.OVERDUE: elapsed(at, owed_at()) > allowed,
+            VerdictFact.UNREACHED: and_(
                 reminders.c.audience == Audience.HOLDER, self._refused(), ~_reached()
             ),
-            Fact.UNREASONED: func.coalesce(reminders.c.reason, "") == "",
+            VerdictFact.UNREASONED: func.coalesce(reminders.c.reason, "") == "",
         }
 
     def _allowed(self) -> ColumnElement[int]:

@@ -26,13 +26,13 @@ from worker.core.search_terms import search_for
 from worker.core.viewer import Viewer
 from worker.store.bulk import among
 from worker.store.card_index import NO_DEADLINE
-from worker.store.console.pages import PAGE, Key, Mine, Page, cut, first_of_books
+from worker.store.console.pages import PAGE, Key, Mine, PageOf, cut, first_of_books
 from worker.store.console.unreached import unreached
 from worker.store.tables import books, cards, finder, holders, outlook, reminders
 from worker.store.verdicts import written_out
 
 
-class Told(StrEnum):
+class HolderTold(StrEnum):
     """What is known of the notices about a card's next deadline, from the best on: the holder has
     it; a provider took it; one waits; none reached him; none was owed yet."""
 
@@ -43,12 +43,12 @@ class Told(StrEnum):
     NOTHING = "nothing"
 
 
-_TOLD: Final[Mapping[str, Told]] = {
-    ReminderState.DELIVERED: Told.DELIVERED,
-    ReminderState.SENT: Told.SENT,
-    ReminderState.PENDING: Told.WAITING,
-    ReminderState.SUPPRESSED: Told.UNREACHED,
-    ReminderState.MISSED: Told.UNREACHED,
+_TOLD: Final[Mapping[str, HolderTold]] = {
+    ReminderState.DELIVERED: HolderTold.DELIVERED,
+    ReminderState.SENT: HolderTold.SENT,
+    ReminderState.PENDING: HolderTold.WAITING,
+    ReminderState.SUPPRESSED: HolderTold.UNREACHED,
+    ReminderState.MISSED: HolderTold.UNREACHED,
 }
 
 
@@ -70,7 +70,7 @@ class CardFilters:
 
 
 @dataclass(frozen=True, slots=True)
-class CardRow:
+class ListedCard:
     """A card in a list, with its next deadline (``None`` where no more is known). ``renewed_at``:
     a renewal was reported then, and nobody has said yet whether it works."""
 
@@ -88,7 +88,7 @@ class CardRow:
     renewed_at: datetime | None
     deadline: str | None
     on_day: date | None
-    told: Told
+    told: HolderTold
 
 
 def listing(
@@ -98,7 +98,7 @@ def listing(
     today: date,
     after: Key | None = None,
     size: int = PAGE,
-) -> Page[CardRow]:
+) -> PageOf[ListedCard]:
     """Cards by their next deadline from ``today`` on, those without one last. Cards in a state
     that is rare, or paused, come in the order of import."""
     if filters.unreached:
@@ -108,7 +108,7 @@ def listing(
     else:
         keys = _by_day(conn, viewer, filters, today, after, size + 1)
     found = cut(keys, lambda key: (key[0].isoformat(), key[1]), size)
-    return Page(rows(conn, [card for _, card in found.rows], today), found.after)
+    return PageOf(rows(conn, [card for _, card in found.rows], today), found.after)
 
 
 def search(
@@ -118,11 +118,11 @@ def search(
     today: date,
     after: Key | None = None,
     size: int = PAGE,
-) -> Page[CardRow]:
+) -> PageOf[ListedCard]:
     """Cards by the end or the beginning of a number, or by words of their holder's name."""
     wanted = search_for(text)
     if wanted is None:
-        return Page(())
+        return PageOf(())
     prefixes = sorted(wanted.any_of) or [_rarest(conn, viewer, wanted.all_of, after)]
     found: list[tuple[str, int]] = []
     for prefix in prefixes:
@@ -133,10 +133,10 @@ def search(
         if len(found) > size:
             break
     page = cut(found, lambda key: key, size)
-    return Page(rows(conn, [card for _, card in page.rows], today), page.after)
+    return PageOf(rows(conn, [card for _, card in page.rows], today), page.after)
 
 
-def rows(conn: Connection, ids: Sequence[int], today: date) -> list[CardRow]:
+def rows(conn: Connection, ids: Sequence[int], today: date) -> list[ListedCard]:
     """The cards ``ids`` as a list shows them, in that order. Whose they are was asked before."""
     next_ = and_(outlook.c.card_id == cards.c.id, *_is_next(today))
     query: Select[Any] = (
@@ -158,17 +158,19 @@ def rows(conn: Connection, ids: Sequence[int], today: date) -> list[CardRow]:
     return [_shown(found[card], told) for card in ids if card in found]
 
 
-def _shown(row: Row[Any], told: Mapping[tuple[int, str, date], Told]) -> CardRow:
+def _shown(row: Row[Any], told: Mapping[tuple[int, str, date], HolderTold]) -> ListedCard:
     known = bool(row.deadline)
     values = {
         **row._mapping,
         "deadline": row.deadline if known else None,
         "on_day": row.on_day if known else None,
     }
-    return CardRow(**values, told=told.get((row.id, row.deadline, row.on_day), Told.NOTHING))
+    return ListedCard(
+        **values, told=told.get((row.id, row.deadline, row.on_day), HolderTold.NOTHING)
+    )
 
 
-def _told(conn: Connection, found: Iterable[Row[Any]]) -> dict[tuple[int, str, date], Told]:
+def _told(conn: Connection, found: Iterable[Row[Any]]) -> dict[tuple[int, str, date], HolderTold]:
     """By card, deadline and its day: the best that became of the notices to the holder."""
     ids = [row.id for row in found if row.deadline]
     if not ids:
@@ -177,10 +179,10 @@ def _told(conn: Connection, found: Iterable[Row[Any]]) -> dict[tuple[int, str, d
     query = select(*key, reminders.c.state).where(
         among(conn, reminders.c.card_id, ids), reminders.c.audience == Audience.HOLDER
     )
-    best: dict[tuple[int, str, date], Told] = {}
-    order = list(Told)
+    best: dict[tuple[int, str, date], HolderTold] = {}
+    order = list(HolderTold)
     for card, deadline, on, state in conn.execute(query):
-        told = _TOLD.get(state, Told.NOTHING)
+        told = _TOLD.get(state, HolderTold.NOTHING)
         best[card, deadline, on] = min(best.get((card, deadline, on), told), told, key=order.index)
     return best
 

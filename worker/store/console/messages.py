@@ -20,7 +20,7 @@ from worker.core.reminders import MessageState
 from worker.core.viewer import Viewer
 from worker.store import views
 from worker.store.bulk import among
-from worker.store.console.pages import PAGE, Key, Mine, Page, cut, first_of_books
+from worker.store.console.pages import PAGE, Key, Mine, PageOf, cut, first_of_books
 from worker.store.tables import cards, messages
 from worker.store.types import Instant
 
@@ -39,7 +39,7 @@ def open_(
     after: Key | None = None,
     states: Collection[str] = TROUBLED,
     size: int = PAGE,
-) -> Page[Message]:
+) -> PageOf[Message]:
     """Messages in one of ``states``, which are among ``TROUBLED`` and ``LOST``, the newest first;
     rows as `vigencia messages list` has them."""
     found: list[int] = []
@@ -52,7 +52,7 @@ def open_(
 
 def waiting(
     conn: Connection, viewer: Viewer, after: Key | None = None, size: int = PAGE
-) -> Page[Message]:
+) -> PageOf[Message]:
     """Every message that has not ended, the one that is looked at next first. Reads those of all
     books: none of them waits for long."""
     since, number = after or (_BEFORE_ALL.isoformat(), 0)
@@ -66,12 +66,12 @@ def waiting(
     found = conn.execute(query.order_by(messages.c.wake_at, messages.c.id).limit(size + 1)).all()
     page = cut(found, lambda row: (row.wake_at.isoformat(), row.id), size)
     by_id = {row["id"]: row for row in views.messages_by(conn, [row.id for row in page.rows])}
-    return Page([by_id[row.id] for row in page.rows if row.id in by_id], page.after)
+    return PageOf([by_id[row.id] for row in page.rows if row.id in by_id], page.after)
 
 
 def ended(
     conn: Connection, viewer: Viewer, after: Key | None = None, size: int = PAGE
-) -> Page[Message]:
+) -> PageOf[Message]:
     """Messages that have ended, however they did, the newest first."""
     which = [messages.c.wake_at.is_(None), messages.c.state.in_(ENDS), *_below(after)]
     return _page(conn, _ids(conn, viewer, which, size + 1), size)
@@ -102,9 +102,9 @@ def _ids(
     return [row.id for row in first_of_books(conn, viewer, query, ("id",), size, newest=True)]
 
 
-def _page(conn: Connection, ids: Sequence[int], size: int) -> Page[Message]:
+def _page(conn: Connection, ids: Sequence[int], size: int) -> PageOf[Message]:
     found = cut(ids, lambda one: (one,), size)
-    return Page(views.messages_by(conn, found.rows), found.after)
+    return PageOf(views.messages_by(conn, found.rows), found.after)
 
 
 def _is(state: MessageState) -> ColumnElement[bool]:

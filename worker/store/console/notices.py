@@ -10,7 +10,7 @@ from worker.core.cards import Audience
 from worker.core.promise import Class
 from worker.core.viewer import Viewer
 from worker.store import promise
-from worker.store.console.pages import PAGE, Key, Page, cut
+from worker.store.console.pages import PAGE, Key, PageOf, cut
 from worker.store.tables import reminders
 from worker.store.verdicts import Judge, cause, destination, of_states, states_of, written_out
 
@@ -61,10 +61,10 @@ def listing(
     filters: NoticeFilters,
     after: Key | None = None,
     size: int = PAGE,
-) -> Page[NoticeRow]:
+) -> PageOf[NoticeRow]:
     """The notices due in [since, until), by the instant they were due."""
     if not viewer.books:
-        return Page(())
+        return PageOf(())
     own = judge.verdict().label("verdict"), cause().label("cause")
     key = (datetime.fromisoformat(str(after[0])), int(after[1])) if after else None
     found = promise.page(

@@ -37,7 +37,7 @@ def looking(engine: Engine, seconds: float = 2.0) -> Iterator[Connection]:
 
 
 @dataclass(frozen=True, slots=True)
-class Page(Generic[T]):
+class PageOf(Generic[T]):
     """Some rows of a list; ``after`` is the key to ask for the next ones with, ``None`` of the
     last page."""
 
@@ -45,10 +45,10 @@ class Page(Generic[T]):
     after: Key | None = None
 
 
-def cut(found: Sequence[T], key: Callable[[T], Key], size: int = PAGE) -> Page[T]:
+def cut(found: Sequence[T], key: Callable[[T], Key], size: int = PAGE) -> PageOf[T]:
     """The first ``size`` of ``found``, of which one more was read to know whether there is more."""
     rows = found[:size]
-    return Page(rows, key(rows[-1]) if len(found) > size else None)
+    return PageOf(rows, key(rows[-1]) if len(found) > size else None)
 
 
 def first_of_books(

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Row, Select, func, select
 
 from worker.core.viewer import Viewer
 from worker.store.bulk import among
-from worker.store.console.cards import CardFilters, CardRow, listing, rows
+from worker.store.console.cards import CardFilters, ListedCard, listing, rows
 from worker.store.console.pages import PAGE
 from worker.store.console.unreached import unreached
 from worker.store.tables import alarms, books, outlook, tallies, tally_days
@@ -38,7 +38,7 @@ class AlarmRow:
 
 
 @dataclass(frozen=True, slots=True)
-class Tally:
+class TallyRow:
     """So many ``notices`` of a day that are alike; ``within_…``: how many of them a provider took
     within so many seconds, ``slowest``: seconds, rounded up."""
 
@@ -56,14 +56,14 @@ class Tally:
 
 
 @dataclass(frozen=True, slots=True)
-class Day:
+class DayAccount:
     """The sums of a day as they were at ``made_at``; ``None``: nobody has made them yet."""
 
     day: date
     begins_at: datetime | None
     ends_at: datetime | None
     made_at: datetime | None
-    tallies: Sequence[Tally]
+    tallies: Sequence[TallyRow]
 
     def notices(self, *verdicts: str) -> int:
         """How many have one of ``verdicts``; all without any."""
@@ -110,7 +110,7 @@ def _alarm(row: Row[Any]) -> AlarmRow:
     return AlarmRow(**{**row._mapping, "book_id": row.book_id or None})
 
 
-def day(conn: Connection, viewer: Viewer, on: date) -> Day:
+def day(conn: Connection, viewer: Viewer, on: date) -> DayAccount:
     """The sums of the day ``on``, as days are counted for the account (``book.time_zone``)."""
     made = conn.execute(select(tally_days).where(tally_days.c.day == on)).one_or_none()
     key = [tallies.c[name] for name in ("channel", "verdict", "state", "window", "reason")]
@@ -125,10 +125,10 @@ def day(conn: Connection, viewer: Viewer, on: date) -> Day:
         .group_by(*key)
         .order_by(*key)
     )
-    rows = tuple(Tally(**row._mapping) for row in found)
+    rows = tuple(TallyRow(**row._mapping) for row in found)
     if made is None:
-        return Day(on, None, None, None, rows)
-    return Day(on, made.begins_at, made.ends_at, made.made_at, rows)
+        return DayAccount(on, None, None, None, rows)
+    return DayAccount(on, made.begins_at, made.ends_at, made.made_at, rows)
 
 
 def next_days(conn: Connection, viewer: Viewer, first: date, last: date) -> list[DayOfDeadlines]:
@@ -147,7 +147,9 @@ def next_days(conn: Connection, viewer: Viewer, first: date, last: date) -> list
     return [DayOfDeadlines(**row._mapping) for row in found]
 
 
-def in_danger(conn: Connection, viewer: Viewer, today: date, limit: int = 20) -> Sequence[CardRow]:
+def in_danger(
+    conn: Connection, viewer: Viewer, today: date, limit: int = 20
+) -> Sequence[ListedCard]:
     """The cards whose next deadline comes first."""
     found = listing(conn, viewer, CardFilters(), today, size=limit).rows
     return [one for one in found if one.deadline]
@@ -155,7 +157,7 @@ def in_danger(conn: Connection, viewer: Viewer, today: date, limit: int = 20) ->
 
 def nobody_reached(
     conn: Connection, viewer: Viewer, today: date, limit: int = PAGE
-) -> Sequence[CardRow]:
+) -> Sequence[ListedCard]:
     """Cards of whose present deadline no notice has reached the holder."""
     found = unreached(conn, viewer, today, None, limit)
     return rows(conn, [card for _, card in found], today)

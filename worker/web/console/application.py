@@ -116,7 +116,7 @@ def _ids(request: Request) -> dict[str, int]:
 
 
 async def _form(
-    request: Request, page: Page
+    request: Request, page: ConsolePage
 ) -> tuple[Mapping[str, Sequence[str]], upload.SentFile | None]:
     sent_as = request.headers.get("content-type", "").split(";")[0].strip().lower()
     if page.upload and sent_as == upload.CONTENT_TYPE:

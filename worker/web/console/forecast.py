@@ -16,7 +16,7 @@ from worker.store.accounts.users import books_named
 from worker.web.console import jobs
 from worker.web.console.catalogs import marked as _
 from worker.web.console.failures import failure
-from worker.web.console.shell import Page, Shell
+from worker.web.console.shell import ConsolePage, Shell
 from worker.web.console.visit import Visit
 
 _DAYS: Final = 30
@@ -37,13 +37,13 @@ class Column:
     parts: Sequence[tuple[str, int, float, float]]
 
 
-def pages(shell: Shell) -> list[Page]:
+def pages(shell: Shell) -> list[ConsolePage]:
     """The addresses."""
     own = ForecastPages(shell)
     return [
-        Page("GET", "/forecast", own.begin),
-        Page("POST", "/forecast", own.ask, upload=True),
-        Page("GET", "/forecast/{job_id:int}", own.look),
+        ConsolePage("GET", "/forecast", own.begin),
+        ConsolePage("POST", "/forecast", own.ask, upload=True),
+        ConsolePage("GET", "/forecast/{job_id:int}", own.look),
     ]
 
 

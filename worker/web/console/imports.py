@@ -17,7 +17,7 @@ from worker.store.accounts.users import books_named
 from worker.web.console import jobs
 from worker.web.console.catalogs import marked as _
 from worker.web.console.failures import failure
-from worker.web.console.shell import Page, Shell
+from worker.web.console.shell import ConsolePage, Shell
 from worker.web.console.visit import Visit
 
 _KINDS: Final = (JobKind.PREVIEW, JobKind.IMPORT)
@@ -33,16 +33,16 @@ _LONGEST_WORD: Final = 100
 _LONGEST_NAME: Final = 100
 
 
-def pages(shell: Shell) -> list[Page]:
+def pages(shell: Shell) -> list[ConsolePage]:
     """The addresses."""
     own = ImportPages(shell)
     return [
-        Page("GET", "/imports", own.begin),
-        Page("POST", "/imports", own.send, upload=True),
-        Page("GET", "/imports/{job_id:int}", own.look),
-        Page("POST", "/imports/{job_id:int}/again", own.again),
-        Page("POST", "/imports/{job_id:int}/apply", own.apply),
-        Page("GET", "/imports/{job_id:int}/refused", own.refused),
+        ConsolePage("GET", "/imports", own.begin),
+        ConsolePage("POST", "/imports", own.send, upload=True),
+        ConsolePage("GET", "/imports/{job_id:int}", own.look),
+        ConsolePage("POST", "/imports/{job_id:int}/again", own.again),
+        ConsolePage("POST", "/imports/{job_id:int}/apply", own.apply),
+        ConsolePage("GET", "/imports/{job_id:int}/refused", own.refused),
     ]
 
 

@@ -14,8 +14,8 @@ from tests.integration.console_helpers import (
     where,
 )
 from tests.integration.helpers import NOW, World
-from worker.accounts.accounts import IDLE, LONGEST
 from worker.core.viewer import Role
+from worker.pipeline.accounts.accounts import IDLE, LONGEST
 from worker.store.tables import audit, rate_buckets, sessions, sign_in_links, users
 
 

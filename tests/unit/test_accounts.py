@@ -4,11 +4,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from worker.accounts import passwords
-from worker.accounts.names import require_name
-from worker.accounts.passwords import WeakPasswordError
 from worker.core.buckets import Bucket, Rate
 from worker.errors import VigenciaError
+from worker.pipeline.accounts import passwords
+from worker.pipeline.accounts.names import require_name
+from worker.pipeline.accounts.passwords import WeakPasswordError
 
 NOW = datetime(2026, 6, 12, 15, tzinfo=UTC)
 

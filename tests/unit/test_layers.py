@@ -19,18 +19,14 @@ _ROOMS: dict[str, tuple[str, ...]] = {
     "providers": ("core",),
     "store": ("core",),
     "sandbox": ("core",),
-    # Who may look at the console: passwords, sessions, and the audit of what was changed in them.
-    "accounts": ("core", "store"),
-    # The work on cards and messages: it reads and writes the ledger, renders, and calls providers.
+    # The work on cards and messages: it reads and writes the ledger, renders, and calls providers;
+    # and who may do it in the console (accounts).
     "pipeline": ("core", "content", "providers", "store"),
     # A spreadsheet in and out; what an import brings about (a renewal, a new number) is an event.
     "cardbook": ("core", "store", "pipeline"),
     # Composition: files and environment are read, and the pieces put together. It knows the keys
     # with which the sandbox is called, so that those and real ones never mix.
-    "setup": (
-        *("core", "content", "providers", "store", "sandbox"),
-        *("accounts", "pipeline", "cardbook"),
-    ),
+    "setup": ("core", "content", "providers", "store", "sandbox", "pipeline", "cardbook"),
     "monitoring": ("core", "providers", "store", "setup"),
     # A simulation decides and renders as the pipeline does, with the rules of this installation; of
     # a silent address it asks what its provider said.
@@ -42,12 +38,12 @@ _ROOMS: dict[str, tuple[str, ...]] = {
     ),
     # Doors: HTTP and the command line, and the demo that a command plays.
     "web": (
-        *("core", "content", "providers", "store", "accounts", "pipeline", "cardbook"),
-        *("setup", "monitoring"),
+        *("core", "content", "providers", "store", "pipeline", "cardbook", "setup"),
+        "monitoring",
     ),
     "demo": ("core", "providers", "store", "sandbox", "cardbook", "setup", "processes"),
     "cli": (
-        *("core", "content", "store", "sandbox", "accounts", "pipeline", "cardbook", "setup"),
+        *("core", "content", "store", "sandbox", "pipeline", "cardbook", "setup"),
         *("monitoring", "simulation", "processes", "web", "demo"),
     ),
 }

@@ -2,10 +2,10 @@
 
 import click
 
-from worker.accounts.accounts import LINK_LIFE
 from worker.cli.output import as_json_option, print_json
 from worker.core.hosts import leads_here
 from worker.errors import UnreachableError, VigenciaError
+from worker.pipeline.accounts.accounts import LINK_LIFE
 from worker.setup.app import App
 from worker.setup.build import build_ready
 from worker.setup.listening import address_at

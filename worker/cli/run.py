@@ -84,7 +84,7 @@ def scheduler(ticks: int | None, as_json: bool) -> None:
     "--queues",
     "-Q",
     multiple=True,
-    type=click.Choice(["checks", "sms", "email", "reconcile"]),
+    type=click.Choice(["checks", "sms", "email", "reconcile", "jobs"]),
     help="Serve only these queues (default: all).",
 )
 @as_json_option

@@ -5,11 +5,11 @@ from typing import Any
 
 import click
 
-from worker.accounts.accounts import LINK_LIFE
-from worker.accounts.people import People
 from worker.cli.console import link_for
 from worker.cli.output import as_json_option, print_json, print_table
 from worker.core.viewer import Role
+from worker.pipeline.accounts.accounts import LINK_LIFE
+from worker.pipeline.accounts.people import People
 from worker.setup.build import build_ready
 from worker.store.accounts.users import User
 

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from datetime import timedelta
 from functools import cached_property
 
-from worker.accounts.accounts import Accounts
-from worker.accounts.people import People
 from worker.core.cards import Channel
 from worker.core.console_languages import shown_in
+from worker.pipeline.accounts.accounts import Accounts
+from worker.pipeline.accounts.people import People
 from worker.pipeline.answers.deadlines import Answers
 from worker.pipeline.answers.renewals import RenewalAnswers
 from worker.pipeline.answers.stopping import Stopping

@@ -1,12 +1,13 @@
 """The web application: webhooks, links, health, the console, and what holds for all of them."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
-from starlette.routing import Mount
+from starlette.routing import BaseRoute, Match, Mount
+from starlette.types import ASGIApp, Scope
 
 from worker.providers.registry import PROVIDERS
 from worker.setup.app import App
@@ -18,6 +19,21 @@ from worker.web.intake import Intake
 from worker.web.middleware import Failures
 from worker.web.tally import Tally
 from worker.web.webhooks import WebhookEndpoints
+
+
+class Otherwise(Mount):
+    """Whatever is at none of the addresses of ``others`` is the console's, or nobody's. What is
+    there with another method stays with them: it is answered 405."""
+
+    def __init__(self, others: Sequence[BaseRoute], app: ASGIApp) -> None:
+        super().__init__("", app)
+        self._others = others
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """See ``BaseRoute``."""
+        if any(one.matches(scope)[0] is not Match.NONE for one in self._others):
+            return Match.NONE, {}
+        return super().matches(scope)
 
 
 def application(app: App, public_url: str | None) -> Starlette:
@@ -48,13 +64,11 @@ def application(app: App, public_url: str | None) -> Starlette:
         tally.flush()
         await app.close()
 
+    others = [*webhooks.routes(PROVIDERS), *links.routes(app), *health.routes(app)]
     served = Starlette(
         routes=[
-            *webhooks.routes(PROVIDERS),
-            *links.routes(app),
-            *health.routes(app),
-            # Last: whatever is none of these is a page, or none at all.
-            Mount("", console(app, public_url, tally)),
+            *others,
+            Otherwise(others, console(app, public_url, tally)),
         ],
         middleware=[
             Middleware(Failures, tally=tally),

@@ -88,6 +88,8 @@ def _endpoint(
 async def _answer(
     shell: Shell, site: Site, limiter: CapacityLimiter, page: ConsolePage, request: Request
 ) -> Response:
+    if site.forged(request.method, request.headers):
+        raise HTTPException(403)  # before anything of it is read
     form, file = await _form(request, page) if page.method == "POST" else ({}, None)
     visit = visit_of(shell, site, request, form=form, ids=_ids(request), file=file)
     if not page.open:

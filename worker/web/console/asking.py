@@ -9,8 +9,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from worker.accounts.accounts import LONGEST
 from worker.core.console_languages import Tongue, preferred, shown_in
+from worker.pipeline.accounts.accounts import LONGEST
 from worker.web.console.origin import Site, asker
 from worker.web.console.shell import Shell
 from worker.web.console.visit import Visit

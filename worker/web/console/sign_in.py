@@ -3,8 +3,8 @@
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from worker.accounts.accounts import TooManyTriesError
 from worker.core.console_languages import shown_in
+from worker.pipeline.accounts.accounts import TooManyTriesError
 from worker.web.console import asking
 from worker.web.console.catalogs import marked as _
 from worker.web.console.shell import ConsolePage, Shell

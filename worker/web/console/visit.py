@@ -8,10 +8,10 @@ from urllib.parse import quote
 from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
 
-from worker.accounts.accounts import SignedIn
 from worker.core.console_languages import Tongue
 from worker.core.hours import local_day
 from worker.core.viewer import Viewer
+from worker.pipeline.accounts.accounts import SignedIn
 from worker.store.audit import Doer
 from worker.web.console.upload import SentFile
 

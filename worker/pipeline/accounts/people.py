@@ -6,10 +6,10 @@ from datetime import datetime
 
 from sqlalchemy import Connection, Engine
 
-from worker.accounts import passwords
-from worker.accounts.names import folded, require_name
 from worker.core.viewer import Role
 from worker.errors import VigenciaError
+from worker.pipeline.accounts import passwords
+from worker.pipeline.accounts.names import folded, require_name
 from worker.store import audit, books
 from worker.store.accounts import sessions, users
 from worker.store.accounts.users import User

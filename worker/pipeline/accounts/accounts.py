@@ -7,12 +7,12 @@ from typing import Final
 import structlog
 from sqlalchemy import Connection, Engine
 
-from worker.accounts import passwords
-from worker.accounts.names import folded
-from worker.accounts.tokens import bucket_key, kept, new_token
 from worker.core.buckets import Rate
 from worker.core.viewer import Viewer
 from worker.errors import VigenciaError
+from worker.pipeline.accounts import passwords
+from worker.pipeline.accounts.names import folded
+from worker.pipeline.accounts.tokens import bucket_key, kept, new_token
 from worker.store import audit
 from worker.store.accounts import buckets, sessions, users
 from worker.store.accounts.users import User

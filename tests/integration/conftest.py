@@ -77,10 +77,15 @@ def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
         yield found
         found.dispose()
         return
-    found = request.getfixturevalue("migrated_postgresql")
-    with found.begin() as connection:
+    yield request.getfixturevalue("emptied_postgresql")
+
+
+@pytest.fixture
+def emptied_postgresql(migrated_postgresql: Engine) -> Engine:
+    """The migrated database of this test process, without rows."""
+    with migrated_postgresql.begin() as connection:
         _empty(connection)
-    yield found
+    return migrated_postgresql
 
 
 def _lay(file: Path, path: Path) -> None:

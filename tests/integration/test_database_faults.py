@@ -100,12 +100,12 @@ def proxy(migrated_postgresql: Engine) -> Iterator[Proxy]:
 
 @pytest.fixture
 def behind(
-    proxy: Proxy, migrated_postgresql: Engine, monkeypatch: pytest.MonkeyPatch
+    proxy: Proxy, emptied_postgresql: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Engine]:
     """An engine that speaks through the proxy, as that of a process that serves."""
     monkeypatch.setattr(postgresql, "_GRACE", 1.0)
     monkeypatch.setattr(postgresql, "_PING", 1.0)
-    url = migrated_postgresql.url.set(host="127.0.0.1", port=proxy.port, query={})
+    url = emptied_postgresql.url.set(host="127.0.0.1", port=proxy.port, query={})
     url = url.update_query_dict({"connect_timeout": "2"})
     engine = open_engine(url.render_as_string(hide_password=False), bounds=QUICK)
     yield engine
@@ -200,7 +200,7 @@ def world_of_postgresql(request: pytest.FixtureRequest) -> World:
     """The world on PostgreSQL alone."""
     names = ("sandbox", "sandbox_clock", "rules", "content")
     parts = [request.getfixturevalue(name) for name in names]
-    return World(request.getfixturevalue("migrated_postgresql"), *parts)
+    return World(request.getfixturevalue("emptied_postgresql"), *parts)
 
 
 class Nobody:

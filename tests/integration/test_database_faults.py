@@ -100,12 +100,12 @@ def proxy(migrated_postgresql: Engine) -> Iterator[Proxy]:
 
 @pytest.fixture
 def behind(
-    proxy: Proxy, migrated_postgresql: Engine, monkeypatch: pytest.MonkeyPatch
+    proxy: Proxy, emptied_postgresql: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Engine]:
     """An engine that speaks through the proxy, as that of a process that serves."""
     monkeypatch.setattr(postgresql, "_GRACE", 1.0)
     monkeypatch.setattr(postgresql, "_PING", 1.0)
-    url = migrated_postgresql.url.set(host="127.0.0.1", port=proxy.port, query={})
+    url = emptied_postgresql.url.set(host="127.0.0.1", port=proxy.port, query={})
     url = url.update_query_dict({"connect_timeout": "2"})
     engine = open_engine(url.render_as_string(hide_password=False), bounds=QUICK)
     yield engine
@@ -200,7 +200,7 @@ def world_of_postgresql(request: pytest.FixtureRequest) -> World:
     """The world on PostgreSQL alone."""
     names = ("sandbox", "sandbox_clock", "rules", "content")
     parts = [request.getfixturevalue(name) for name in names]
-    return World(request.getfixturevalue("migrated_postgresql"), *parts)
+    return World(request.getfixturevalue("emptied_postgresql"), *parts)
 
 
 class Nobody:
@@ -340,6 +340,7 @@ def test_attempts_are_on_the_disk_before_their_calls(world: World) -> None:
     world.card()
     world.check()
     world.send(providers={SMS: always(Outcome(OutcomeKind.ACCEPTED, "accepted"))}, channel=SMS)
+    event.remove(world.engine, "before_cursor_execute", _look)
     assert waits == [2], "FULL, which waits for the disk"
     with writing(world.engine) as conn:
         assert conn.exec_driver_sql("PRAGMA synchronous").scalar() == 1

@@ -13,10 +13,7 @@ from worker.core.cards import Language
 from worker.errors import ConfigError
 
 # The events these tests speak of: to load all of them for each test takes long.
-EVENTS = (
-    *("plan_end_far", "plan_end_near", "plan_end_today", "plan_ended"),
-    *("line_loss_far", "line_loss_tomorrow", "line_lost"),
-)
+EVENTS = ("plan_ended", "line_loss_tomorrow")
 
 
 @pytest.fixture
@@ -44,9 +41,9 @@ def append(directory: Path, name: str, text: str) -> int:
 
 @pytest.mark.parametrize("part", ["sms.txt", "subject.txt"])
 def test_an_undefined_variable_is_named_with_file_and_line(templates: Path, part: str) -> None:
-    line = append(templates, f"line_lost/es-PE/{part}.j2", "{{ holder }}")
+    line = append(templates, f"line_loss_tomorrow/es-PE/{part}.j2", "{{ holder }}")
     message = refused(templates)
-    assert f"line_lost/es-PE/{part}.j2, line {line}: 'holder' is undefined" in message
+    assert f"line_loss_tomorrow/es-PE/{part}.j2, line {line}: 'holder' is undefined" in message
 
 
 def test_an_unknown_field_of_a_notice_is_named(templates: Path) -> None:
@@ -57,7 +54,7 @@ def test_an_unknown_field_of_a_notice_is_named(templates: Path) -> None:
 
 
 def test_an_undefined_variable_that_only_some_letters_reach_is_found_too(templates: Path) -> None:
-    append(templates, "plan_end_far/en/sms.txt.j2", "{% if not unsubscribe %}{{ x1 }}{% endif %}")
+    append(templates, "plan_ended/en/sms.txt.j2", "{% if not unsubscribe %}{{ x1 }}{% endif %}")
     assert "'x1' is undefined" in refused(templates)
 
 
@@ -71,8 +68,8 @@ def test_an_undefined_variable_on_the_last_day_alone_is_found_too(templates: Pat
 
 
 def test_a_letter_cannot_be_changed_by_its_template(templates: Path) -> None:
-    append(templates, "plan_end_far/en/sms.txt.j2", "{% set first.days = 3 %}")
-    assert "plan_end_far/en/sms.txt.j2" in refused(templates)
+    append(templates, "plan_ended/en/sms.txt.j2", "{% set first.days = 3 %}")
+    assert "plan_ended/en/sms.txt.j2" in refused(templates)
 
 
 @pytest.mark.parametrize("name", ["layout.txt.j2", "layout.mjml.j2", "en/words.j2"])
@@ -88,7 +85,7 @@ def test_a_mistake_in_what_letters_share_is_found_where_it_stands(
 
 
 @pytest.mark.parametrize(
-    "name", ["plan_end_near/en/sms.txt.j2", "shared/en/words.j2", "shared/layout.mjml.j2"]
+    "name", ["plan_ended/en/sms.txt.j2", "shared/en/words.j2", "shared/layout.mjml.j2"]
 )
 def test_a_syntax_error_is_said_with_file_and_line(templates: Path, name: str) -> None:
     line = append(templates, name, "{{ first. }}")
@@ -109,17 +106,17 @@ def test_a_syntax_error_is_said_with_file_and_line(templates: Path, name: str) -
     ],
 )
 def test_a_way_out_of_the_sandbox_is_refused(templates: Path, escape: str) -> None:
-    line = append(templates, "plan_end_today/zh-Hant/sms.txt.j2", escape)
+    line = append(templates, "plan_ended/zh-Hant/sms.txt.j2", escape)
     message = refused(templates)
-    assert f"plan_end_today/zh-Hant/sms.txt.j2, line {line}: " in message
+    assert f"plan_ended/zh-Hant/sms.txt.j2, line {line}: " in message
 
 
 @pytest.mark.parametrize("include", ["../secret.txt", "/etc/hostname", "README.md"])
 def test_a_template_includes_nothing_but_templates(templates: Path, include: str) -> None:
     (templates.parent / "secret.txt").write_text("secret")
-    append(templates, "plan_end_today/en/sms.txt.j2", f'{{% include "{include}" %}}')
+    line = append(templates, "plan_ended/en/sms.txt.j2", f'{{% include "{include}" %}}')
     message = refused(templates)
-    assert "plan_end_today/en/sms.txt.j2, line 3: there is no template" in message
+    assert f"plan_ended/en/sms.txt.j2, line {line}: there is no template" in message
     assert include in message
 
 
@@ -133,12 +130,12 @@ def test_a_link_out_of_the_directory_is_not_followed(templates: Path) -> None:
 
 
 def test_a_missing_file_folder_or_directory_is_named(templates: Path) -> None:
-    (templates / "line_lost/en/email.mjml.j2").unlink()
-    assert "line_lost/en/email.mjml.j2: this template is missing" in refused(templates)
-    shutil.rmtree(templates / "line_lost/zh-Hant")
-    assert "line_lost/zh-Hant/sms.txt.j2: this template is missing" in refused(templates)
-    shutil.rmtree(templates / "line_loss_far")
-    assert "line_loss_far: this folder of templates is missing" in refused(templates)
+    (templates / "line_loss_tomorrow/en/email.mjml.j2").unlink()
+    assert "line_loss_tomorrow/en/email.mjml.j2: this template is missing" in refused(templates)
+    shutil.rmtree(templates / "line_loss_tomorrow/zh-Hant")
+    assert "line_loss_tomorrow/zh-Hant/sms.txt.j2: this template is missing" in refused(templates)
+    shutil.rmtree(templates / "line_loss_tomorrow")
+    assert "line_loss_tomorrow: this folder of templates is missing" in refused(templates)
     assert "this folder of templates is missing" in refused(templates / "nowhere")
 
 

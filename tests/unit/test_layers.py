@@ -2,6 +2,8 @@
 
 import ast
 import sys
+from collections.abc import Collection, Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -50,6 +52,14 @@ _ROOMS: dict[str, tuple[str, ...]] = {
 _MODULES = sorted(
     path for path in _WORKER.rglob("*.py") if "migrations" not in path.parts and path.stem != "data"
 )
+# Conditions that do not hold for a module that is imported.
+_NOT_AS_A_MODULE = ("TYPE_CHECKING", "__name__ == '__main__'")
+
+
+def _name(path: Path) -> str:
+    """As Python calls it."""
+    inside = path.relative_to(_WORKER.parent).with_suffix("")
+    return ".".join(inside.parts).removesuffix(".__init__")
 
 
 def _room(path: Path) -> str:
@@ -67,6 +77,36 @@ def _imports(path: Path) -> set[str]:
     return found
 
 
+def _as_it_is_loaded(path: Path) -> Iterator[ast.AST]:
+    """The nodes of a module outside its functions."""
+    waiting: list[ast.AST] = [ast.parse(path.read_text(encoding="utf-8"))]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            waiting += [node.args, *getattr(node, "decorator_list", ())]
+        elif not (isinstance(node, ast.If) and ast.unparse(node.test) in _NOT_AS_A_MODULE):
+            yield node
+            waiting += ast.iter_child_nodes(node)
+
+
+def _attributes(node: ast.AST) -> Iterator[str]:
+    for inner in ast.walk(node):
+        if isinstance(inner, ast.Attribute):
+            yield ast.unparse(inner)
+
+
+def _needed(path: Path, names: Collection[str]) -> set[str]:
+    """The modules of ours, of those with ``names``, that are loaded before this one is."""
+    found: set[str] = set()
+    for node in _as_it_is_loaded(path):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            parts = {f"{node.module}.{alias.name}" for alias in node.names} & {*names}
+            found |= parts if len(parts) == len(node.names) else {*parts, node.module}
+        elif isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+    return found & {*names}
+
+
 def _rooms(path: Path) -> set[str]:
     names = {name.split(".")[1] for name in _imports(path) if name.startswith("worker.")}
     return {name for name in names if not name.startswith("__")}
@@ -81,6 +121,26 @@ def test_no_arrow_goes_upward() -> None:
     names = list(_ROOMS)
     for number, (room, used) in enumerate(_ROOMS.items()):
         assert set(used) <= set(names[:number]), f"{room} uses what stands above it"
+
+
+def test_no_module_is_loaded_by_one_that_it_loads() -> None:
+    """So in whatever order they are loaded, each finds what it imports. The tests of the program
+    rely on it: a command of theirs finds the modules loaded already (``tests/acceptance/warm.py``).
+    """
+    names = {_name(path): path for path in _MODULES}
+    TopologicalSorter({name: _needed(path, names) for name, path in names.items()}).prepare()
+
+
+def test_no_module_reads_the_environment_as_it_is_loaded() -> None:
+    """What it says is for the command that runs, not for the process that was there before it."""
+    readers = [
+        _name(path)
+        for path in _MODULES
+        for node in _as_it_is_loaded(path)
+        if isinstance(node, ast.Call | ast.Subscript)
+        and {"os.environ", "os.getenv", "sys.argv", "Path.cwd"} & {*_attributes(node)}
+    ]
+    assert readers == []
 
 
 @pytest.mark.parametrize("path", _MODULES, ids=lambda p: str(p.relative_to(_WORKER)))

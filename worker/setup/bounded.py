@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 # Seconds of a processor for one template; the longest of ours takes a few milliseconds. A machine
 # that is busy takes longer, but no more of these.
-SECONDS: Final = 5
+SECONDS: Final = 2
 # Bytes for the name of a template.
 _LONGEST: Final = 512
 # How the kernel ends who has used up its time.

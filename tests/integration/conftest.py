@@ -60,20 +60,13 @@ def migrated_postgresql(postgresql_database: URL) -> Iterator[Engine]:
     engine.dispose()
 
 
-@pytest.fixture(scope="session")
-def sqlite_engine(tmp_path_factory: pytest.TempPathFactory) -> Engine:
-    """The engine of this test process, which keeps the statements that it has compiled: they were
-    a tenth of a test's time. The file is laid there anew for each test."""
-    return open_engine(f"sqlite:///{tmp_path_factory.mktemp('database') / 'vigencia.db'}")
-
-
 @pytest.fixture(params=DATABASES)
-def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
+def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
     """A migrated database without rows: every test that asks for it runs on both."""
-    found: Engine
     if request.param == "sqlite":
-        found = request.getfixturevalue("sqlite_engine")
-        _lay(request.getfixturevalue("migrated_sqlite"), Path(str(found.url.database)))
+        path = tmp_path / "vigencia.db"
+        shutil.copy(request.getfixturevalue("migrated_sqlite"), path)
+        found = open_engine(f"sqlite:///{path}")
         yield found
         found.dispose()
         return
@@ -86,13 +79,6 @@ def emptied_postgresql(migrated_postgresql: Engine) -> Engine:
     with migrated_postgresql.begin() as connection:
         _empty(connection)
     return migrated_postgresql
-
-
-def _lay(file: Path, path: Path) -> None:
-    """Another file, and not another content: one that was left open stays what it was."""
-    for ending in ("", "-wal", "-shm"):
-        path.with_name(path.name + ending).unlink(missing_ok=True)
-    shutil.copy(file, path)
 
 
 def _empty(connection: Connection) -> None:

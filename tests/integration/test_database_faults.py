@@ -340,7 +340,6 @@ def test_attempts_are_on_the_disk_before_their_calls(world: World) -> None:
     world.card()
     world.check()
     world.send(providers={SMS: always(Outcome(OutcomeKind.ACCEPTED, "accepted"))}, channel=SMS)
-    event.remove(world.engine, "before_cursor_execute", _look)
     assert waits == [2], "FULL, which waits for the disk"
     with writing(world.engine) as conn:
         assert conn.exec_driver_sql("PRAGMA synchronous").scalar() == 1

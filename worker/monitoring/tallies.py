@@ -48,6 +48,11 @@ class Tallies:
         self._thread = threading.Thread(target=self._make, args=(now,), name="tallies", daemon=True)
         self._thread.start()
 
+    def wait(self, seconds: float) -> None:
+        """Wait for the sums that are under way."""
+        if self._thread is not None:
+            self._thread.join(seconds)
+
     def _make(self, now: datetime) -> None:
         try:
             self.make(now)

@@ -30,6 +30,8 @@ from worker.store.engine import reading, writing
 
 log = structlog.get_logger(__name__)
 
+# How long the end waits for sums that are being written: they are made anew in any case.
+_PATIENCE = 5.0
 # How often what waits for its sender's pace is looked for: a bucket holds a second's worth.
 PACE_SECONDS = 0.5
 # A clock that goes back by more has been wrong before; less is how clocks are kept right.
@@ -234,6 +236,7 @@ def run(
             log.exception("alarm", cause="tick_failed")
         if _rest(app, hints, stopping, wait - (time.monotonic() - began), chores):
             break
+    tallies.wait(_PATIENCE)
     return total
 
 

@@ -11,12 +11,15 @@ import pytest
 from sqlalchemy import update
 
 from tests.integration.console_helpers import Browser, Console, console_of, hidden, text, where
-from tests.integration.helpers import EMAIL, NOW, PHONE, TODAY, WANTED, World
+from tests.integration.helpers import EMAIL, NOW, PHONE, TODAY, WANTED, World, always
 from tests.integration.sandbox_helpers import Reply
 from worker.core.cards import Channel
+from worker.core.jobs import JobKind
+from worker.core.outcomes import accepted
 from worker.core.viewer import Role
 from worker.store import books as book_store
 from worker.store import card_index
+from worker.store import jobs as job_store
 from worker.store.engine import writing
 from worker.store.tables import (
     alarms,
@@ -48,7 +51,7 @@ OURS = {
     *("html", "head", "meta", "title", "link", "script", "body", "header", "main", "footer", "nav"),
     *("a", "img", "ul", "ol", "li", "dl", "dt", "dd", "h1", "h2", "h3", "p", "br", "div", "span"),
     *("section", "figure", "figcaption", "blockquote", "strong", "b", "code", "details", "summary"),
-    *("form", "label", "input", "select", "option", "button", "noscript"),
+    *("form", "label", "input", "select", "option", "button", "noscript", "iframe"),
     *("svg", "g", "rect", "line", "circle", "text", "desc"),
 }
 sqlite = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
@@ -307,6 +310,12 @@ def test_a_row_of_another_book_is_as_if_there_were_none(console: Console, world:
     card = entered(world, world.card(world.holder(book_id=theirs), book_id=theirs))
     with writing(world.engine) as conn:
         conn.execute(alarms.insert().values(**an_alarm("x", theirs)))
+        job = job_store.ask(
+            conn, JobKind.PREVIEW, book_id=theirs, by="ana", options={"file": "f"}, now=NOW
+        )
+    world.check()
+    world.send(providers=dict.fromkeys(Channel, always(accepted(""))))
+    numbers = {"card": card, "alarm": 1, "job": job, "message": world.message(Channel.EMAIL).id}
     world.book()
     console.user("uma", Role.ADMIN, ["demo"])
     console.user("ana", Role.ADMIN, ["other"])
@@ -316,17 +325,25 @@ def test_a_row_of_another_book_is_as_if_there_were_none(console: Console, world:
 
     def ask(browser: Browser, method: str, path: str) -> Reply:
         form = {"event": "paused", "field": "phone", "digits": "0", "last_event": "0"}
+        form |= {"attempts": "1", "arrived": "yes"}
         return browser.get(path) if method == "GET" else browser.post(path, form)
 
     for page in numbered:
-        there = page.path.replace("{card_id:int}", str(card)).replace("{alarm_id:int}", "1")
+        there = re.sub(r"\{(\w+)_id:int\}", lambda found: str(numbers[found[1]]), page.path)
         nowhere = re.sub(r"\{\w+:int\}", "999999", page.path)
         found, missing = (ask(stranger, page.method, path) for path in (there, nowhere))
         assert (found.status, missing.status) == (404, 404), page.path
         assert found.body.replace(there.encode(), b"") == missing.body.replace(
             nowhere.encode(), b""
         ), page.path
-    assert owner.get(f"/cards/{card}").status == 200
+    for path in (
+        "/cards/{card}",
+        "/imports/{job}",
+        "/messages/{message}",
+        "/messages/{message}/email",
+    ):
+        assert owner.get(path.format(**numbers)).status == 200, path
+    assert text(stranger.get("/messages?state=ended")).count('<a class="name"') == 0
     assert text(stranger.get("/cards")).count('<a class="name"') == 0
     assert stranger.get(f"/cards?book={theirs}").status == 404
 

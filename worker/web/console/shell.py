@@ -28,6 +28,7 @@ _READ_SECONDS: Final = 2
 _BAR: Final = (
     (_("Today"), "/"),
     (_("Cards"), "/cards"),
+    (_("Messages"), "/messages"),
     (_("Import"), "/imports"),
     (_("Forecast"), "/forecast"),
 )

@@ -5,6 +5,7 @@ from typing import Final
 
 from worker.web.console.catalogs import marked as _
 from worker.web.console.import_words import IMPORT_WORDS
+from worker.web.console.message_words import OUTCOMES, REPORTS
 
 _DEADLINES: Final = {
     "plan_end": _("plan ends"),
@@ -26,6 +27,8 @@ _NOTICES: Final = {
 
 WORDS: Final[Mapping[str, Mapping[str, str]]] = {
     **IMPORT_WORDS,
+    "outcome": OUTCOMES,
+    "report": REPORTS,
     "subject": {**_DEADLINES, **_NOTICES},
     "deadline": _DEADLINES,
     "passed": {
@@ -104,6 +107,10 @@ WORDS: Final[Mapping[str, Mapping[str, str]]] = {
         "opted_out": _("opted out"),
         "opted_in": _("opted in again"),
         "tomorrow": _("asked to be reminded tomorrow"),
+        "told_again": _("told again, as its keeper asked"),
+        "message_retried": _("a message was tried at once"),
+        "message_cancelled": _("a message was cancelled"),
+        "message_settled": _("it was said whether a message was sent"),
     },
     "reason": {
         "no_address": _("no address of this kind"),
@@ -117,6 +124,9 @@ WORDS: Final[Mapping[str, Mapping[str, str]]] = {
         "confirmed": _("the renewal works"),
         "cancelled_by_keeper": _("cancelled by a keeper"),
         "lease_expired": _("its worker was lost"),
+        "not_sent_in_time": _("not sent while it was useful"),
+        "nothing_left_to_say": _("nothing in it is true any more"),
+        "settled:not_sent": _("a keeper says that it was not sent"),
     },
     "field": {
         "plan_end": _("end of the plan"),

@@ -35,7 +35,8 @@ def filters(
         "window": partial(window, translations),
         "in_days": partial(in_days, translations),
         "day": partial(day, _LOCALES[tongue]),
-        "instant": pass_context(partial(_instant, _LOCALES[tongue])),
+        "instant": pass_context(partial(_instant, _LOCALES[tongue], "%H:%M")),
+        "moment": pass_context(partial(_instant, _LOCALES[tongue], "%H:%M:%S")),
         "number": partial(_number, _LOCALES[tongue]),
     }
 
@@ -81,10 +82,10 @@ def day(locale: str, value: date, today: date | None = None) -> str:
     return format_skeleton(skeleton, value, locale=locale)
 
 
-def _instant(locale: str, context: Context, value: datetime) -> str:
-    """Day and minute in the time zone of who looks."""
+def _instant(locale: str, clock: str, context: Context, value: datetime) -> str:
+    """Day and minute, or second, in the time zone of who looks."""
     local = value.astimezone(ZoneInfo(context["zone"]))
-    return f"{day(locale, local.date(), context['today'])} {local:%H:%M}"
+    return f"{day(locale, local.date(), context['today'])} {local:{clock}}"
 
 
 def _number(locale: str, value: int) -> str:

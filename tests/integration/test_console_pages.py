@@ -123,7 +123,7 @@ def test_today_says_what_is_lost_and_who_is_in_danger(console: Console, world: W
     browser = console.browser("rosa")
     browser.post("/me/language", {"language": "en", "next": "/"})
     page = text(browser.get("/"))
-    tiles = dict(re.findall(r'<div class="tile[^"]*">([a-z ]+)<b>(\d+)</b>', page))
+    tiles = dict(re.findall(r'<a class="tile[^>]*>([a-z ]+)<b>(\d+)</b>', page))
     assert tiles == {
         **{"owed": "41", "on time": "38", "late": "0"},
         **{"held": "3", "unknown": "0", "missed": "0"},

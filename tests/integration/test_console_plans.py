@@ -62,7 +62,7 @@ def reads(judge: Judge) -> dict[str, Callable[[Connection, Viewer], object]]:
         found[f"cards {filters}"] = partial(listed, filters, None)
         found[f"more {filters}"] = partial(listed, filters, LATER)
     wanted = [NoticeFilters(), NoticeFilters(window="event"), NoticeFilters(reason="held")]
-    for own in (*wanted, *(NoticeFilters(verdict=one) for one in Class)):
+    for own in (*wanted, *(NoticeFilters(verdicts=(one,)) for one in Class)):
         found[f"notices {own}"] = partial(told, judge, own)
     return found
 

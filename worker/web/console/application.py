@@ -24,6 +24,7 @@ from worker.web.console import (
     imports,
     message,
     messages,
+    notices,
     sign_in,
     today,
     upload,
@@ -81,7 +82,7 @@ def pages(shell: Shell) -> list[ConsolePage]:
     """Every address of the console, in one table."""
     return [
         page
-        for module in (sign_in, today, cards, card, messages, message, imports, forecast)
+        for module in (sign_in, today, cards, card, messages, message, notices, imports, forecast)
         for page in module.pages(shell)
     ]
 

@@ -28,7 +28,7 @@ _READ_SECONDS: Final = 2
 _BAR: Final = (
     (_("Today"), "/"),
     (_("Cards"), "/cards"),
-    (_("Messages"), "/messages"),
+    (_("Notices"), "/notices"),
     (_("Import"), "/imports"),
     (_("Forecast"), "/forecast"),
 )

@@ -21,12 +21,12 @@ from worker.web.console.books import one_book
 from worker.web.console.catalogs import catalog
 from worker.web.console.sample import import_sample
 from worker.web.console.shell import ConsolePage, Shell
+from worker.web.console.verdicts import LATE, OWED
 from worker.web.console.visit import Visit
 
 _DAYS: Final = 30
 _WEEK: Final = 7
 _IN_DANGER: Final = 20
-_NOT_OWED: Final = (Class.SUPPRESSED, Class.SUPERSEDED)
 
 
 def pages(shell: Shell) -> list[ConsolePage]:
@@ -82,20 +82,20 @@ class TodayPages:
             said = say.ngettext(*text.said, alarm.number) % {"num": alarm.number}
             told.append((alarm, said, say.gettext(text.advice)))
         day = reads.day(conn, viewer, today)
-        owed = day.notices() - day.notices(*_NOT_OWED)
         return {
             "alarms": told,
             "counted": day.made_at,
             "tiles": {
-                "owed": owed,
+                "owed": day.notices(*OWED),
                 "on_time": day.notices(Class.ON_TIME),
-                "late": day.notices(Class.LATE, Class.OVERDUE),
+                "late": day.notices(*LATE),
                 "held": day.because("held"),
                 "unknown": day.because("unknown"),
                 "missed": day.notices(*BROKEN),
             },
             "card_day": today,
             "book_query": f"?book={visit.query['book']}" if visit.query.get("book") else "",
+            "book_too": f"&book={visit.query['book']}" if visit.query.get("book") else "",
         }
 
     def see(self, visit: Visit) -> Response:

@@ -21,6 +21,8 @@ _DISTANCES: Final = {
     "-": many("%(num)d day before", "%(num)d days before"),
     "+": many("%(num)d day after", "%(num)d days after"),
 }
+# How windows are called that a keeper, or a holder, has asked for.
+_AGAIN: Final = "again-"
 _COMING: Final = many("in %(num)d day", "in %(num)d days")
 _GONE: Final = many("%(num)d day ago", "%(num)d days ago")
 _NEAR: Final = {0: _("today"), 1: _("tomorrow"), -1: _("yesterday")}
@@ -54,6 +56,8 @@ def window(translations: gettext.NullTranslations, name: str) -> str:
         _deadline, found, days = name.rpartition(sign)
         if found and days.endswith("d") and days[:-1].isdecimal():
             return _number_of(translations, texts, int(days[:-1]), _("on the day"))
+    if name.startswith(_AGAIN):
+        return translations.gettext(_("told again"))
     return word(translations, name, "window")
 
 

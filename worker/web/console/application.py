@@ -26,6 +26,7 @@ from worker.web.console import (
     messages,
     notices,
     sign_in,
+    texts,
     today,
     upload,
 )
@@ -82,7 +83,18 @@ def pages(shell: Shell) -> list[ConsolePage]:
     """Every address of the console, in one table."""
     return [
         page
-        for module in (sign_in, today, cards, card, messages, message, notices, imports, forecast)
+        for module in (
+            sign_in,
+            today,
+            cards,
+            card,
+            messages,
+            message,
+            notices,
+            imports,
+            texts,
+            forecast,
+        )
         for page in module.pages(shell)
     ]
 

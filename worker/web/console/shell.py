@@ -30,6 +30,7 @@ _BAR: Final = (
     (_("Cards"), "/cards"),
     (_("Notices"), "/notices"),
     (_("Import"), "/imports"),
+    (_("Texts"), "/texts"),
     (_("Forecast"), "/forecast"),
 )
 

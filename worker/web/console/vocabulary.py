@@ -71,6 +71,18 @@ _REASONS: Final = {
     "settled:not_sent": _("a keeper says that it was not sent"),
 }
 
+_FACTS: Final = {
+    **_DEADLINES,
+    "hotline": _("hotline"),
+    "phone": _("phone"),
+    "website": _("website"),
+    "topup": _("where to top up"),
+    "app": _("app"),
+    "online": _("renewed online"),
+    "in_person": _("renewed in person"),
+    "abroad": _("renewed from abroad"),
+}
+
 WORDS: Final[Mapping[str, Mapping[str, str]]] = {
     **IMPORT_WORDS,
     "outcome": OUTCOMES,
@@ -85,6 +97,13 @@ WORDS: Final[Mapping[str, Mapping[str, str]]] = {
         "reassignment": _("number went to others"),
     },
     "notice": _NOTICES,
+    "fact": _FACTS,
+    "language": {
+        "zh-Hans": _("Chinese, simplified"),
+        "zh-Hant": _("Chinese, traditional"),
+        "es-PE": _("Spanish"),
+        "en": _("English"),
+    },
     "kind": {
         "data": _("data"),
         "retention": _("retention"),

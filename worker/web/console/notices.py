@@ -84,6 +84,7 @@ class NoticesPages:
             more=onward and _address(visit, "/notices", after=onward),
             file=_address(visit, "/notices.csv"),
             further=after is not None,
+            sees_mailbox=self._shell.app.gateways.sandboxed and visit.own.user.role is not None,
             tones=TONES,
             day=asked.day,
             before=_address(visit, "/notices", day=str(asked.day - _DAY)),

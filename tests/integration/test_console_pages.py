@@ -361,7 +361,13 @@ def test_a_book_that_attacks_is_shown_as_text(console: Console, world: World) ->
         conn.execute(reminders.delete())
         conn.execute(update(cards).where(cards.c.id == card).values(note=" ".join(HOSTILE)))
     browser = console.browser("rosa")
+    world.check()
+    world.send()
     paths = ["/", "/cards", *(f"/cards/{row.id}" for row in world.rows(cards))]
+    told = [row.id for row in world.rows(messages)]
+    assert len(told) >= len(HOSTILE)
+    paths += ["/messages?state=waiting", "/messages?state=ended", "/notices", "/mailbox"]
+    paths += [f"/messages/{message}" for message in told]
     paths += [f"/cards?q={quote(evil)}" for evil in HOSTILE]
     for path in paths:
         reply = browser.get(path)

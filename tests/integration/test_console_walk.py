@@ -17,7 +17,7 @@ from worker.core.rules import Rules
 from worker.core.viewer import Role
 from worker.store.audit import COMMAND_LINE
 from worker.store.engine import open_engine
-from worker.store.tables import card_events, cards
+from worker.store.tables import card_events, cards, messages
 from worker.web.console.sample import import_sample
 
 CHROMIUM = Path("/usr/bin/chromium")
@@ -168,5 +168,13 @@ def test_a_walk_through_the_console(
     page.goto(f"{url}/cards/{card}/recycle")
     if scripts:
         walk.looks_right()
+    for path in (
+        *("/notices", "/messages?state=waiting", f"/messages/{world.rows(messages)[0].id}"),
+        *("/texts", "/texts/one?event=plan_end_near&language=es-PE", "/mailbox"),
+    ):
+        page.goto(f"{url}{path}")
+        assert page.locator("h1").count() == 1
+        if scripts:
+            walk.looks_right()
     assert walk.noise == []
     walk.context.close()

@@ -41,7 +41,7 @@ class Box:
     messages: list[Received]
 
 
-class _NoRedirect(urllib.request.HTTPRedirectHandler):
+class _StayThere(urllib.request.HTTPRedirectHandler):
     def redirect_request(self, *_args: Any, **_kwargs: Any) -> None:
         """Do not follow; the answer then counts as none."""
 
@@ -81,7 +81,7 @@ def received(url: str) -> dict[str, list[Box]]:
 def _read(url: str) -> bytes:
     until = time.monotonic() + _SECONDS
     request = urllib.request.Request(url, headers={"Accept": "application/json"})  # noqa: S310
-    opener = urllib.request.build_opener(_STRAIGHT, _NoRedirect)
+    opener = urllib.request.build_opener(_STRAIGHT, _StayThere)
     with opener.open(request, timeout=_SECONDS) as answer:
         body = bytearray()
         while part := answer.read1(65536):

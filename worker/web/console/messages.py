@@ -44,7 +44,7 @@ class ListedMessage:
 
 
 @dataclass(frozen=True, slots=True)
-class _Part:
+class ListPart:
     """A list with its heading, and where it goes on."""
 
     heading: str
@@ -87,7 +87,7 @@ class MessagesPage:
             book_query=f"&book={book}" if book else "",
         )
 
-    def _part(self, conn: Connection, visit: Visit, viewer: Viewer, view: str) -> _Part:
+    def _part(self, conn: Connection, visit: Visit, viewer: Viewer, view: str) -> ListPart:
         text = visit.query.get("after", "")
         after = cursor.read_timed(text) if view == "waiting" else cursor.read_number(text)
         if view == "waiting":
@@ -97,9 +97,9 @@ class MessagesPage:
         else:
             page = reads.open_(conn, viewer, after, _states(view))
         onward = cursor.written(page.after)
-        return _Part("", self._said(visit, page), onward and _address(visit, onward))
+        return ListPart("", self._said(visit, page), onward and _address(visit, onward))
 
-    def _below(self, conn: Connection, visit: Visit, viewer: Viewer, view: str) -> _Part:
+    def _below(self, conn: Connection, visit: Visit, viewer: Viewer, view: str) -> ListPart:
         read = {
             "lost": lambda: reads.open_(conn, viewer, None, reads.LOST, _BELOW),
             "ended": lambda: reads.ended(conn, viewer, None, _BELOW),
@@ -108,7 +108,7 @@ class MessagesPage:
         kept = {k: v for k, v in visit.query.items() if v and k == "book"}
         more = f"{visit.base}/messages?{urlencode({**kept, 'state': view})}"
         heading = self._shell.say(visit, VIEWS[view])
-        return _Part(heading, self._said(visit, page), more if page.after else None)
+        return ListPart(heading, self._said(visit, page), more if page.after else None)
 
     def _said(self, visit: Visit, page: PageOf[dict[str, Any]]) -> list[ListedMessage]:
         hours = self._shell.app.rules.hours

@@ -40,7 +40,7 @@ _COLUMNS: Final = tuple(one.name for one in fields(NoticeRow) if one.name not in
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
+class AskedAccount:
     """What the address asks for: a ``day`` that lasts from ``since`` to ``until``."""
 
     day: date
@@ -114,7 +114,7 @@ class NoticesPages:
             headers={"Content-Disposition": f'attachment; filename="{name}"'},
         )
 
-    def _lines(self, viewer: Viewer, judge: Judge, asked: _Asked) -> Iterator[str]:
+    def _lines(self, viewer: Viewer, judge: Judge, asked: AskedAccount) -> Iterator[str]:
         """No transaction stays open between two pages, so whoever reads slowly holds up nobody."""
         yield "\ufeff" + _line(["card" if name == "msisdn" else name for name in _COLUMNS])
         after: Key | None = None
@@ -127,7 +127,7 @@ class NoticesPages:
             if after is None:
                 return
 
-    def _asked(self, visit: Visit) -> _Asked:
+    def _asked(self, visit: Visit) -> AskedAccount:
         get = visit.query.get
         day = _day(get("day", "")) or self._shell.book_day(visit.now)
         zone = ZoneInfo(self._shell.app.settings.book.time_zone)
@@ -148,7 +148,7 @@ class NoticesPages:
         filters = NoticeFilters(
             ASKED.get(verdict, ()), window or None, channel or None, reason or None
         )
-        return _Asked(day, since, until, verdict, filters)
+        return AskedAccount(day, since, until, verdict, filters)
 
     def _judge(self, visit: Visit) -> Judge:
         app = self._shell.app

@@ -275,6 +275,18 @@ def test_a_number_is_shown_to_an_operator_who_asks_and_that_is_noted(
     assert browser.post(f"/cards/{card}/reveal", {"field": "note"}).status == 404
 
 
+@sqlite
+def test_no_number_is_shown_unnoted_by_a_form_that_was_sent_before(
+    console: Console, world: World
+) -> None:
+    card = entered(world, world.card())
+    browser = console.browser("rosa")
+    for name in ("phone", "email"):
+        browser.post(f"/cards/{card}/reveal", {"field": name, "form_id": "f" * 32})
+    noted = [row.fields for row in world.rows(audit) if row.action == "revealed"]
+    assert noted == [["phone"], ["email"]]
+
+
 def test_what_is_never_undone_asks_for_the_right_and_the_digits(
     console: Console, world: World
 ) -> None:

@@ -152,6 +152,16 @@ def test_a_file_is_bounded_and_needs_somebody_who_is_signed_in(console: Console)
     assert send(nobody, "/imports", b"x" * 2_000_000, name="travel").status in (303, 401)
 
 
+def test_a_field_that_no_page_could_show_is_refused(console: Console, world: World) -> None:
+    amy = keeper(console)
+    parts = (b'name="name"\r\n\r\n\\ud800', b'name="file"; filename="a.csv"\r\n\r\nmsisdn')
+    body = b"".join(b"--x\r\nContent-Disposition: form-data; " + part + b"\r\n" for part in parts)
+    kind = "multipart/form-data; boundary=x; charset=unicode_escape"
+    assert amy.send_raw("/imports", body + b"--x--\r\n", kind).status == 400
+    assert world.rows(jobs) == []
+    assert amy.get("/imports").status == 200
+
+
 def test_a_forecast_names_what_a_changed_policy_would_add(console: Console, world: World) -> None:
     world.card(plan_end=TODAY + timedelta(days=20))
     amy = keeper(console)

@@ -29,6 +29,7 @@ from worker.store.tables import (
     tally_days,
 )
 from worker.web.console.application import pages
+from worker.web.console.cursor import written
 from worker.web.console.shell import Shell
 
 HOSTILE = (
@@ -161,7 +162,14 @@ def test_a_card_is_found_by_digits_and_by_name(console: Console, world: World) -
 
 
 @sqlite
-@pytest.mark.parametrize("query", ["after=x", "after=WzEsMl0", "operator=none", "book=9", "book=x"])
+@pytest.mark.parametrize(
+    "query",
+    [
+        *("after=x", "after=WzEsMl0", "operator=none", "book=9", "book=x"),
+        *(f"q=rosa&after={written(key)}" for key in (("n\0", 1), ("n\ud800", 1), ("n", True))),
+        f"after={'W1tb' * 500}",  # a list in a list, and so on
+    ],
+)
 def test_an_address_that_is_none_of_ours_is_no_page(console: Console, query: str) -> None:
     assert console.browser("rosa").get(f"/cards?{query}").status == 404
 

@@ -58,6 +58,10 @@ def test_a_password_signs_in_and_out(console: Console, world: World) -> None:
     assert actions == ["user_added", "password_changed", "signed_in"]
 
 
+def test_a_name_that_no_database_takes_is_no_name(console: Console) -> None:
+    assert console.browser().post("/sign-in", {"name": "ro\0sa", "password": "x"}).status == 400
+
+
 def test_what_is_wrong_is_not_told(console: Console) -> None:
     console.app.people.set_password("rosa", PASSWORD, NOW)
     console.user("off")

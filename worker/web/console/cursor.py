@@ -7,6 +7,7 @@ from datetime import date
 
 from starlette.exceptions import HTTPException
 
+from worker.core.storable import is_storable
 from worker.store.console.pages import Key
 
 
@@ -25,10 +26,12 @@ def read(text: str, *, dated: bool) -> Key | None:
     try:
         padded = text.encode("ascii") + b"=" * (-len(text) % 4)
         first, last = json.loads(base64.urlsafe_b64decode(padded))
-        if not isinstance(first, str) or not isinstance(last, int) or not 0 <= last < 2**63:
+        if not isinstance(first, str) or not is_storable(first):
+            raise ValueError
+        if type(last) is not int or not 0 <= last < 2**63:  # True is an int, too
             raise ValueError
         if dated:
             date.fromisoformat(first)
-    except (ValueError, TypeError, binascii.Error):
+    except (ValueError, TypeError, RecursionError, binascii.Error):
         raise HTTPException(404) from None
     return first, last

@@ -162,6 +162,19 @@ def test_a_field_that_no_page_could_show_is_refused(console: Console, world: Wor
     assert amy.get("/imports").status == 200
 
 
+def test_a_forecast_of_all_books_goes_with_the_right_to_all(console: Console, world: World) -> None:
+    world.card()
+    amy = keeper(console)
+    days = {"from": TODAY.isoformat(), "to": (TODAY + timedelta(days=3)).isoformat()}
+    page = worked(console, world, send(amy, "/forecast", **days))
+    assert amy.get(page).status == 200
+    [name] = [row.asked_by for row in world.rows(jobs)]
+    console.app.people.set_role(name, Role.OPERATOR, ["demo"], console.moment)
+    console.app.people.set_role(name, None, (), console.moment)
+    assert amy.get(page).status == 404
+    assert page not in text(amy.get("/forecast"))
+
+
 def test_a_forecast_names_what_a_changed_policy_would_add(console: Console, world: World) -> None:
     world.card(plan_end=TODAY + timedelta(days=20))
     amy = keeper(console)

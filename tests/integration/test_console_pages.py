@@ -270,6 +270,22 @@ def test_a_viewer_only_looks(console: Console, world: World) -> None:
 
 
 @sqlite
+def test_an_alarm_is_seen_by_who_may_act_in_its_book(console: Console, world: World) -> None:
+    theirs = other_book(world)
+    world.book()
+    with writing(world.engine) as conn:
+        conn.execute(alarms.insert().values(**an_alarm("x", theirs)))
+    console.user("uma", Role.OPERATOR, ["demo"])
+    console.app.people.set_role("uma", Role.VIEWER, ["other"], NOW)
+    browser = console.browser("uma")
+    assert browser.post("/alarms/1/seen").status == 404
+    assert world.rows(alarms)[0].seen_at is None
+    console.app.people.set_role("uma", Role.OPERATOR, ["other"], NOW)
+    assert where(browser.post("/alarms/1/seen")) == "/"
+    assert world.rows(alarms)[0].seen_by == "uma"
+
+
+@sqlite
 def test_a_number_is_shown_to_an_operator_who_asks_and_that_is_noted(
     console: Console, world: World
 ) -> None:

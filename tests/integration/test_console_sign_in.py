@@ -113,6 +113,14 @@ def test_a_session_ends_when_idle_and_in_any_case_after_a_week(console: Console)
     assert not signed_in(busy)
 
 
+def test_a_clock_that_is_put_right_does_not_stretch_what_was_confirmed(console: Console) -> None:
+    console.moment = NOW + timedelta(hours=2)
+    browser = console.browser("rosa")
+    own, token = console.app.accounts, browser.cookie or ""
+    assert getattr(own.signed_in(token, console.moment), "confirmed", None) is True
+    assert getattr(own.signed_in(token, NOW), "confirmed", None) is False
+
+
 def test_a_new_password_and_a_disabled_account_end_every_session(console: Console) -> None:
     first, second = console.browser("rosa"), console.browser("rosa")
     console.app.people.set_password("rosa", PASSWORD, NOW)

@@ -32,6 +32,7 @@ from worker.store.tables import (
     tally_days,
 )
 from worker.web.console.application import pages
+from worker.web.console.cursor import written
 from worker.web.console.shell import Shell
 
 HOSTILE = (
@@ -164,7 +165,14 @@ def test_a_card_is_found_by_digits_and_by_name(console: Console, world: World) -
 
 
 @sqlite
-@pytest.mark.parametrize("query", ["after=x", "after=WzEsMl0", "operator=none", "book=9", "book=x"])
+@pytest.mark.parametrize(
+    "query",
+    [
+        *("after=x", "after=WzEsMl0", "operator=none", "book=9", "book=x"),
+        *(f"q=rosa&after={written(key)}" for key in (("n\0", 1), ("n\ud800", 1), ("n", True))),
+        f"after={'W1tb' * 500}",  # a list in a list, and so on
+    ],
+)
 def test_an_address_that_is_none_of_ours_is_no_page(console: Console, query: str) -> None:
     assert console.browser("rosa").get(f"/cards?{query}").status == 404
 
@@ -265,6 +273,22 @@ def test_a_viewer_only_looks(console: Console, world: World) -> None:
 
 
 @sqlite
+def test_an_alarm_is_seen_by_who_may_act_in_its_book(console: Console, world: World) -> None:
+    theirs = other_book(world)
+    world.book()
+    with writing(world.engine) as conn:
+        conn.execute(alarms.insert().values(**an_alarm("x", theirs)))
+    console.user("uma", Role.OPERATOR, ["demo"])
+    console.app.people.set_role("uma", Role.VIEWER, ["other"], NOW)
+    browser = console.browser("uma")
+    assert browser.post("/alarms/1/seen").status == 404
+    assert world.rows(alarms)[0].seen_at is None
+    console.app.people.set_role("uma", Role.OPERATOR, ["other"], NOW)
+    assert where(browser.post("/alarms/1/seen")) == "/"
+    assert world.rows(alarms)[0].seen_by == "uma"
+
+
+@sqlite
 def test_a_number_is_shown_to_an_operator_who_asks_and_that_is_noted(
     console: Console, world: World
 ) -> None:
@@ -276,6 +300,18 @@ def test_a_number_is_shown_to_an_operator_who_asks_and_that_is_noted(
     noted = world.rows(audit)[-1]
     assert (noted.action, noted.subject_id, noted.fields) == ("revealed", card, ["phone"])
     assert browser.post(f"/cards/{card}/reveal", {"field": "note"}).status == 404
+
+
+@sqlite
+def test_no_number_is_shown_unnoted_by_a_form_that_was_sent_before(
+    console: Console, world: World
+) -> None:
+    card = entered(world, world.card())
+    browser = console.browser("rosa")
+    for name in ("phone", "email"):
+        browser.post(f"/cards/{card}/reveal", {"field": name, "form_id": "f" * 32})
+    noted = [row.fields for row in world.rows(audit) if row.action == "revealed"]
+    assert noted == [["phone"], ["email"]]
 
 
 def test_what_is_never_undone_asks_for_the_right_and_the_digits(

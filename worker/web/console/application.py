@@ -15,6 +15,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from worker.core.hosts import leads_here
+from worker.core.storable import is_storable
 from worker.errors import ConfigError, VigenciaError
 from worker.setup.app import App
 from worker.web.console import (
@@ -116,6 +117,8 @@ async def _answer(
     if site.forged(request.method, request.headers):
         raise HTTPException(403)  # before anything of it is read
     form, file = await _form(request, page) if page.method == "POST" else ({}, None)
+    if not all(is_storable(text) for texts in form.values() for text in texts):
+        raise HTTPException(400)
     visit = visit_of(shell, site, request, form=form, ids=_ids(request), file=file)
     if not page.open:
         if visit.signed is None:

@@ -1,6 +1,7 @@
 """One card: what has this person been told, what comes next, and what does the keeper say?"""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any, Final
 
@@ -82,8 +83,10 @@ class CardPages:
         found, _ = self._found(visit, Role.OPERATOR)
         if name not in _HIDDEN or not found.card[_HIDDEN[name]]:
             raise HTTPException(404)
+        # Each look is noted: a form with the number of a former one would show without a trace.
+        unnumbered = replace(visit, form={**visit.form, "form_id": ()})
         with writing(self._shell.app.engine) as conn:
-            self._note(conn, visit, "revealed", found.watched, [name])
+            self._note(conn, unnumbered, "revealed", found.watched, [name])
         return self._page(visit, revealed=name)
 
     def _record(self, visit: Visit, what: Happening, done: str) -> Response:

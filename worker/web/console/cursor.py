@@ -8,6 +8,7 @@ from datetime import date, datetime
 
 from starlette.exceptions import HTTPException
 
+from worker.core.storable import is_storable
 from worker.store.console.pages import Key
 
 
@@ -47,7 +48,7 @@ def _read(text: str, check: Callable[[str], object] | None) -> Key | None:
             [] = first
             return (last,)
         [one] = first
-        if not isinstance(one, str):
+        if not isinstance(one, str) or not is_storable(one):
             raise TypeError
         check(one)
     except (ValueError, TypeError, OverflowError, RecursionError, binascii.Error):

@@ -13,6 +13,7 @@ from sqlalchemy import update
 from tests.integration.console_helpers import Browser, Console, console_of, hidden, text, where
 from tests.integration.helpers import EMAIL, NOW, PHONE, TODAY, WANTED, World, always
 from tests.integration.sandbox_helpers import Reply
+from worker.cardbook.removal import remove_book
 from worker.core.cards import Channel
 from worker.core.jobs import JobKind
 from worker.core.outcomes import accepted
@@ -24,8 +25,10 @@ from worker.store.engine import writing
 from worker.store.tables import (
     alarms,
     audit,
+    books,
     card_events,
     cards,
+    memberships,
     messages,
     reminders,
     tallies,
@@ -286,6 +289,19 @@ def test_an_alarm_is_seen_by_who_may_act_in_its_book(console: Console, world: Wo
     console.app.people.set_role("uma", Role.OPERATOR, ["other"], NOW)
     assert where(browser.post("/alarms/1/seen")) == "/"
     assert world.rows(alarms)[0].seen_by == "uma"
+
+
+def test_a_book_that_people_worked_in_can_be_removed_and_what_they_did_stays(
+    console: Console, world: World
+) -> None:
+    card = entered(world, world.card())
+    console.user("uma", Role.OPERATOR, ["demo"])
+    console.browser("uma").post(f"/cards/{card}/reveal", {"field": "phone"})
+    remove_book(world.engine, "demo", NOW, apply=True)
+    assert world.rows(books) == []
+    assert world.rows(memberships) == []
+    noted = world.rows(audit)[-1]
+    assert (noted.action, noted.name, noted.book_id) == ("revealed", "uma", None)
 
 
 @sqlite

@@ -1,5 +1,5 @@
 """What people did, and who they were. A row is written in the transaction of the deed, or never;
-nothing here changes one."""
+nothing here changes one. Only a book that is removed whole leaves the rows that name it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -34,12 +34,14 @@ from worker.store.reminder_changes import ReminderChange
 from worker.store.tables import (
     alarms,
     attempts,
+    audit,
     books,
     card_events,
     cards,
     finder,
     holders,
     jobs,
+    memberships,
     messages,
     outlook,
     receipts,
@@ -125,8 +127,11 @@ def erase_book(conn: Connection, book_id: int) -> None:
         (tallies, tallies.c.book_id == book_id),
         (alarms, alarms.c.book_id == book_id),
         (jobs, jobs.c.book_id == book_id),
+        (memberships, memberships.c.book_id == book_id),
         (books, books.c.id == book_id),
     )
+    # What people did in it stays, of a book that is no more.
+    conn.execute(update(audit).where(audit.c.book_id == book_id).values(book_id=None))
     for table, which in doomed:
         conn.execute(delete(table).where(which))
 

@@ -17,7 +17,16 @@ from starlette.routing import Route
 from worker.core.hosts import leads_here
 from worker.errors import ConfigError, VigenciaError
 from worker.setup.app import App
-from worker.web.console import card, cards, forecast, imports, sign_in, today, upload
+from worker.web.console import (
+    card,
+    card_acts,
+    cards,
+    forecast,
+    imports,
+    sign_in,
+    today,
+    upload,
+)
 from worker.web.console.asking import Identify, visit_of
 from worker.web.console.failures import failure
 from worker.web.console.origin import Site
@@ -71,7 +80,7 @@ def pages(shell: Shell) -> list[ConsolePage]:
     """Every address of the console, in one table."""
     return [
         page
-        for module in (sign_in, today, cards, card, imports, forecast)
+        for module in (sign_in, today, cards, card, card_acts, imports, forecast)
         for page in module.pages(shell)
     ]
 

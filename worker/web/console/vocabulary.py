@@ -104,6 +104,8 @@ WORDS: Final[Mapping[str, Mapping[str, str]]] = {
         "opted_out": _("opted out"),
         "opted_in": _("opted in again"),
         "tomorrow": _("asked to be reminded tomorrow"),
+        "undone": _("taken back"),
+        "told_again": _("told once more"),
     },
     "reason": {
         "no_address": _("no address of this kind"),
@@ -116,6 +118,7 @@ WORDS: Final[Mapping[str, Mapping[str, str]]] = {
         "closed": _("closed"),
         "confirmed": _("the renewal works"),
         "cancelled_by_keeper": _("cancelled by a keeper"),
+        "undone": _("taken back"),
         "lease_expired": _("its worker was lost"),
     },
     "field": {

@@ -14,6 +14,7 @@ from worker.core.outcomes import Outcome, OutcomeKind
 from worker.core.promise import Class
 from worker.core.viewer import Role, Viewer
 from worker.monitoring.promise import Promise
+from worker.store import saves
 from worker.store.console import card, cards, messages, notices, today
 from worker.store.console.cards import CardFilters
 from worker.store.console.notices import NoticeFilters
@@ -47,6 +48,7 @@ def reads(judge: Judge) -> dict[str, Callable[[Connection, Viewer], object]]:
         "next days": lambda c, v: today.next_days(c, v, TODAY, TODAY + 30 * DAY),
         "in danger": lambda c, v: today.in_danger(c, v, TODAY),
         "nobody reached": lambda c, v: today.nobody_reached(c, v, TODAY),
+        "saves": lambda c, v: saves.number(c, v, BEGIN),
         "digits": lambda c, v: cards.search(c, v, "0003", TODAY),
         "digits, next page": lambda c, v: cards.search(c, v, "0", TODAY, ("r00", 1)),
         "words": lambda c, v: cards.search(c, v, "rosa quispe", TODAY),

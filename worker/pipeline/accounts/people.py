@@ -95,6 +95,11 @@ class People:
         with writing(self.engine) as conn:
             users.change(conn, user.id, {"language": language})
 
+    def set_time_zone(self, user: User, time_zone: str) -> None:
+        """Show ``user`` times in another zone."""
+        with writing(self.engine) as conn:
+            users.change(conn, user.id, {"time_zone": time_zone})
+
     def disable(self, name: str, now: datetime, *, off: bool, doer: Doer = COMMAND_LINE) -> User:
         """Let nobody sign in as ``name`` any more (``off``), and end his sessions; or let him
         again."""

@@ -18,11 +18,13 @@ from worker.core.hosts import leads_here
 from worker.errors import ConfigError, VigenciaError
 from worker.setup.app import App
 from worker.web.console import (
+    audited,
     card,
     card_acts,
     cards,
     forecast,
     imports,
+    me,
     sign_in,
     today,
     upload,
@@ -80,7 +82,7 @@ def pages(shell: Shell) -> list[ConsolePage]:
     """Every address of the console, in one table."""
     return [
         page
-        for module in (sign_in, today, cards, card, card_acts, imports, forecast)
+        for module in (sign_in, today, cards, card, card_acts, imports, forecast, me, audited)
         for page in module.pages(shell)
     ]
 

@@ -1,5 +1,6 @@
 """What a keeper records in the console can be taken back for a minute, before anybody is told."""
 
+import re
 from collections.abc import Iterator
 from datetime import timedelta
 
@@ -11,10 +12,12 @@ from tests.integration.test_console_pages import entered, say
 from worker.core.cards import Channel
 from worker.core.viewer import Role
 from worker.pipeline.consent import Consent
-from worker.store.tables import audit, card_events, cards, messages, reminders
+from worker.store.tables import audit, card_events, cards, holders, messages, reminders
 
 sqlite = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 MINUTE = timedelta(seconds=60)
+# The hidden fields of a page with one form.
+FIELD = re.compile(r'name="(form_id|last_event)" value="([^"]*)"')
 END = TODAY + timedelta(days=35)
 
 
@@ -113,3 +116,28 @@ def test_what_the_trail_tells_beside_events_is_shown(
     shown = rosa.get(f"/cards/{card}")
     assert shown.status == 200
     assert "opted out" in text(shown)
+
+
+def test_a_card_is_given_to_somebody_else(console: Console, world: World) -> None:
+    card = entered(world, world.card())
+    world.check()
+    console.user("ana", Role.ADMIN)
+    ana, page = console.browser("ana"), f"/cards/{card}/reassign"
+    assert console.browser("rosa").get(page).status == 403
+    assert page in text(ana.get(f"/cards/{card}"))
+    fields = dict(FIELD.findall(text(ana.get(page))))
+    for wrong in ({"name": ""}, {"name": "Lu", "email": "x"}, {"name": "Lu", "contact_phone": "9"}):
+        refused = ana.post(page, {**fields, **wrong})
+        assert refused.status == 200
+        assert 'aria-invalid="true"' in text(refused)
+    given = {"name": "Lu", "contact_phone": "+8613885509829", "language": "zh-Hans"}
+    for _ in range(2):
+        assert where(ana.post(page, {**fields, **given})) == f"/cards/{card}?done=reassigned"
+    [former, holder] = world.rows(holders)
+    assert (former.name, former.email) == ("", None)
+    assert (holder.name, holder.contact_phone) == ("Lu", "+8613885509829")
+    assert (holder.language, holder.time_zone) == ("zh-Hans", "Asia/Shanghai")
+    assert world.rows(cards)[0].holder_id == holder.id
+    assert {row.reason for row in world.rows(reminders)} == {"reassigned"}
+    noted = world.rows(audit)[-1]
+    assert (noted.action, noted.fields) == ("reassigned", ["name", "contact_phone", "language"])

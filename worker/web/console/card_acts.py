@@ -1,6 +1,6 @@
 """What a keeper does to a card: each act in one transaction with the note of who did it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from sqlalchemy import Connection
@@ -21,7 +21,7 @@ from worker.store import audit
 from worker.store import cards as card_store
 from worker.store.cards import Watched
 from worker.store.engine import writing
-from worker.web.console import card_forms
+from worker.web.console import card_forms, new_holder
 from worker.web.console.card import HIDDEN, CardView
 from worker.web.console.catalogs import marked as _
 from worker.web.console.failures import failure
@@ -46,6 +46,8 @@ def pages(shell: Shell) -> list[ConsolePage]:
         ConsolePage("POST", "/cards/{card_id:int}/reveal", own.reveal),
         ConsolePage("GET", "/cards/{card_id:int}/recycle", own.ask_recycle, confirmed=True),
         ConsolePage("POST", "/cards/{card_id:int}/recycle", own.recycle, confirmed=True),
+        ConsolePage("GET", "/cards/{card_id:int}/reassign", own.ask_reassign, confirmed=True),
+        ConsolePage("POST", "/cards/{card_id:int}/reassign", own.reassign, confirmed=True),
     ]
 
 
@@ -104,6 +106,25 @@ class CardActs:
         if visit.field("digits") != last_four(found.card["msisdn"], found.card["iccid"]):
             return self._recycling(visit, visit.field("digits"))
         return self._record(visit, Happening(LifeEvent.RECYCLED), Role.ADMIN)
+
+    def ask_reassign(self, visit: Visit) -> Response:
+        """Who has the card now?"""
+        return self._reassigning(visit, {})
+
+    def reassign(self, visit: Visit) -> Response:
+        """The card belongs to somebody else: what waits for the former holder ends."""
+        self._view.found(visit, Role.ADMIN)
+        person, wrong = new_holder.filled(visit)
+        if person is None:
+            return self._reassigning(visit, wrong)
+
+        def reassign(check: Check) -> None:
+            app, card = self._shell.app, visit.ids["card_id"]
+            app.life.reassign(card, person, visit.now, by=_keeper(visit), check=check)
+
+        event = LifeEvent.REASSIGNED.value
+        fields = [field for field in new_holder.FIELDS if visit.field(field)]
+        return self._act(visit, reassign, event, event, Role.ADMIN, fields)
 
     def reveal(self, visit: Visit) -> Response:
         """Show one number or address whole, and note who looked."""
@@ -167,6 +188,19 @@ class CardActs:
                 raise
             return failure(self._shell, visit, 409, back)
         return visit.go(f"{back}?done={done}")
+
+    def _reassigning(self, visit: Visit, wrong: Mapping[str, str]) -> Response:
+        found, own = self._view.found(visit, Role.ADMIN)
+        operator = self._shell.app.rules.pack(found.card["operator"]).name
+        values = {"card": found.card, "operator": operator, **own}
+        return self._shell.page(
+            visit,
+            "reassign",
+            wrong={k: self._shell.say(visit, text) for k, text in wrong.items()},
+            given={name: visit.field(name) for name in new_holder.FIELDS},
+            languages=new_holder.LANGUAGES,
+            **values,
+        )
 
     def _recycling(self, visit: Visit, digits: str) -> Response:
         found, own = self._view.found(visit, Role.ADMIN)

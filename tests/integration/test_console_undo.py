@@ -12,7 +12,15 @@ from tests.integration.test_console_pages import entered, say
 from worker.core.cards import Channel
 from worker.core.viewer import Role
 from worker.pipeline.consent import Consent
-from worker.store.tables import audit, card_events, cards, holders, messages, reminders
+from worker.store.tables import (
+    audit,
+    card_events,
+    cards,
+    holders,
+    messages,
+    reminders,
+    suppressions,
+)
 
 sqlite = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 MINUTE = timedelta(seconds=60)
@@ -141,3 +149,28 @@ def test_a_card_is_given_to_somebody_else(console: Console, world: World) -> Non
     assert {row.reason for row in world.rows(reminders)} == {"reassigned"}
     noted = world.rows(audit)[-1]
     assert (noted.action, noted.fields) == ("reassigned", ["name", "contact_phone", "language"])
+
+
+def test_a_card_is_silenced_on_one_channel_and_written_about_again(
+    console: Console, world: World, rosa: Browser
+) -> None:
+    card = entered(world, world.card())
+    page = f"/cards/{card}"
+    assert "Nothing more about it by SMS" in text(rosa.get(page))
+    form = hidden(rosa.get(page), f"{page}/silence")
+    assert form["channel"] == "sms"
+    for _ in range(2):
+        assert where(rosa.post(f"{page}/silence", form)) == f"{page}?done=opted_out"
+    [row] = world.rows(suppressions)
+    assert (row.channel, row.card_id, row.source, row.lifted_at) == ("sms", card, "guardian", None)
+    world.check()
+    world.send()
+    told = {row.channel for row in world.rows(messages) if row.state == "sent"}
+    assert told == {"email"}
+    shown = text(rosa.get(page))
+    assert "Nothing more about it by SMS" not in shown
+    assert "by word of a keeper" in shown
+    assert where(rosa.send(page, f"{page}/allow")) == f"{page}?done=opted_in"
+    assert world.rows(suppressions)[0].lifted_at == NOW
+    assert [row.action for row in world.rows(audit)][-2:] == ["opted_out", "opted_in"]
+    assert rosa.post(f"{page}/allow", {**form, "channel": "fax"}).status == 404

@@ -92,6 +92,7 @@ class CardView:
             renewal_open=card.is_renewal_open,
             history=history(found.messages, found.reminders, found.events),
             suppressions=[_hushed(row) for row in found.suppressions],
+            silenced={row["channel"] for row in found.suppressions if not row["lifted_at"]},
             shown=_shown(found.card, revealed),
             offered={event.value for event in card_forms.offered(card)},
             may_act=may(Role.OPERATOR, card.book_id),

@@ -8,6 +8,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from worker.core.actor import Actor, Source
+from worker.core.cards import Channel
 from worker.core.hours import local_day
 from worker.core.life import Happening, LifeEvent
 from worker.core.masking import last_four
@@ -43,6 +44,8 @@ def pages(shell: Shell) -> list[ConsolePage]:
         ConsolePage("POST", "/cards/{card_id:int}/events", own.say),
         ConsolePage("POST", "/cards/{card_id:int}/undo", own.undo),
         ConsolePage("POST", "/cards/{card_id:int}/again", own.tell_again),
+        ConsolePage("POST", "/cards/{card_id:int}/silence", own.silence),
+        ConsolePage("POST", "/cards/{card_id:int}/allow", own.allow),
         ConsolePage("POST", "/cards/{card_id:int}/reveal", own.reveal),
         ConsolePage("GET", "/cards/{card_id:int}/recycle", own.ask_recycle, confirmed=True),
         ConsolePage("POST", "/cards/{card_id:int}/recycle", own.recycle, confirmed=True),
@@ -95,6 +98,25 @@ class CardActs:
             return self._act(visit, tell, "told_again", "told_again", Role.OPERATOR)
         except AgainError:
             return self._view.page(visit, status=409, refused=_NOT_AGAIN)
+
+    def silence(self, visit: Visit) -> Response:
+        """Write nothing more about this card by one way."""
+        return self._consent(visit, self._shell.app.consent.silence_card, "opted_out")
+
+    def allow(self, visit: Visit) -> Response:
+        """Write about this card that way again."""
+        return self._consent(visit, self._shell.app.consent.allow_card, "opted_in")
+
+    def _consent(self, visit: Visit, do: Callable[..., bool], done: str) -> Response:
+        self._view.found(visit, Role.OPERATOR)
+        channel = visit.field("channel")
+        if channel not in (Channel.SMS, Channel.EMAIL):
+            raise HTTPException(404)
+
+        def act(check: Check) -> None:
+            do(visit.ids["card_id"], Channel(channel), visit.now, check=check)
+
+        return self._act(visit, act, done, done, Role.OPERATOR)
 
     def ask_recycle(self, visit: Visit) -> Response:
         """The one act that nobody can undo: it asks for the number's last digits."""

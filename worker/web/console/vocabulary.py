@@ -138,6 +138,7 @@ WORDS: Final[Mapping[str, Mapping[str, str]]] = {
         "confirmed": _("the renewal works"),
         "cancelled_by_keeper": _("cancelled by a keeper"),
         "undone": _("taken back"),
+        "guardian": _("by word of a keeper"),
         "lease_expired": _("its worker was lost"),
     },
     "field": {

@@ -4,7 +4,7 @@ import json
 from typing import Final
 
 from benchmarks.pictures.browser import Browser, Viewport
-from benchmarks.pictures.play import Stage
+from benchmarks.pictures.play import PicturesStage
 
 PICTURES: Final = {
     "console-today-desktop.png": "Today in the console: what was promised, what comes, who is in "
@@ -25,7 +25,7 @@ _CARDS: Final = "[...document.querySelectorAll('.list.cards li')]"
 _TOLD: Final = f"{_CARDS}.find(li => li.querySelector('.chip.good'))?.querySelector('.name').href"
 
 
-async def take(chromium: str, stage: Stage) -> dict[str, bytes]:
+async def take(chromium: str, stage: PicturesStage) -> dict[str, bytes]:
     """The pictures by their file names."""
     with stage.web():
         profile = stage.scratch / "browser-console"

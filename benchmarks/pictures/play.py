@@ -79,16 +79,16 @@ def play(scratch: Path) -> Iterator[list[Shown]]:
 
 
 @contextmanager
-def stage(scratch: Path) -> Iterator["Stage"]:
+def stage(scratch: Path) -> Iterator["PicturesStage"]:
     """A stage in ``scratch``, with its sandbox, on which nothing was played yet."""
     clock, port = scratch / "clock", free_port()
     set_file_clock(clock, _WEST)
     with SandboxProcess(clock_file=clock) as sandbox:
-        yield Stage(scratch, clock, port, sandbox.url)
+        yield PicturesStage(scratch, clock, port, sandbox.url)
 
 
 @dataclass(frozen=True, slots=True)
-class Stage:
+class PicturesStage:
     """A database in ``scratch``, a clock that stands still, and where web and sandbox answer."""
 
     scratch: Path

@@ -162,8 +162,9 @@ def test_a_walk_through_the_console(
     assert str(row_of(world, card).plan_end) == RENEWED
     trail = [row.event for row in world.rows(card_events) if row.card_id == card]
     assert trail == ["imported", "renewed", "undone", "renewed"]
-    page.goto(f"{url}/cards/{card}/recycle")
-    walk.looks_right()
+    for path in (f"cards/{card}/recycle", f"cards/{card}/reassign", "me", "settings/audit"):
+        page.goto(f"{url}/{path}")
+        walk.looks_right()
     assert walk.noise == []
     walk.context.close()
 

@@ -61,6 +61,11 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path} cannot be read: {error}", "Check the file.") from None
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{path} is not valid TOML: {error}", "Correct that line.") from None
+    except (RecursionError, ValueError):  # of Python itself: too deep, or a number without end
+        raise ConfigError(
+            f"{path} is not valid TOML: it is too deep, or a number is too long",
+            "Write it as the file that comes with Vigencia is written.",
+        ) from None
 
 
 def line_of(file: Path, key: str) -> int:

@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 
 from benchmarks.scale.fill import BOOKS
 from benchmarks.scale.shapes import MORNING, TODAY
-from worker.core.promise import Class
+from worker.core.promise import BROKEN, Class
 from worker.core.viewer import Role, Viewer
 from worker.monitoring.promise import Promise
 from worker.setup.app import App
@@ -62,5 +62,6 @@ def _of(viewer: Viewer, judge: Judge) -> dict[str, Read]:
         "ended messages": lambda c: messages.ended(c, viewer),
         "a message": lambda c: messages.show(c, viewer, 1000),
         "notices": partial(told, NoticeFilters()),
-        "missed notices": partial(told, NoticeFilters(verdict=Class.MISSED)),
+        "missed notices": partial(told, NoticeFilters(verdicts=(Class.MISSED,))),
+        "notices that break the promise": partial(told, NoticeFilters(verdicts=BROKEN)),
     }

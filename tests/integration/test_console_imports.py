@@ -1,18 +1,22 @@
 """Importing in the console: a file is sent, looked at, and then written exactly as it was shown."""
 
+import socket
 from collections.abc import Iterator
 from datetime import timedelta
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 import pytest
+from structlog.testing import capture_logs
 
 from tests.integration.console_helpers import Browser, Console, console_of, text, where
-from tests.integration.helpers import TODAY, World
+from tests.integration.helpers import TODAY, World, until
 from tests.integration.sandbox_helpers import Reply
 from worker.core.viewer import Role
 from worker.paths import config_dir
 from worker.processes.jobs.work import work
 from worker.store.tables import audit, books, cards, jobs
+from worker.web.console.asking import COOKIE
 
 HEAD = "msisdn,expires,email,language,operator,kind,holder\n"
 ROSA = "987654321,2026-12-13,rosa@example.com,es-PE,claro,data,Rosa\n"
@@ -150,6 +154,54 @@ def test_a_file_is_bounded_and_needs_somebody_who_is_signed_in(console: Console)
     assert send(amy, "/imports", b"x" * (70 * 1024 * 1024), name="travel").status == 413
     nobody = console.browser()
     assert send(nobody, "/imports", b"x" * 2_000_000, name="travel").status in (303, 401)
+
+
+def test_a_field_that_no_page_could_show_is_refused(console: Console, world: World) -> None:
+    amy = keeper(console)
+    parts = (b'name="name"\r\n\r\n\\ud800', b'name="file"; filename="a.csv"\r\n\r\nmsisdn')
+    body = b"".join(b"--x\r\nContent-Disposition: form-data; " + part + b"\r\n" for part in parts)
+    kind = "multipart/form-data; boundary=x; charset=unicode_escape"
+    assert amy.send_raw("/imports", body + b"--x--\r\n", kind).status == 400
+    assert world.rows(jobs) == []
+    assert amy.get("/imports").status == 200
+
+
+def test_a_forecast_of_all_books_goes_with_the_right_to_all(console: Console, world: World) -> None:
+    world.card()
+    amy = keeper(console)
+    days = {"from": TODAY.isoformat(), "to": (TODAY + timedelta(days=3)).isoformat()}
+    page = worked(console, world, send(amy, "/forecast", **days))
+    assert amy.get(page).status == 200
+    [name] = [row.asked_by for row in world.rows(jobs)]
+    console.app.people.set_role(name, Role.OPERATOR, ["demo"], console.moment)
+    console.app.people.set_role(name, None, (), console.moment)
+    assert amy.get(page).status == 404
+    assert page not in text(amy.get("/forecast"))
+
+
+def test_who_stops_sending_is_no_error_and_gives_his_place_back(
+    console: Console, world: World
+) -> None:
+    amy = keeper(console)
+    place = urlsplit(console.url)
+    head = (
+        "POST /imports HTTP/1.1\r\nHost: 127.0.0.1\r\nSec-Fetch-Site: same-origin\r\n"
+        f"Cookie: {COOKIE}={amy.cookie}\r\nContent-Length: 99\r\n"
+        "Content-Type: multipart/form-data; boundary=x\r\n\r\n--x\r\n"
+    )
+
+    def status() -> int:
+        return send(amy, "/imports", HEAD, name="travel", form_id="0" * 32).status
+
+    with capture_logs() as logs:
+        wires = [socket.create_connection((str(place.hostname), place.port or 0)) for _ in range(2)]
+        for wire in wires:
+            wire.sendall(head.encode())
+        assert until(lambda: status() == 503), "two at once are enough"
+        for wire in wires:
+            wire.close()
+        assert until(lambda: status() == 303)
+    assert [one for one in logs if one["log_level"] == "error"] == []
 
 
 def test_a_forecast_names_what_a_changed_policy_would_add(console: Console, world: World) -> None:

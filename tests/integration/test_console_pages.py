@@ -11,12 +11,15 @@ import pytest
 from sqlalchemy import update
 
 from tests.integration.console_helpers import Browser, Console, console_of, hidden, text, where
-from tests.integration.helpers import EMAIL, NOW, PHONE, TODAY, WANTED, World
+from tests.integration.helpers import EMAIL, NOW, PHONE, TODAY, WANTED, World, always
 from tests.integration.sandbox_helpers import Reply
 from worker.core.cards import Channel
+from worker.core.jobs import JobKind
+from worker.core.outcomes import accepted
 from worker.core.viewer import Role
 from worker.store import books as book_store
 from worker.store import card_index
+from worker.store import jobs as job_store
 from worker.store.engine import writing
 from worker.store.tables import (
     alarms,
@@ -30,6 +33,7 @@ from worker.store.tables import (
     tally_days,
 )
 from worker.web.console.application import pages
+from worker.web.console.cursor import written
 from worker.web.console.shell import Shell
 
 HOSTILE = (
@@ -49,7 +53,7 @@ OURS = {
     *("html", "head", "meta", "title", "link", "script", "body", "header", "main", "footer", "nav"),
     *("a", "img", "ul", "ol", "li", "dl", "dt", "dd", "h1", "h2", "h3", "p", "br", "div", "span"),
     *("section", "figure", "figcaption", "blockquote", "strong", "b", "code", "details", "summary"),
-    *("form", "label", "input", "select", "option", "button", "noscript"),
+    *("form", "label", "input", "select", "option", "button", "noscript", "iframe"),
     *("svg", "g", "rect", "line", "circle", "text", "desc"),
 }
 sqlite = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
@@ -129,7 +133,7 @@ def test_today_says_what_is_lost_and_who_is_in_danger(console: Console, world: W
     browser = console.browser("rosa")
     browser.post("/me/language", {"language": "en", "next": "/"})
     page = text(browser.get("/"))
-    tiles = dict(re.findall(r'<div class="tile[^"]*">([a-z ]+)<b>(\d+)</b>', page))
+    tiles = dict(re.findall(r'<a class="tile[^>]*>([a-z ]+)<b>(\d+)</b>', page))
     assert tiles == {
         **{"owed": "41", "on time": "38", "late": "0"},
         **{"held": "3", "unknown": "0", "missed": "0"},
@@ -171,7 +175,14 @@ def test_a_card_is_found_by_digits_and_by_name(console: Console, world: World) -
 
 
 @sqlite
-@pytest.mark.parametrize("query", ["after=x", "after=WzEsMl0", "operator=none", "book=9", "book=x"])
+@pytest.mark.parametrize(
+    "query",
+    [
+        *("after=x", "after=WzEsMl0", "operator=none", "book=9", "book=x"),
+        *(f"q=rosa&after={written(key)}" for key in (("n\0", 1), ("n\ud800", 1), ("n", True))),
+        f"after={'W1tb' * 500}",  # a list in a list, and so on
+    ],
+)
 def test_an_address_that_is_none_of_ours_is_no_page(console: Console, query: str) -> None:
     assert console.browser("rosa").get(f"/cards?{query}").status == 404
 
@@ -272,6 +283,22 @@ def test_a_viewer_only_looks(console: Console, world: World) -> None:
 
 
 @sqlite
+def test_an_alarm_is_seen_by_who_may_act_in_its_book(console: Console, world: World) -> None:
+    theirs = other_book(world)
+    world.book()
+    with writing(world.engine) as conn:
+        conn.execute(alarms.insert().values(**an_alarm("x", theirs)))
+    console.user("uma", Role.OPERATOR, ["demo"])
+    console.app.people.set_role("uma", Role.VIEWER, ["other"], NOW)
+    browser = console.browser("uma")
+    assert browser.post("/alarms/1/seen").status == 404
+    assert world.rows(alarms)[0].seen_at is None
+    console.app.people.set_role("uma", Role.OPERATOR, ["other"], NOW)
+    assert where(browser.post("/alarms/1/seen")) == "/"
+    assert world.rows(alarms)[0].seen_by == "uma"
+
+
+@sqlite
 def test_a_number_is_shown_to_an_operator_who_asks_and_that_is_noted(
     console: Console, world: World
 ) -> None:
@@ -283,6 +310,18 @@ def test_a_number_is_shown_to_an_operator_who_asks_and_that_is_noted(
     noted = world.rows(audit)[-1]
     assert (noted.action, noted.subject_id, noted.fields) == ("revealed", card, ["phone"])
     assert browser.post(f"/cards/{card}/reveal", {"field": "note"}).status == 404
+
+
+@sqlite
+def test_no_number_is_shown_unnoted_by_a_form_that_was_sent_before(
+    console: Console, world: World
+) -> None:
+    card = entered(world, world.card())
+    browser = console.browser("rosa")
+    for name in ("phone", "email"):
+        browser.post(f"/cards/{card}/reveal", {"field": name, "form_id": "f" * 32})
+    noted = [row.fields for row in world.rows(audit) if row.action == "revealed"]
+    assert noted == [["phone"], ["email"]]
 
 
 def test_what_is_never_undone_asks_for_the_right_and_the_digits(
@@ -317,6 +356,12 @@ def test_a_row_of_another_book_is_as_if_there_were_none(console: Console, world:
     card = entered(world, world.card(world.holder(book_id=theirs), book_id=theirs))
     with writing(world.engine) as conn:
         conn.execute(alarms.insert().values(**an_alarm("x", theirs)))
+        job = job_store.ask(
+            conn, JobKind.PREVIEW, book_id=theirs, by="ana", options={"file": "f"}, now=NOW
+        )
+    world.check()
+    world.send(providers=dict.fromkeys(Channel, always(accepted(""))))
+    numbers = {"card": card, "alarm": 1, "job": job, "message": world.message(Channel.EMAIL).id}
     world.book()
     console.user("uma", Role.ADMIN, ["demo"])
     console.user("ana", Role.ADMIN, ["other"])
@@ -326,17 +371,25 @@ def test_a_row_of_another_book_is_as_if_there_were_none(console: Console, world:
 
     def ask(browser: Browser, method: str, path: str) -> Reply:
         form = {"event": "paused", "field": "phone", "digits": "0", "last_event": "0"}
+        form |= {"attempts": "1", "arrived": "yes"}
         return browser.get(path) if method == "GET" else browser.post(path, form)
 
     for page in numbered:
-        there = page.path.replace("{card_id:int}", str(card)).replace("{alarm_id:int}", "1")
+        there = re.sub(r"\{(\w+)_id:int\}", lambda found: str(numbers[found[1]]), page.path)
         nowhere = re.sub(r"\{\w+:int\}", "999999", page.path)
         found, missing = (ask(stranger, page.method, path) for path in (there, nowhere))
         assert (found.status, missing.status) == (404, 404), page.path
         assert found.body.replace(there.encode(), b"") == missing.body.replace(
             nowhere.encode(), b""
         ), page.path
-    assert owner.get(f"/cards/{card}").status == 200
+    for path in (
+        "/cards/{card}",
+        "/imports/{job}",
+        "/messages/{message}",
+        "/messages/{message}/email",
+    ):
+        assert owner.get(path.format(**numbers)).status == 200, path
+    assert text(stranger.get("/messages?state=ended")).count('<a class="name"') == 0
     assert text(stranger.get("/cards")).count('<a class="name"') == 0
     assert stranger.get(f"/cards?book={theirs}").status == 404
 
@@ -354,7 +407,13 @@ def test_a_book_that_attacks_is_shown_as_text(console: Console, world: World) ->
         conn.execute(reminders.delete())
         conn.execute(update(cards).where(cards.c.id == card).values(note=" ".join(HOSTILE)))
     browser = console.browser("rosa")
+    world.check()
+    world.send()
     paths = ["/", "/cards", *(f"/cards/{row.id}" for row in world.rows(cards))]
+    told = [row.id for row in world.rows(messages)]
+    assert len(told) >= len(HOSTILE)
+    paths += ["/messages?state=waiting", "/messages?state=ended", "/notices", "/mailbox"]
+    paths += [f"/messages/{message}" for message in told]
     paths += [f"/cards?q={quote(evil)}" for evil in HOSTILE]
     for path in paths:
         reply = browser.get(path)

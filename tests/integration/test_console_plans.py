@@ -11,7 +11,7 @@ from tests.integration.helpers import NOW, TODAY, World, always
 from tests.integration.test_planner_hints import watched
 from worker.core.cards import Channel
 from worker.core.outcomes import Outcome, OutcomeKind
-from worker.core.promise import Class
+from worker.core.promise import BROKEN, Class
 from worker.core.viewer import Role, Viewer
 from worker.monitoring.promise import Promise
 from worker.store import saves
@@ -66,7 +66,8 @@ def reads(judge: Judge) -> dict[str, Callable[[Connection, Viewer], object]]:
         found[f"cards {filters}"] = partial(listed, filters, None)
         found[f"more {filters}"] = partial(listed, filters, LATER)
     wanted = [NoticeFilters(), NoticeFilters(window="event"), NoticeFilters(reason="held")]
-    for own in (*wanted, *(NoticeFilters(verdict=one) for one in Class)):
+    wanted.append(NoticeFilters(verdicts=BROKEN))
+    for own in (*wanted, *(NoticeFilters(verdicts=(one,)) for one in Class)):
         found[f"notices {own}"] = partial(told, judge, own)
     return found
 

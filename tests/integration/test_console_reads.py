@@ -12,6 +12,7 @@ from tests.integration.helpers import NOW, TODAY, World, always
 from worker.core.cards import CardState, Channel
 from worker.core.life import LifeEvent
 from worker.core.outcomes import Outcome, OutcomeKind, accepted
+from worker.core.promise import Class
 from worker.core.viewer import Role, Viewer
 from worker.monitoring.promise import Promise
 from worker.store.books import ensure
@@ -265,7 +266,11 @@ def test_notices_of_a_day_by_verdict_window_channel_and_reason(desk: Desk, world
     assert [one.late_seconds for one in of()] == [one.late_seconds for one in lines]
     assert [one.channel for one in of()] == [one.channel for one in lines]
     for verdict in {line.verdict for line in lines}:
-        assert ids(of(verdict=verdict)) == [o.reminder for o in lines if o.verdict == verdict]
+        assert ids(of(verdicts=(Class(verdict),))) == [
+            o.reminder for o in lines if o.verdict == verdict
+        ]
+    several = Class.ON_TIME, Class.UNREACHED
+    assert ids(of(verdicts=several)) == [o.reminder for o in lines if o.verdict in several]
     emails = [one.reminder for one in lines if one.channel == "email"]
     assert ids(of(channel="email")) == emails
     assert ids(of(window="event")) == []

@@ -58,6 +58,10 @@ def test_a_password_signs_in_and_out(console: Console, world: World) -> None:
     assert actions == ["user_added", "password_changed", "signed_in"]
 
 
+def test_a_name_that_no_database_takes_is_no_name(console: Console) -> None:
+    assert console.browser().post("/sign-in", {"name": "ro\0sa", "password": "x"}).status == 400
+
+
 def test_what_is_wrong_is_not_told(console: Console) -> None:
     console.app.people.set_password("rosa", PASSWORD, NOW)
     console.user("off")
@@ -107,6 +111,14 @@ def test_a_session_ends_when_idle_and_in_any_case_after_a_week(console: Console)
         console.moment += IDLE / 2
     console.moment = NOW + LONGEST
     assert not signed_in(busy)
+
+
+def test_a_clock_that_is_put_right_does_not_stretch_what_was_confirmed(console: Console) -> None:
+    console.moment = NOW + timedelta(hours=2)
+    browser = console.browser("rosa")
+    own, token = console.app.accounts, browser.cookie or ""
+    assert getattr(own.signed_in(token, console.moment), "confirmed", None) is True
+    assert getattr(own.signed_in(token, NOW), "confirmed", None) is False
 
 
 def test_a_new_password_and_a_disabled_account_end_every_session(console: Console) -> None:

@@ -18,7 +18,7 @@ from worker.core.viewer import Role
 from worker.processes.jobs.work import work
 from worker.store.audit import COMMAND_LINE
 from worker.store.engine import open_engine
-from worker.store.tables import card_events, cards
+from worker.store.tables import card_events, cards, messages
 from worker.web.console.sample import import_sample
 
 RENEWED = "2026-07-20"
@@ -165,6 +165,14 @@ def test_a_walk_through_the_console(
     for path in (f"cards/{card}/recycle", f"cards/{card}/reassign", "me", "settings/audit"):
         page.goto(f"{url}/{path}")
         walk.looks_right()
+    for path in (
+        *("/notices", "/messages?state=waiting", f"/messages/{world.rows(messages)[0].id}"),
+        *("/texts", "/texts/one?event=plan_end_near&language=es-PE", "/mailbox"),
+    ):
+        page.goto(f"{url}{path}")
+        assert page.locator("h1").count() == 1
+        if scripts:
+            walk.looks_right()
     assert walk.noise == []
     walk.context.close()
 

@@ -7,6 +7,7 @@ import time
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from pathlib import Path
+from tempfile import gettempdir
 from typing import Any
 from uuid import uuid4
 
@@ -258,6 +259,19 @@ def test_a_forecast_tells_what_a_changed_policy_would_do(app: App, world: World)
     wrong = ask(world, options={**days, "book": None, "policy": "[data]\nplan_end = 7\n"})
     assert not work(app, wrong)
     assert row(world, wrong).error["code"] == "config"
+    assert gettempdir() not in row(world, wrong).error["message"]
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+@pytest.mark.parametrize(
+    "policy", ["a = " + "[" * 9_999, "a = " + "1" * 9_999], ids=["deep", "long"]
+)
+def test_a_policy_that_python_gives_up_on_is_told(app: App, world: World, policy: str) -> None:
+    days = {"from": TODAY.isoformat(), "to": TODAY.isoformat()}
+    job = ask(world, options={**days, "book": None, "policy": policy})
+    assert not work(app, job)
+    assert row(world, job).error["code"] == "config"
+    assert row(world, job).error["message"].startswith("policies.toml is not valid TOML: ")
 
 
 def test_a_name_of_a_file_is_never_a_path(app: App, world: World, tmp_path: Path) -> None:

@@ -125,5 +125,9 @@ def _plain(field: str, cell: Cell | Decimal) -> str:
     if cell is None:
         return ""
     text = cell.isoformat() if isinstance(cell, date) else str(cell)
-    marked = field in _NUMBERS or _FORMULA.match(text)
-    return "'" + text if text and marked else text
+    return "'" + text if text and field in _NUMBERS else as_text(text)
+
+
+def as_text(text: str) -> str:
+    """``text`` for a cell of a text file; what a spreadsheet would compute is marked as text."""
+    return "'" + text if _FORMULA.match(text) else text

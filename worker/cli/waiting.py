@@ -3,23 +3,13 @@
 from typing import Any
 
 from worker.cli.times import local_for
-from worker.core.reminders import MessageState, Obstacle
-from worker.core.retry import Next
-from worker.core.waiting import waits_for
+from worker.core.waiting import put_last, waits_for
 from worker.setup.app import App
 
 
 def with_wait(app: App, row: dict[str, Any]) -> dict[str, Any]:
     """The row with what it waits for (``waits_for``) and until when (``waits_until``)."""
-    obstacle, fault = row["obstacle"], row["fault"]
-    message = Next(
-        MessageState(row["state"]),
-        row["next_attempt_at"],
-        row["reason"],
-        Obstacle(obstacle) if obstacle else None,
-        fault,
-    )
-    wait = waits_for(message, app.now(), app.rules.hours, row["holder_time_zone"])
+    wait = waits_for(put_last(row), app.now(), app.rules.hours, row["holder_time_zone"])
     return {
         **{name: value for name, value in row.items() if name not in ("obstacle", "fault")},
         "waits_for": wait.why if wait else None,

@@ -28,7 +28,7 @@ class Class(StrEnum):
 
 
 # What was owed to somebody and could have been on time: the base of the share.
-_JUDGED = (Class.ON_TIME, Class.LATE, Class.OVERDUE, Class.MISSED, Class.UNEXPLAINED)
+JUDGED = (Class.ON_TIME, Class.LATE, Class.OVERDUE, Class.MISSED, Class.UNEXPLAINED)
 # What breaks the promise.
 BROKEN = (Class.MISSED, Class.UNREACHED, Class.UNEXPLAINED)
 
@@ -132,7 +132,7 @@ class Account:
     @property
     def on_time_share(self) -> float | None:
         """Of what could have been on time, the part that was; ``None`` if there was nothing."""
-        judged = sum(self.by_class[one] for one in _JUDGED)
+        judged = sum(self.by_class[one] for one in JUDGED)
         return self.by_class[Class.ON_TIME] / judged if judged else None
 
     @property

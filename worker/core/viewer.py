@@ -37,6 +37,10 @@ class Viewer:
         held = self.roles.get(book_id)
         return held is not None and _RANK[held] >= _RANK[role]
 
+    def acting(self, role: Role) -> "Viewer":
+        """The same person in those books alone where he may do what ``role`` may do."""
+        return Viewer(self.name, {k: v for k, v in self.roles.items() if self.may(role, k)})
+
     def only(self, book_id: int) -> "Viewer":
         """The same person looking at one book: none at all where it is not his."""
         return Viewer(self.name, {k: v for k, v in self.roles.items() if k == book_id})

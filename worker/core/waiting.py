@@ -1,8 +1,9 @@
 """What a message that has not ended waits for, and until when: for people who ask where it is."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from worker.core.caps import Cap
 from worker.core.hours import Hours
@@ -19,10 +20,24 @@ _CAPS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class WaitReason:
-    """``why`` in words; ``until``: the next look at it, ``None`` where it is due now."""
+    """``why`` in words; ``until``: the next look at it, ``None`` where it is due now; ``obstacle``:
+    what keeps it, where it is more than its time."""
 
     why: str
     until: datetime | None
+    obstacle: Obstacle | None = None
+
+
+def put_last(row: Mapping[str, Any]) -> Next:
+    """A message as it was put last, out of its row."""
+    obstacle = row["obstacle"]
+    return Next(
+        MessageState(row["state"]),
+        row["next_attempt_at"],
+        row["reason"],
+        Obstacle(obstacle) if obstacle else None,
+        row["fault"],
+    )
 
 
 def waits_for(message: Next, now: datetime, hours: Hours, reader_zone: str) -> WaitReason | None:
@@ -41,7 +56,7 @@ def waits_for(message: Next, now: datetime, hours: Hours, reader_zone: str) -> W
     # Nobody is woken: the next look is when the reader's hours open.
     if message.obstacle is None and hours.next_open(now, reader_zone) == again_at:
         message = replace(message, obstacle=Obstacle.HOURS)
-    return WaitReason(_why(message), again_at)
+    return WaitReason(_why(message), again_at, message.obstacle)
 
 
 def _why(message: Next) -> str:

@@ -16,6 +16,7 @@ from worker.core.retry import Next, RetryPolicy
 from worker.errors import VigenciaError
 from worker.pipeline import endings
 from worker.pipeline.delivery.results import Taken, sent
+from worker.pipeline.noting import Note, no_note
 from worker.pipeline.receipts.settling import end, give_up, settle
 from worker.store import cards as card_store
 from worker.store import message_states, outbox, recipients
@@ -37,30 +38,36 @@ class DecisionError(VigenciaError):
 
 @dataclass(frozen=True, slots=True)
 class Decisions:
-    """What a person does to a message, ``by`` name in the trail of its cards. Each raises
-    ``DecisionError`` for a message that is not there, or is in another state, also where it changed
-    a moment ago."""
+    """What a person does to a message, ``by`` name in the trail of its cards, with a ``note`` of
+    the door that he came in by. Each raises ``DecisionError`` for a message that is not there, or
+    is in another state, also where it changed a moment ago."""
 
     engine: Engine
     retry: RetryPolicy
 
-    def retry_now(self, message: int, now: datetime, *, by: Actor | None = None) -> MessageState:
+    def retry_now(
+        self, message: int, now: datetime, *, by: Actor | None = None, note: Note = no_note
+    ) -> MessageState:
         """Look at a waiting message at the next tick instead of at its time. Hours, caps, pace and
         breakers hold as ever, so that it may go on waiting; returns where it is."""
         with writing(self.engine) as conn:
+            note(conn)
             state = _require(conn, message, WAITING, "tried now")
             message_states.look_now(conn, message, now)
             _trail(conn, message, "message_retried", now, by)
             after_commit(log.info)("message_retried", message=message, state=state)
         return state
 
-    def cancel(self, message: int, now: datetime, *, by: Actor | None = None) -> int:
+    def cancel(
+        self, message: int, now: datetime, *, by: Actor | None = None, note: Note = no_note
+    ) -> int:
         """Never send a waiting message; returns how many notices end with it.
 
         They end as suppressed, with the reason ``cancelled_by_keeper``, and are not owed again. The
         same notice over the other channel is a message of its own.
         """
         with writing(self.engine) as conn:
+            note(conn)
             state = _require(conn, message, WAITING, "cancelled")
             [outgoing] = outbox.load(conn, [message])
             waiting = [item.id for item in outgoing.items]
@@ -73,7 +80,13 @@ class Decisions:
         return len(waiting)
 
     def settle(
-        self, message: int, now: datetime, *, was_sent: bool, by: Actor | None = None
+        self,
+        message: int,
+        now: datetime,
+        *,
+        was_sent: bool,
+        by: Actor | None = None,
+        note: Note = no_note,
     ) -> MessageState:
         """Say of an unknown message whether it ``was_sent``, as the provider's own console shows;
         returns where it is then.
@@ -82,6 +95,7 @@ class Decisions:
         their use meanwhile they are missed.
         """
         with writing(self.engine) as conn:
+            note(conn)
             _require(conn, message, (MessageState.UNKNOWN,), "settled")
             one = _unknown(conn, message)
             state = self._settled(conn, one, now, was_sent=was_sent)

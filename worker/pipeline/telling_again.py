@@ -17,6 +17,7 @@ from worker.core.tell_again import MOST_A_DAY, again, is_again, last_told, next_
 from worker.core.tell_again import wanted as wanted_by
 from worker.errors import VigenciaError
 from worker.pipeline.events import Check, anybody, lock
+from worker.pipeline.noting import Note, no_note
 from worker.pipeline.owe import OwedNotice, owe
 from worker.store import cards as card_store
 from worker.store import message_states, recipients, told_before
@@ -81,10 +82,13 @@ class TellingAgain:
             planned = self._planned(watched, step, channels, known, now)
             return _owe(conn, [planned], now, by)
 
-    def message(self, message_id: int, now: datetime, *, by: Actor | None = None) -> ToldAgain:
+    def message(
+        self, message_id: int, now: datetime, *, by: Actor | None = None, note: Note = no_note
+    ) -> ToldAgain:
         """Tell again, over the same channel, all that the message told of deadlines; nothing if one
         of its cards stands against it."""
         with writing(self.engine) as conn:
+            note(conn)
             held = message_states.hold(conn, [message_id]).get(message_id)
             if held is None:
                 raise AgainError(

@@ -130,20 +130,24 @@ async def _inbound(request: web.Request) -> web.Response:
 
 
 async def _mailbox(request: web.Request) -> web.Response:
-    """``{"sms": {number: [...]}, "email": {address: [...]}}``, oldest first; ``?to=`` picks one.
-    A browser gets a page, newest first."""
+    """``{"sms": {number: [...]}, "email": {address: [...]}}``, oldest first; ``?to=`` picks one,
+    ``?limit=`` the last so many, and ``?brief=1`` leaves out HTML, headers and attachments. A
+    browser gets a page, newest first."""
     wanted = request.query.get("to")
     if "text/html" in request.headers.get("Accept", ""):
         return _page(mailbox_page(request.app[SANDBOX].log, wanted))
     sms: defaultdict[str, list[dict[str, object]]] = defaultdict(list)
     email: defaultdict[str, list[dict[str, object]]] = defaultdict(list)
-    for message in request.app[SANDBOX].log:
-        if wanted is not None and message.to.lower() != wanted.lower():
-            continue
+    log = request.app[SANDBOX].log
+    found = [one for one in log if wanted is None or one.to.lower() == wanted.lower()]
+    limit, shown = request.query.get("limit", ""), _email
+    if request.query.get("brief") == "1":
+        shown = _brief
+    for message in found[-int(limit) :] if limit.isdecimal() and int(limit) else found:
         if isinstance(message, Sms):
             sms[message.to].append(_sms(message))
         else:
-            email[message.to].append(_email(message))
+            email[message.to].append(shown(message))
     return web.json_response({"sms": sms, "email": email}, dumps=_as_it_is)
 
 
@@ -215,6 +219,11 @@ def _sms(sms: Sms) -> dict[str, object]:
         "validity_s": sms.validity_s,
         "created": sms.created.isoformat(),
     }
+
+
+def _brief(email: Email) -> dict[str, object]:
+    left_out = ("html", "headers", "attachments")
+    return {name: value for name, value in _email(email).items() if name not in left_out}
 
 
 def _email(email: Email) -> dict[str, object]:

@@ -157,7 +157,8 @@ class Accounts:
         if now - session.seen_at >= _NOTED:
             with writing(self.engine) as conn:
                 sessions.seen(conn, mine, now)
-        return SignedIn(user, viewer, now - session.confirmed_at < CONFIRMED)
+        # A clock that was fast and was put right has not stretched that time.
+        return SignedIn(user, viewer, abs(now - session.confirmed_at) < CONFIRMED)
 
     def confirm(self, token: str, user: User, password: str, address: str, now: datetime) -> bool:
         """Let ``user`` show once more who he is. Raises ``TooManyTriesError``."""

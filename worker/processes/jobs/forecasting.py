@@ -3,6 +3,7 @@
 import heapq
 import io
 import json
+import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date
@@ -11,6 +12,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from worker.core.jobs import JobProgress
+from worker.errors import ConfigError
 from worker.paths import config_dir
 from worker.processes.jobs.hand import Hand, LostError
 from worker.setup.app import App
@@ -43,7 +45,11 @@ def work(app: App, hand: Hand) -> None:
             changed = Path(folder) / _NEW
             changed.write_text(wanted["policy"], encoding="utf-8")
             policies = [config_dir() / _NEW, changed]
-        plan, spans = prepare(app, period, wanted["book"], policies, listed=True)
+        try:
+            plan, spans = prepare(app, period, wanted["book"], policies, listed=True)
+        except ConfigError as error:  # where we keep the file is nobody's business
+            told = error.message.replace(f"{folder}{os.sep}", "")
+            raise ConfigError(told, error.hint) from None
     heads = [
         {"from": wanted["from"], "to": wanted["to"], "policy": name}
         for name in (_NOW, _NEW)[: max(1, len(policies))]

@@ -17,10 +17,11 @@ from worker.store.verdicts import Judge, cause, destination, of_states, states_o
 
 @dataclass(frozen=True, slots=True)
 class NoticeFilters:
-    """Which notices are wanted; ``channel`` is sms, email or guardian; ``reason`` one of the sums
-    (``Tally.reason``): of a notice that waits it is the state of its message."""
+    """Which notices are wanted, with one of ``verdicts`` (or any); ``channel`` is sms, email or
+    guardian; ``reason`` one of the sums (``Tally.reason``): of a notice that waits it is the state
+    of its message."""
 
-    verdict: str | None = None
+    verdicts: tuple[Class, ...] = ()
     window: str | None = None
     channel: str | None = None
     reason: str | None = None
@@ -75,11 +76,12 @@ def listing(
 
 def _wanted(judge: Judge, filters: NoticeFilters) -> list[ColumnElement[bool]]:
     which: list[ColumnElement[bool]] = []
-    if filters.verdict is not None:
-        found = Class(filters.verdict)
+    if filters.verdicts:
         # The states as well: of those that were missed or held back there is an index.
-        which += [of_states(states_of(found)), judge.verdict() == written_out(found)]
-        if found is Class.UNREACHED:
+        states = {state for one in filters.verdicts for state in states_of(one)}
+        which.append(of_states(sorted(states)))
+        which.append(judge.verdict().in_([written_out(one) for one in filters.verdicts]))
+        if filters.verdicts == (Class.UNREACHED,):
             which.append(reminders.c.audience == written_out(Audience.HOLDER))
     if filters.window is not None:
         which.append(reminders.c.window == filters.window)

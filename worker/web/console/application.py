@@ -15,6 +15,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from worker.core.hosts import leads_here
+from worker.core.storable import is_storable
 from worker.errors import ConfigError, VigenciaError
 from worker.setup.app import App
 from worker.web.console import (
@@ -24,8 +25,13 @@ from worker.web.console import (
     cards,
     forecast,
     imports,
+    mailbox,
     me,
+    message,
+    messages,
+    notices,
     sign_in,
+    texts,
     today,
     upload,
 )
@@ -82,7 +88,22 @@ def pages(shell: Shell) -> list[ConsolePage]:
     """Every address of the console, in one table."""
     return [
         page
-        for module in (sign_in, today, cards, card, card_acts, imports, forecast, me, audited)
+        for module in (
+            sign_in,
+            today,
+            cards,
+            card,
+            card_acts,
+            messages,
+            message,
+            notices,
+            mailbox,
+            imports,
+            texts,
+            forecast,
+            me,
+            audited,
+        )
         for page in module.pages(shell)
     ]
 
@@ -102,6 +123,8 @@ async def _answer(
     if site.forged(request.method, request.headers):
         raise HTTPException(403)  # before anything of it is read
     form, file = await _form(request, page) if page.method == "POST" else ({}, None)
+    if not all(is_storable(text) for texts in form.values() for text in texts):
+        raise HTTPException(400)
     visit = visit_of(shell, site, request, form=form, ids=_ids(request), file=file)
     if not page.open:
         if visit.signed is None:

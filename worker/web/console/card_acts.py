@@ -1,6 +1,7 @@
 """What a keeper does to a card: each act in one transaction with the note of who did it."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 
 from sqlalchemy import Connection
@@ -154,8 +155,10 @@ class CardActs:
         found, _own = self._view.found(visit, Role.OPERATOR)
         if name not in HIDDEN or not found.card[HIDDEN[name]]:
             raise HTTPException(404)
+        # Each look is noted: a form with the number of a former one would show without a trace.
+        unnumbered = replace(visit, form={**visit.form, "form_id": ()})
         with writing(self._shell.app.engine) as conn:
-            _note(conn, visit, "revealed", found.watched, [name])
+            _note(conn, unnumbered, "revealed", found.watched, [name])
         return self._view.page(visit, revealed=name)
 
     def _record(self, visit: Visit, what: Happening, role: Role) -> Response:

@@ -38,10 +38,17 @@ _TEXTS: Final[Mapping[int, tuple[str, str]]] = {
 _RETRY: Final = {429: "60", 503: "5"}
 
 
-def failure(shell: Shell, visit: Visit, status: int, back: str | None = None) -> Response:
-    """The page for ``status``; ``back``: where it can be looked at as it is now."""
+def failure(
+    shell: Shell,
+    visit: Visit,
+    status: int,
+    back: str | None = None,
+    texts: tuple[str, str] | None = None,
+) -> Response:
+    """The page for ``status``; ``back``: where it can be looked at as it is now. ``texts``: heading
+    and next step, marked, where more is known than the status."""
     known = status if status in _TEXTS else 500 if status >= 500 else 400
-    heading, advice = (shell.say(visit, text) for text in _TEXTS[known])
+    heading, advice = (shell.say(visit, text) for text in texts or _TEXTS[known])
     page = shell.page(
         visit, "failure", status, heading=heading, advice=advice, back=back, code=status
     )

@@ -57,14 +57,14 @@ class ForecastPages:
         """Choose days and a book; former forecasts stand below."""
         with self._shell.reading() as conn:
             mine = books_named(conn, visit.viewer)
-            former = job_store.latest(conn, visit.viewer, [JobKind.FORECAST])
+            known = job_store.latest(conn, visit.viewer, [JobKind.FORECAST])
         today = self._shell.book_day(visit.now)
         return self._shell.page(
             visit,
             "forecasts",
             books=mine,
-            everything=visit.own.user.role is not None,
-            former=former,
+            everything=_may_all(visit),
+            former=[job for job in known if job.book_id is not None or _may_all(visit)],
             first=visit.field("from") or today.isoformat(),
             last=visit.field("to") or (today + timedelta(days=_DAYS - 1)).isoformat(),
             wrong=self._shell.say(visit, wrong) if wrong else "",
@@ -102,6 +102,8 @@ class ForecastPages:
         """What came of it, or how far it is."""
         with self._shell.reading() as conn:
             job = jobs.seen(conn, visit, JobKind.FORECAST)
+        if job.book_id is None and not _may_all(visit):
+            raise HTTPException(404)  # whose role was taken away since he asked
         heading = self._shell.say(visit, _("Working it out…"))
         waits = jobs.under_way(self._shell, visit, job, heading)
         if waits is not None:
@@ -129,10 +131,14 @@ class ForecastPages:
             if chosen not in mine:
                 raise HTTPException(404)
             return int(chosen), mine[chosen]
-        # All books are for those whose role holds in every book.
-        if visit.own.user.role is None:
+        if not _may_all(visit):
             raise HTTPException(403)
         return None, None
+
+
+def _may_all(visit: Visit) -> bool:
+    """All books are for those whose role holds in every book."""
+    return visit.own.user.role is not None
 
 
 def _day(text: str) -> date | None:

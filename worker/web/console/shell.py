@@ -28,7 +28,9 @@ _READ_SECONDS: Final = 2
 _BAR: Final = (
     (_("Today"), "/"),
     (_("Cards"), "/cards"),
+    (_("Notices"), "/notices"),
     (_("Import"), "/imports"),
+    (_("Texts"), "/texts"),
     (_("Forecast"), "/forecast"),
 )
 

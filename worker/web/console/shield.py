@@ -6,7 +6,7 @@ from typing import Final
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from worker.errors import VigenciaError
@@ -65,6 +65,8 @@ class Shield:
         try:
             self._refuse(scope)
             await self.app(scope, receive, guarded)
+        except ClientDisconnect:
+            return  # who stopped sending waits for no answer
         except HTTPException as error:
             status = error.status_code
         except VigenciaError as error:

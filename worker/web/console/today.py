@@ -23,12 +23,12 @@ from worker.web.console.books import one_book
 from worker.web.console.catalogs import catalog
 from worker.web.console.sample import import_sample
 from worker.web.console.shell import ConsolePage, Shell
+from worker.web.console.verdicts import LATE, OWED
 from worker.web.console.visit import Visit
 
 _DAYS: Final = 30
 _WEEK: Final = 7
 _IN_DANGER: Final = 20
-_NOT_OWED: Final = (Class.SUPPRESSED, Class.SUPERSEDED)
 
 
 def pages(shell: Shell) -> list[ConsolePage]:
@@ -86,28 +86,29 @@ class TodayPages:
             said = say.ngettext(*text.said, alarm.number) % {"num": alarm.number}
             told.append((alarm, said, say.gettext(text.advice)))
         day = reads.day(conn, viewer, today)
-        owed = day.notices() - day.notices(*_NOT_OWED)
         return {
             "alarms": told,
             "counted": day.made_at,
             "tiles": {
-                "owed": owed,
+                "owed": day.notices(*OWED),
                 "on_time": day.notices(Class.ON_TIME),
-                "late": day.notices(Class.LATE, Class.OVERDUE),
+                "late": day.notices(*LATE),
                 "held": day.because("held"),
                 "unknown": day.because("unknown"),
                 "missed": day.notices(*BROKEN),
             },
             "card_day": today,
             "book_query": f"?book={visit.query['book']}" if visit.query.get("book") else "",
+            "book_too": f"&book={visit.query['book']}" if visit.query.get("book") else "",
         }
 
     def see(self, visit: Visit) -> Response:
         """Somebody has seen an alarm; it stays until it has ended."""
-        if not any(visit.viewer.may(Role.OPERATOR, book) for book in visit.viewer.books):
+        acting = visit.viewer.acting(Role.OPERATOR)
+        if not acting.books:
             raise HTTPException(403)
         with writing(self._shell.app.engine) as conn:
-            if not alarm_store.see(conn, visit.viewer, visit.ids["alarm_id"], visit.now):
+            if not alarm_store.see(conn, acting, visit.ids["alarm_id"], visit.now):
                 raise HTTPException(404)
         return visit.go("/")
 

@@ -5,6 +5,7 @@ from typing import Final
 
 from worker.web.console.catalogs import marked as _
 from worker.web.console.import_words import IMPORT_WORDS
+from worker.web.console.message_words import OUTCOMES, REPORTS
 
 _DEADLINES: Final = {
     "plan_end": _("plan ends"),
@@ -47,7 +48,10 @@ _EVENTS: Final = {
     "opted_in": _("opted in again"),
     "tomorrow": _("asked to be reminded tomorrow"),
     "undone": _("taken back"),
-    "told_again": _("told once more"),
+    "told_again": _("told again, as its keeper asked"),
+    "message_retried": _("a message was tried at once"),
+    "message_cancelled": _("a message was cancelled"),
+    "message_settled": _("it was said whether a message was sent"),
 }
 _AUDIT: Final = {
     "signed_in": _("signed in"),
@@ -65,9 +69,69 @@ _AUDIT: Final = {
     "asked_import": _("had a file imported"),
     "asked_forecast": _("asked for a forecast"),
 }
+_MESSAGES: Final = {
+    "pending": _("waits"),
+    "retryable": _("will be tried again"),
+    "held": _("held"),
+    "sending": _("being sent"),
+    "unknown": _("not known whether it was sent"),
+    "sent": _("sent"),
+    "delivered": _("delivered"),
+    "undelivered": _("did not arrive"),
+    "failed": _("failed"),
+    "cancelled": _("cancelled"),
+}
+
+_REASONS: Final = {
+    "no_address": _("no address of this kind"),
+    "opted_out": _("opted out"),
+    "renewed": _("renewed"),
+    "corrected": _("dates corrected"),
+    "paused": _("paused"),
+    "recycled": _("number taken back"),
+    "reassigned": _("given to another holder"),
+    "closed": _("closed"),
+    "confirmed": _("the renewal works"),
+    "cancelled_by_keeper": _("cancelled by a keeper"),
+    "lease_expired": _("its worker was lost"),
+    "breaker_open": _("the provider was away"),
+    "channel_off": _("nobody serves this channel"),
+    "daily_cap": _("no more might be sent that day"),
+    "held_out": _("left out, to compare with"),
+    "next_window_opens_first": _("the next notice comes first"),
+    "not_checked_in_time": _("not looked at in time"),
+    "one_sms_a_day": _("one SMS a day is enough"),
+    "quiet_hours": _("only the night was left"),
+    "removed": _("the card was removed"),
+    "renewal_failed": _("the renewal failed"),
+    "renewal_not_effective": _("the renewal does not work"),
+    "renewal_unanswered": _("nobody said whether the renewal works"),
+    "sample_book": _("nobody real is told of the sample"),
+    "too_late": _("too late to be of use"),
+    "undone": _("what it told of was undone"),
+    "guardian": _("by word of a keeper"),
+    "unknown_outcome": _("nobody knows whether it was sent"),
+    "not_sent_in_time": _("not sent while it was useful"),
+    "nothing_left_to_say": _("nothing in it is true any more"),
+    "settled:not_sent": _("a keeper says that it was not sent"),
+}
+
+_FACTS: Final = {
+    **_DEADLINES,
+    "hotline": _("hotline"),
+    "phone": _("phone"),
+    "website": _("website"),
+    "topup": _("where to top up"),
+    "app": _("app"),
+    "online": _("renewed online"),
+    "in_person": _("renewed in person"),
+    "abroad": _("renewed from abroad"),
+}
 
 WORDS: Final[Mapping[str, Mapping[str, str]]] = {
     **IMPORT_WORDS,
+    "outcome": OUTCOMES,
+    "report": REPORTS,
     "subject": {**_DEADLINES, **_NOTICES},
     "deadline": _DEADLINES,
     "passed": {
@@ -78,6 +142,13 @@ WORDS: Final[Mapping[str, Mapping[str, str]]] = {
         "reassignment": _("number went to others"),
     },
     "notice": _NOTICES,
+    "fact": _FACTS,
+    "language": {
+        "zh-Hans": _("Chinese, simplified"),
+        "zh-Hant": _("Chinese, traditional"),
+        "es-PE": _("Spanish"),
+        "en": _("English"),
+    },
     "kind": {
         "data": _("data"),
         "retention": _("retention"),
@@ -98,17 +169,18 @@ WORDS: Final[Mapping[str, Mapping[str, str]]] = {
         "superseded": _("no longer true"),
         "missed": _("missed"),
     },
-    "message": {
-        "pending": _("waits"),
-        "retryable": _("will be tried again"),
-        "held": _("held"),
-        "sending": _("being sent"),
-        "unknown": _("not known whether it was sent"),
-        "sent": _("sent"),
-        "delivered": _("delivered"),
-        "undelivered": _("did not arrive"),
-        "failed": _("failed"),
-        "cancelled": _("cancelled"),
+    "message": _MESSAGES,
+    "verdict": {
+        "owed": _("owed"),
+        "on_time": _("on time"),
+        "late": _("late"),
+        "waiting": _("waits"),
+        "overdue": _("overdue"),
+        "suppressed": _("not sent"),
+        "superseded": _("no longer true"),
+        "missed": _("missed"),
+        "unreached": _("nobody reached"),
+        "unexplained": _("unexplained"),
     },
     "channel": {
         "sms": _("SMS"),
@@ -126,21 +198,9 @@ WORDS: Final[Mapping[str, Mapping[str, str]]] = {
     },
     "event": _EVENTS,
     "audit": {**_EVENTS, **_AUDIT},
-    "reason": {
-        "no_address": _("no address of this kind"),
-        "opted_out": _("opted out"),
-        "renewed": _("renewed"),
-        "corrected": _("dates corrected"),
-        "paused": _("paused"),
-        "recycled": _("number taken back"),
-        "reassigned": _("given to another holder"),
-        "closed": _("closed"),
-        "confirmed": _("the renewal works"),
-        "cancelled_by_keeper": _("cancelled by a keeper"),
-        "undone": _("taken back"),
-        "guardian": _("by word of a keeper"),
-        "lease_expired": _("its worker was lost"),
-    },
+    "reason": _REASONS,
+    # Why a notice stands where it stands: its reason, or where its message is.
+    "why": {**_MESSAGES, **_REASONS},
     "field": {
         "phone": _("phone"),
         "iccid": _("ICCID"),

@@ -21,6 +21,8 @@ _DISTANCES: Final = {
     "-": many("%(num)d day before", "%(num)d days before"),
     "+": many("%(num)d day after", "%(num)d days after"),
 }
+# How windows are called that a keeper, or a holder, has asked for.
+_AGAIN: Final = "again-"
 _COMING: Final = many("in %(num)d day", "in %(num)d days")
 _GONE: Final = many("%(num)d day ago", "%(num)d days ago")
 _NEAR: Final = {0: _("today"), 1: _("tomorrow"), -1: _("yesterday")}
@@ -35,7 +37,8 @@ def filters(
         "window": partial(window, translations),
         "in_days": partial(in_days, translations),
         "day": partial(day, _LOCALES[tongue]),
-        "instant": pass_context(partial(_instant, _LOCALES[tongue])),
+        "instant": pass_context(partial(_instant, _LOCALES[tongue], "%H:%M")),
+        "moment": pass_context(partial(_instant, _LOCALES[tongue], "%H:%M:%S")),
         "number": partial(_number, _LOCALES[tongue]),
     }
 
@@ -53,6 +56,8 @@ def window(translations: gettext.NullTranslations, name: str) -> str:
         _deadline, found, days = name.rpartition(sign)
         if found and days.endswith("d") and days[:-1].isdecimal():
             return _number_of(translations, texts, int(days[:-1]), _("on the day"))
+    if name.startswith(_AGAIN):
+        return translations.gettext(_("told again"))
     return word(translations, name, "window")
 
 
@@ -81,10 +86,10 @@ def day(locale: str, value: date, today: date | None = None) -> str:
     return format_skeleton(skeleton, value, locale=locale)
 
 
-def _instant(locale: str, context: Context, value: datetime) -> str:
-    """Day and minute in the time zone of who looks."""
+def _instant(locale: str, clock: str, context: Context, value: datetime) -> str:
+    """Day and minute, or second, in the time zone of who looks."""
     local = value.astimezone(ZoneInfo(context["zone"]))
-    return f"{day(locale, local.date(), context['today'])} {local:%H:%M}"
+    return f"{day(locale, local.date(), context['today'])} {local:{clock}}"
 
 
 def _number(locale: str, value: int) -> str:

@@ -1,4 +1,5 @@
-"""`python -m benchmarks.pictures [folder]` writes docs/pictures: six emails and three pages.
+"""`python -m benchmarks.pictures [folder]` writes docs/pictures: six emails, three pages, and
+the console.
 
 Each is what the program itself sent or served: a small book is played through the whole line into
 the sandbox, by a clock that stands still, and Debian's Chromium takes the pictures, for a phone and
@@ -11,8 +12,9 @@ import sys
 import tempfile
 from pathlib import Path
 
+from benchmarks.pictures import console
 from benchmarks.pictures.browser import Browser, Viewport
-from benchmarks.pictures.play import Shown, play
+from benchmarks.pictures.play import Shown, play, stage
 from benchmarks.pictures.png import small
 
 _FOLDER = Path(__file__).parents[2] / "docs" / "pictures"
@@ -25,7 +27,8 @@ _HEAD = """\
 # Pictures
 
 Made by `make pictures` with Debian's Chromium: what the program sent to the sandbox, and served,
-for a small card book on 12 and 13 June 2026. The texts are in [docs/texts](../texts).
+for a small card book on 12 and 13 June 2026; in the console it is the sample book. The texts are in
+[docs/texts](../texts).
 """
 
 
@@ -40,11 +43,18 @@ def main(folder: Path) -> int:
         play(Path(scratch)) as shown,
     ):
         pictures = asyncio.run(_take(chromium, shown, Path(scratch)))
+    with (
+        tempfile.TemporaryDirectory(prefix="vigencia-pictures-") as scratch,
+        stage(Path(scratch)) as sample,
+    ):
+        pictures |= asyncio.run(console.take(chromium, sample))
     folder.mkdir(parents=True, exist_ok=True)
     for old in folder.glob("*.png"):
         old.unlink()
     for name, picture in pictures.items():
-        (folder / name).write_bytes(small(picture))
+        # A page of the console has few pixels in each of its colours, and they mean something.
+        colours = 256 if name in console.PICTURES else 64
+        (folder / name).write_bytes(small(picture, colours))
     (folder / "README.md").write_text(_index(shown), encoding="utf-8")
     total = sum(file.stat().st_size for file in folder.glob("*.png"))
     print(f"wrote {len(pictures)} pictures, {total / 1e6:.1f} MB, to {folder}")
@@ -82,7 +92,10 @@ def _index(shown: list[Shown]) -> str:
                     f'<img src="{file}" alt="{one.title}, {place}, {scheme}" width="{width}">'
                 )
         lines.append("")
-    return "\n".join(lines)
+    lines += ["## The console", ""]
+    for name, title in console.PICTURES.items():
+        lines.append(f'<img src="{name}" alt="{title}" width="{260 if "phone" in name else 480}">')
+    return "\n".join([*lines, ""])
 
 
 if __name__ == "__main__":

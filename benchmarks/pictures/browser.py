@@ -21,16 +21,17 @@ _FLAGS = (
     *("--font-render-hinting=none", "--force-color-profile=srgb", "--remote-debugging-port=0"),
 )
 _PATIENCE = 60.0
-_SHORTEST, _TALLEST = 200, 16_000
+_SHORTEST = 200
 
 
 @dataclass(frozen=True, slots=True)
 class Viewport:
-    """How a page is looked at; ``width`` in CSS pixels."""
+    """How a page is looked at: ``width``, and how much of it at most, in CSS pixels."""
 
     width: int
     dark: bool = False
     phone: bool = False
+    tallest: int = 16_000
 
 
 @dataclass(slots=True)
@@ -64,11 +65,7 @@ class Browser:
 
     async def picture(self, url: str, view: Viewport) -> bytes:
         """A PNG of the whole page at ``url``."""
-        made = await self._call("Target.createTarget", url="about:blank")
-        target = made["targetId"]
-        attached = await self._call("Target.attachToTarget", targetId=target, flatten=True)
-        session = attached["sessionId"]
-        await self._call("Page.enable", session)
+        target, session = await self._new_page()
         metrics = {"width": view.width, "deviceScaleFactor": 1, "mobile": view.phone}
         await self._call("Emulation.setDeviceMetricsOverride", session, height=_SHORTEST, **metrics)
         scheme = {"name": "prefers-color-scheme", "value": "dark" if view.dark else "light"}
@@ -78,13 +75,43 @@ class Browser:
         assert "errorText" not in gone, gone
         await self._until("Page.loadEventFired")
         size = (await self._call("Page.getLayoutMetrics", session))["cssContentSize"]
-        height = min(int(size["height"]), _TALLEST)
+        height = min(int(size["height"]), view.tallest)
         clip = {"x": 0, "y": 0, "width": view.width, "height": height, "scale": 1}
         shot = await self._call(
             "Page.captureScreenshot", session, captureBeyondViewport=True, clip=clip
         )
         await self._call("Target.closeTarget", targetId=target)
         return base64.b64decode(shot["data"])
+
+    async def answer(self, url: str, *steps: str) -> Any:
+        """What the last of ``steps`` (JavaScript) gives at ``url``, or at the page that a step
+        before it leads to: each is asked until it gives something."""
+        target, session = await self._new_page()
+        await self._call("Page.navigate", session, url=url)
+        found: Any = None
+        for step in steps:
+            give_up = time.monotonic() + _PATIENCE
+            while not (found := await self._evaluated(session, step)):
+                if time.monotonic() > give_up:
+                    raise RuntimeError(f"{url}: never {step}")
+                await asyncio.sleep(0.1)
+        await self._call("Target.closeTarget", targetId=target)
+        return found
+
+    async def _evaluated(self, session: str, script: str) -> Any:
+        try:
+            told = await self._call("Runtime.evaluate", session, expression=script)
+        except RuntimeError:  # the page has just gone
+            return None
+        return told["result"].get("value")
+
+    async def _new_page(self) -> tuple[str, str]:
+        made = await self._call("Target.createTarget", url="about:blank")
+        target: str = made["targetId"]
+        attached = await self._call("Target.attachToTarget", targetId=target, flatten=True)
+        session: str = attached["sessionId"]
+        await self._call("Page.enable", session)
+        return target, session
 
     async def _call(self, method: str, session: str | None = None, **told: Any) -> Any:
         number = next(self._numbers)

@@ -71,33 +71,42 @@ class Shown:
 @contextmanager
 def play(scratch: Path) -> Iterator[list[Shown]]:
     """Play the book in ``scratch``; the pages are served as long as the block lasts."""
-    clock, port = scratch / "clock", free_port()
-    set_file_clock(clock, _WEST)
-    with SandboxProcess(clock_file=clock) as sandbox:
-        stage = _Stage(scratch, clock, port, sandbox.url)
-        stage.send_all()
-        received = stage.mailbox()
-        with stage.web():
+    with stage(scratch) as made:
+        made.send_all()
+        received = made.mailbox()
+        with made.web():
             yield [*_emails(received, scratch), *_pages(received)]
 
 
+@contextmanager
+def stage(scratch: Path) -> Iterator["PicturesStage"]:
+    """A stage in ``scratch``, with its sandbox, on which nothing was played yet."""
+    clock, port = scratch / "clock", free_port()
+    set_file_clock(clock, _WEST)
+    with SandboxProcess(clock_file=clock) as sandbox:
+        yield PicturesStage(scratch, clock, port, sandbox.url)
+
+
 @dataclass(frozen=True, slots=True)
-class _Stage:
+class PicturesStage:
+    """A database in ``scratch``, a clock that stands still, and where web and sandbox answer."""
+
     scratch: Path
     clock: Path
     port: int
     sandbox: str
 
     def send_all(self) -> None:
+        """Import the book, and send what is owed in the west, then in the east."""
         book = self.scratch / "book.tsv"
         book.write_text(_tsv(), encoding="utf-8")
         named = ("--book", "pictures", "--new-book", "--signature", _SIGNATURE, "--apply")
-        self._run("cards", "import", book, *named)
-        self._run("once")
-        self._run("cards", "renew", _number(_RENEWED), "--plan-end", "2026-07-14")
-        self._run("once")
+        self.run("cards", "import", book, *named)
+        self.run("once")
+        self.run("cards", "renew", _number(_RENEWED), "--plan-end", "2026-07-14")
+        self.run("once")
         set_file_clock(self.clock, _EAST)
-        self._run("once")
+        self.run("once")
 
     def mailbox(self) -> dict[str, Any]:
         """The last email of each person."""
@@ -118,7 +127,8 @@ class _Stage:
             finally:
                 process.send_signal(signal.SIGTERM)
 
-    def _run(self, *words: object) -> None:
+    def run(self, *words: object) -> str:
+        """What a command prints."""
         done = subprocess.run(
             [sys.executable, "-m", "worker.cli", *map(str, words)],
             env=self._environment(),
@@ -129,6 +139,7 @@ class _Stage:
         )
         if done.returncode:
             raise RuntimeError(f"{words}: {done.stdout}{done.stderr}")
+        return done.stdout
 
     def _environment(self) -> Mapping[str, str]:
         ours = ("TWILIO_", "SENDGRID_", "SMTP_", "VIGENCIA_", "SECRET_KEY", "HEARTBEAT_", "PORT")

@@ -6,21 +6,21 @@ from collections import Counter
 from collections.abc import Iterator
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
-_COLOURS = 64
 
 
-def small(png: bytes) -> bytes:
-    """The same picture in at most 64 colours. ``png``: 8 bits, RGB or RGBA, not interlaced."""
+def small(png: bytes, colours: int = 64) -> bytes:
+    """The same picture in at most so many ``colours`` (up to 256). ``png``: 8 bits, RGB or RGBA,
+    not interlaced."""
     chunks = list(_chunks(png))
     width, height, depth, kind, *_, interlaced = struct.unpack(">IIBBBBB", chunks[0][1])
     assert (depth, interlaced) == (8, 0)
     size = {2: 3, 6: 4}[kind]
     data = zlib.decompress(b"".join(body for name, body in chunks if name == b"IDAT"))
     pixels = _pixels(data, width * size, height, size)
-    colours = [pixels[at : at + 3] for at in range(0, len(pixels), size)]
-    palette = [colour for colour, _ in Counter(colours).most_common(_COLOURS)]
-    nearest = {colour: _nearest(colour, palette) for colour in set(colours)}
-    places = bytes(nearest[colour] for colour in colours)
+    seen = [pixels[at : at + 3] for at in range(0, len(pixels), size)]
+    palette = [colour for colour, _ in Counter(seen).most_common(colours)]
+    nearest = {colour: _nearest(colour, palette) for colour in set(seen)}
+    places = bytes(nearest[colour] for colour in seen)
     rows = b"".join(b"\0" + places[at : at + width] for at in range(0, len(places), width))
     head = struct.pack(">IIBBBBB", width, height, 8, 3, 0, 0, 0)
     parts = [(b"IHDR", head), (b"PLTE", b"".join(palette)), (b"IDAT", zlib.compress(rows, 9))]

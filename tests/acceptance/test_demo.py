@@ -1,13 +1,17 @@
 """The demo shows what it does as it does it, waits for slow workers, and takes a book as it is."""
 
+import json
+import signal
 import subprocess
 import sys
+import urllib.request
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from tests.acceptance.program import ROOT, Program, Ran
+from tests.patience import patient
 
 _HURRIED = """
 import sys
@@ -117,3 +121,17 @@ def test_a_book_that_needs_options_says_that_the_demo_has_none(vigencia: Program
     assert "the column 'number'" in ran.told
     assert f"vigencia cards import {book}" in ran.told
     assert "which takes the options" in ran.told
+
+
+def test_what_was_played_can_be_looked_at(vigencia: Program) -> None:
+    demo = vigencia.start("demo", "--days", "1", "--keep", "--json")
+    try:
+        assert demo.stderr is not None
+        link = next(line for line in demo.stderr if "/sign-in/" in line).split()[-1]
+        with urllib.request.urlopen(link, timeout=patient(20)) as page:  # noqa: S310 - loopback
+            assert b"Sign in as admin" in page.read()
+    finally:
+        demo.send_signal(signal.SIGTERM)
+        told, log = demo.communicate(timeout=patient(60))
+    assert demo.returncode == 0, log
+    assert json.loads(told)["cards"] == 300

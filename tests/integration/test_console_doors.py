@@ -120,6 +120,11 @@ def test_pages_speak_the_language_of_the_browser_until_somebody_is_known(console
     ):
         page = text(console.browser().get("/sign-in", **{"Accept-Language": accepted}))
         assert word in page
+    console.user("lee")
+    lee = console.browser("lee")
+    assert "今天" in text(lee.get("/", **{"Accept-Language": "zh-CN"})), "nothing was chosen yet"
+    assert where(lee.post("/me/language", {"language": "es", "next": "/"})) == "/"
+    assert 'lang="es"' in text(lee.get("/", **{"Accept-Language": "zh-CN"}))
     missing = console.browser().get("/none", **{"Accept-Language": "zh"})
     assert (missing.status, "没有这个页面" in text(missing)) == (404, True)
 

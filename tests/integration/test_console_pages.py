@@ -31,6 +31,7 @@ from worker.store.tables import (
     memberships,
     messages,
     reminders,
+    saves,
     tallies,
     tally_days,
 )
@@ -111,6 +112,7 @@ def say(browser: Browser, card: int, event: str, **fields: str) -> str:
 def test_today_says_what_is_lost_and_who_is_in_danger(console: Console, world: World) -> None:
     soon = world.card(last_topup=TODAY - timedelta(days=209), plan_end=None, plan_days=None)
     entered(world, soon, world.card(plan_end=TODAY + timedelta(days=3)))
+    theirs = other_book(world)
     with writing(world.engine) as conn:
         made = dict.fromkeys(("begins_at", "ends_at", "made_at"), NOW)
         conn.execute(tally_days.insert().values(day=TODAY, **made))
@@ -124,6 +126,13 @@ def test_today_says_what_is_lost_and_who_is_in_danger(console: Console, world: W
             told = {"verdict": verdict, "state": state, "reason": reason, "notices": notices}
             conn.execute(tallies.insert().values(**row, **told))
         conn.execute(alarms.insert().values(**an_alarm("messages_held", 0)))
+        told = {"deadline": "line_loss", "window": "line_loss-7d", "channel": "sms"}
+        told |= {"language": "en", "days_before": 2}
+        for days, book, failed in ((0, 1, False), (1, 1, True), (60, 1, False), (2, theirs, False)):
+            own = {"book_id": book, "card_id": soon, "at": NOW - timedelta(days=days)}
+            conn.execute(saves.insert().values(**told, **own, failed=failed))
+    console.app.people.set_role("rosa", None, (), NOW)
+    console.app.people.set_role("rosa", Role.OPERATOR, ["demo"], NOW)
     browser = console.browser("rosa")
     browser.post("/me/language", {"language": "en", "next": "/"})
     page = text(browser.get("/"))
@@ -135,6 +144,7 @@ def test_today_says_what_is_lost_and_who_is_in_danger(console: Console, world: W
     assert "3 messages are held." in page
     assert f'href="/cards/{soon}"' in page
     assert "plan ends in 3 days" in page
+    assert "Numbers kept after a notice: 1 this month" in page
     part = text(browser.get("/", **{"HX-Request": "true"}))
     assert part.startswith('<div id="standing"')
     assert where(browser.post("/alarms/1/seen")) == "/"

@@ -14,7 +14,8 @@ from worker.core.outcomes import Outcome, OutcomeKind
 from worker.core.promise import BROKEN, Class
 from worker.core.viewer import Role, Viewer
 from worker.monitoring.promise import Promise
-from worker.store.console import card, cards, messages, notices, today
+from worker.store import saves
+from worker.store.console import audit, card, cards, messages, notices, today
 from worker.store.console.cards import CardFilters
 from worker.store.console.notices import NoticeFilters
 from worker.store.console.pages import Key, looking
@@ -47,6 +48,9 @@ def reads(judge: Judge) -> dict[str, Callable[[Connection, Viewer], object]]:
         "next days": lambda c, v: today.next_days(c, v, TODAY, TODAY + 30 * DAY),
         "in danger": lambda c, v: today.in_danger(c, v, TODAY),
         "nobody reached": lambda c, v: today.nobody_reached(c, v, TODAY),
+        "saves": lambda c, v: saves.number(c, v, BEGIN),
+        "audit": audit.listing,
+        "all of the audit": lambda c, v: audit.listing(c, None, 40),
         "digits": lambda c, v: cards.search(c, v, "0003", TODAY),
         "digits, next page": lambda c, v: cards.search(c, v, "0", TODAY, ("r00", 1)),
         "words": lambda c, v: cards.search(c, v, "rosa quispe", TODAY),

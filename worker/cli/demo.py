@@ -3,14 +3,18 @@
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from worker.cli.demo_progress import Bar, DayTable
 from worker.cli.output import as_json_option, print_json
+
+if TYPE_CHECKING:
+    from worker.demo.stage import Stage
 
 _DAYS = 45
 
@@ -26,6 +30,11 @@ _DAYS = 45
 )
 @click.option("--dir", "directory", type=click.Path(path_type=Path, file_okay=False),
               help="Keep the demo's database and queue in this new directory.")  # fmt: skip
+@click.option(
+    "--keep",
+    is_flag=True,
+    help="At the end leave all running, with a link to the console, until Ctrl-C.",
+)
 @click.option("--redis-url", help="Use this queue server instead of an embedded one.")
 @as_json_option
 def demo(
@@ -34,6 +43,7 @@ def demo(
     file: Path | None,
     directory: Path | None,
     redis_url: str | None,
+    keep: bool,
     as_json: bool,
 ) -> None:
     """Watch 45 days of reminders for a sample card book.
@@ -49,17 +59,31 @@ def demo(
 
     configure("CRITICAL", "auto", filters=[QueueFaults()])
     with tempfile.TemporaryDirectory(prefix="vigencia-demo-") as scratch:
-        told = _run(directory or Path(scratch), days, seed, file, redis_url, as_json)
-    told["seconds"] = round(time.monotonic() - started, 1)
-    if as_json:
-        print_json(told)
-    else:
-        _tell(told)
+
+        def tell(told: dict[str, Any]) -> None:
+            told["seconds"] = round(time.monotonic() - started, 1)
+            if as_json:
+                print_json(told)
+                sys.stdout.flush()
+            else:
+                _tell(told)
+
+        told = _run(
+            directory or Path(scratch), days, seed, file, redis_url, as_json, tell, keep=keep
+        )
     sys.exit(1 if told["lost"] or told["duplicates"] else 0)
 
 
 def _run(
-    directory: Path, days: int, seed: int, file: Path | None, redis_url: str | None, as_json: bool
+    directory: Path,
+    days: int,
+    seed: int,
+    file: Path | None,
+    redis_url: str | None,
+    as_json: bool,
+    tell: Callable[[dict[str, Any]], None],
+    *,
+    keep: bool,
 ) -> dict[str, Any]:
     from worker.cardbook.sample import sample_file
     from worker.demo.audit import audit
@@ -82,7 +106,30 @@ def _run(
         with reading(here.app.engine) as conn:
             told = totals(conn) | {"lost": result.lost, "duplicates": result.duplicates}
             told |= {"samples": samples(conn, here.app.rules.routes)}
-    return {"cards": told.pop("cards"), "days": days, **told}
+        told = {"cards": told.pop("cards"), "days": days, **told}
+        tell(told)
+        if keep:
+            _keep(here)
+    return told
+
+
+def _keep(here: "Stage") -> None:
+    """Let the console be looked at; the clock stands at the end of the last day."""
+    from worker.cli.console import own_link
+    from worker.cli.run import stop_on_signals
+    from worker.processes.supervise import Web
+    from worker.setup.listening import address_of, listen
+
+    stopping = stop_on_signals()
+    with listen("127.0.0.1", 0) as probe:
+        url = address_of(probe)
+    link = own_link(here.app, url)
+
+    def opens() -> None:
+        click.secho(f"The console, once: {link}\nCtrl-C ends it all.", bold=True, err=True)
+
+    with Web(here.app, url, here.queue_url, opens):
+        stopping.wait()
 
 
 def _tell(told: dict[str, Any]) -> None:

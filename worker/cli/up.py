@@ -37,14 +37,13 @@ def up(directory: Path, quiet: bool, as_json: bool) -> None:
     from worker.paths import templates_dir
     from worker.processes.embedded import EmbeddedServer
     from worker.processes.queue_faults import QueueFaults
-    from worker.processes.supervise import run_all
+    from worker.processes.supervise import Web, run_all, web_address
     from worker.setup.broker import require_queue
     from worker.setup.build import build_ready
     from worker.setup.load_texts import try_texts
     from worker.setup.log import configure
 
     app = build_ready(serves=True)
-    try_texts(templates_dir())
     settings = app.settings
     configure(settings.log_level, settings.log_format, filters=[QueueFaults()])
     stopping = stop_on_signals()
@@ -59,19 +58,21 @@ def up(directory: Path, quiet: bool, as_json: bool) -> None:
         for line in ["!" * 78, *(f"!! {text}" for text in banner), "!" * 78]:
             click.secho(line, fg="yellow", bold=True, err=True)
 
-    def opens(url: str) -> None:
-        """Whoever runs this may read the database, and so may look at it in a browser."""
-        if link := own_link(app, url):
+    web_url = web_address(app)
+    # Whoever runs this may read the database, and so may look at it in a browser.
+    link = own_link(app, web_url)
+
+    def opens() -> None:
+        if link:
             click.secho(f"The console, once, within 15 minutes: {link}", bold=True, err=True)
 
-    lines = nullcontext() if quiet or as_json else SentLines(app)
-    if settings.redis_url is not None:
-        url = require_queue(settings.redis_url)
-        with lines:
-            code = run_all(app, url, stopping, opens)
-    else:
-        with EmbeddedServer(directory / "queue") as server, lines:
-            code = run_all(app, server.url, stopping, opens)
+    queue = EmbeddedServer(directory / "queue") if settings.redis_url is None else None
+    url = require_queue(settings.redis_url) if queue is None else queue.url
+    # The web process first: somebody waits for its pages, and trying all texts takes its time.
+    with Web(app, web_url, url, opens):
+        try_texts(templates_dir())
+        with queue or nullcontext(), nullcontext() if quiet or as_json else SentLines(app):
+            code = run_all(app, url, web_url, stopping)
     if as_json:
         print_json({"exit_code": code, "pid": os.getpid()})
     sys.exit(code)

@@ -43,13 +43,14 @@ _PLAIN = ("DATABASE_URL", "REDIS_URL", "SECRET_KEY", "HEARTBEAT_URL", "PORT")
 @dataclass(frozen=True, slots=True)
 class Stage:
     """What a play needs: the app of the scheduler, its hints, how long to wait for the workers, and
-    the clock to move."""
+    the clock to move. ``queue_url``: for a process that joins."""
 
     app: App
     hints: Hints
     patience: Patience
     sandbox_url: str
     clock: Path
+    queue_url: str
 
     def set_time(self, now: datetime) -> None:
         """Move the clock of every process."""
@@ -80,7 +81,7 @@ def stage(directory: Path, start: datetime, seed: int, redis_url: str | None) ->
         with _Workers(app, queue, threading.Event()) as workers:
             broker = open_broker(queue)
             patience = Patience(broker, lambda: workers.ends)
-            yield Stage(app, Hints(broker, app), patience, sandbox.url, clock)
+            yield Stage(app, Hints(broker, app), patience, sandbox.url, clock, queue)
 
 
 class _Workers(Workers):

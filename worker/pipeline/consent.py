@@ -7,9 +7,11 @@ from datetime import datetime
 import structlog
 from sqlalchemy import Connection, Engine
 
+from worker.core.addressing import address_of
 from worker.core.cards import Channel
 from worker.core.masking import masked, tail
 from worker.core.optout import Said, said
+from worker.pipeline.events import Check, anybody, lock
 from worker.providers.registry import OPT_OUTS
 from worker.store import cards as card_store
 from worker.store import inbound as inbound_store
@@ -22,6 +24,8 @@ log = structlog.get_logger(__name__)
 
 # What the audit trail calls it.
 OPTED_OUT, OPTED_IN, WROTE = "opted_out", "opted_in", "holder_wrote"
+# Who has silenced an address that its holder did not.
+KEEPER = "guardian"
 IGNORED, SEEN, OVERTAKEN = "ignored", "seen", "overtaken"
 # The name of a provider, and its id of a message to us.
 Brought = tuple[str, str]
@@ -166,8 +170,37 @@ class Consent:
         with writing(self.engine, durable=True) as conn:
             lifted = suppressions.lift(conn, channel, address, now, reason, card_id=card_id)
             for row in lifted:
-                self._trail(conn, channel, address, OPTED_IN, "guardian", row.card_id, now)
+                self._trail(conn, channel, address, OPTED_IN, KEEPER, row.card_id, now)
             return [row.source for row in lifted]
+
+    def silence_card(
+        self, card_id: int, channel: Channel, now: datetime, *, check: Check = anybody
+    ) -> bool:
+        """A keeper has nothing more written over ``channel`` about one card, to whomever it is
+        written now, if ``check`` raises nothing; whether that is news."""
+        with writing(self.engine, durable=True) as conn:
+            watched = lock(conn, card_id)
+            check(conn, watched)
+            address = address_of(watched.card, watched.holder, channel)
+            return address is not None and self._opt_out(
+                conn, channel, address, now, KEEPER, KEEPER, card_id
+            )
+
+    def allow_card(
+        self, card_id: int, channel: Channel, now: datetime, *, check: Check = anybody
+    ) -> bool:
+        """The same taken back: what is about other cards too, and a dead number, stay; whether
+        there was anything to take back."""
+        with writing(self.engine, durable=True) as conn:
+            watched = lock(conn, card_id)
+            check(conn, watched)
+            address = address_of(watched.card, watched.holder, channel)
+            lifted = address is not None and suppressions.lift(
+                conn, channel, address, now, KEEPER, card_id=card_id
+            )
+            if address is not None and lifted:
+                self._trail(conn, channel, address, OPTED_IN, KEEPER, card_id, now)
+            return bool(lifted)
 
     @staticmethod
     def _trail(

@@ -30,6 +30,14 @@ _URGENCY = (-1, 0)
 AT_ONCE = timedelta()
 # Looks at the locked card before anything changes; where it says no, nothing does.
 Guard = Callable[[Connection, Watched], bool]
+# The same, where a refusal is raised; it may write what belongs to the act.
+Check = Callable[[Connection, Watched], object]
+
+
+def anybody(_conn: Connection, _watched: Watched) -> None:
+    """The ``Check`` of a door that has asked before who may do it."""
+
+
 # A card with its holder, what is to be told of it, and the day or cycle it is told for.
 News = tuple[Watched, LifeNotice, date]
 
@@ -78,12 +86,19 @@ class Life:
             return self._record(conn, card_id, what, now, by, undo_for)
 
     def reassign(
-        self, card_id: int, person: HolderValues, now: datetime, *, by: Actor | None = None
+        self,
+        card_id: int,
+        person: HolderValues,
+        now: datetime,
+        *,
+        by: Actor | None = None,
+        check: Check = anybody,
     ) -> Effect:
-        """Give the card to another holder, in the same way. The former one is forgotten unless
-        another card of the book is theirs."""
+        """Give the card to another holder, in the same way, if ``check`` raises nothing. The former
+        one is forgotten unless another card of the book is theirs."""
         with writing(self.engine) as conn:
             watched = lock(conn, card_id)
+            check(conn, watched)
             holder_id = books.holder_like(conn, watched.card.book_id, person, now)
             what = Happening(LifeEvent.REASSIGNED, holder_id=holder_id)
             effect = self._record(conn, card_id, what, now, by)

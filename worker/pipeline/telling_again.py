@@ -16,7 +16,7 @@ from worker.core.rules import Rules
 from worker.core.tell_again import MOST_A_DAY, again, is_again, last_told, next_window, refusal
 from worker.core.tell_again import wanted as wanted_by
 from worker.errors import VigenciaError
-from worker.pipeline.events import lock
+from worker.pipeline.events import Check, anybody, lock
 from worker.pipeline.noting import Note, no_note
 from worker.pipeline.owe import OwedNotice, owe
 from worker.store import cards as card_store
@@ -69,11 +69,13 @@ class TellingAgain:
         deadline: DeadlineKind | None = None,
         channel: Channel | None = None,
         by: Actor | None = None,
+        check: Check = anybody,
     ) -> ToldAgain:
         """Tell the holder of the card of ``deadline`` (default: the one that was told last), over
-        ``channel`` (default: wherever the policy tells of it)."""
+        ``channel`` (default: wherever the policy tells of it), if ``check`` raises nothing."""
         with writing(self.engine) as conn:
             watched = lock(conn, card_id)
+            check(conn, watched)
             known = told_before.of_cards(conn, [card_id])
             step = self._step(watched, known, deadline)
             channels = [channel] if channel else [one.channel for one in self._ways(watched, step)]

@@ -19,7 +19,7 @@ from worker.core.rules import Rules
 from worker.core.undo import Before, Recorded
 from worker.errors import VigenciaError
 from worker.pipeline import endings
-from worker.pipeline.events import lock
+from worker.pipeline.events import Check, anybody, lock
 from worker.pipeline.owe import OwedNotice, owe
 from worker.store import card_index, message_states, saves
 from worker.store import cards as card_store
@@ -64,13 +64,17 @@ class Undoing:
             found = undo_store.last(conn, card_id)
             return None if found is None or found.refusal(now) else found
 
-    def undo(self, card_id: int, now: datetime, *, by: Actor | None = None) -> Undone:
+    def undo(
+        self, card_id: int, now: datetime, *, by: Actor | None = None, check: Check = anybody
+    ) -> Undone:
         """Write back what was before the last event of the card, end what would have told of it,
-        and let wait again what it had ended. Raises ``UndoError``; of two at once one does it."""
+        and let wait again what it had ended, if ``check`` raises nothing. Raises ``UndoError``; of
+        two at once one does it."""
         with writing(self.engine) as conn:
             looked = undo_store.last(conn, card_id)
             held = _hold_messages(conn, looked)
             watched = lock(conn, card_id)
+            check(conn, watched)
             found, before = _require(undo_store.last(conn, card_id), card_id, now)
             if looked is None or looked.id != found.id:
                 raise _refused(card_id, "something else was recorded of it at the same moment")

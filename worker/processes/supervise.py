@@ -1,11 +1,12 @@
 """All parts in one place: the scheduler here, the workers and the sandbox as child processes."""
 
 import os
+import socket
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from urllib.parse import urlsplit
 
 import structlog
@@ -27,28 +28,27 @@ log = structlog.get_logger(__name__)
 VIGENCIA = (sys.executable, "-m", "worker.cli")
 
 
-def run_all(
-    app: App,
-    queue_url: str,
-    stopping: threading.Event,
-    opens: Callable[[str], None] = lambda url: None,
-) -> int:
-    """Run until ``stopping`` is set, then let the workers finish; returns the exit code. ``opens``
-    is told where the web process is about to answer."""
-    web_url = _web_url(app)
-    opens(web_url)
-    env = {**os.environ, "REDIS_URL": queue_url}
-    if app.gateways.sandboxed and app.settings.web.public_url is None and leads_here(web_url):
-        env["VIGENCIA_WEB__PUBLIC_URL"] = web_url  # what is sent asks for reports to it
-    # Each ends before what it needs: the workers first, the sandbox last.
-    with _sandbox(app, web_url), Web(app, web_url, env), Workers(app, queue_url, stopping, env):
+def run_all(app: App, queue_url: str, web_url: str, stopping: threading.Event) -> int:
+    """Run, beside the web process, until ``stopping`` is set, then let the workers finish; returns
+    the exit code."""
+    env = _seen(app, queue_url, web_url)
+    # Each ends before what it needs: the workers first, then the sandbox, which reports to the web.
+    with _sandbox(app, web_url), Workers(app, queue_url, stopping, env):
         show_metrics(app, queue_url)
         log.info("up", database=app.engine.dialect.name, channels=dict(app.gateways.modes))
         run(app, Hints(open_broker(queue_url), app), stopping)
     return 0
 
 
-def _web_url(app: App) -> str:
+def _seen(app: App, queue_url: str, web_url: str) -> dict[str, str]:
+    """What our processes see of the environment."""
+    env = {**os.environ, "REDIS_URL": queue_url}
+    if app.gateways.sandboxed and app.settings.web.public_url is None and leads_here(web_url):
+        env["VIGENCIA_WEB__PUBLIC_URL"] = web_url  # what is sent asks for reports to it
+    return env
+
+
+def web_address(app: App) -> str:
     """Where the web process will answer. Raises ``ConfigError`` if somebody else does."""
     own = app.settings
     with listen(own.web.host, own.web.port if own.port is None else own.port) as probe:
@@ -118,12 +118,24 @@ class Workers(_Supervised):
 
 
 class Web(_Supervised):
-    """The web process, at ``url``."""
+    """The web process, at ``url``; ``answers`` is called once, when somebody may ask it."""
 
-    def __init__(self, app: App, url: str, env: Mapping[str, str]) -> None:
-        command = [*VIGENCIA, "web", "--port", str(urlsplit(url).port)]
+    def __init__(
+        self, app: App, url: str, queue_url: str, answers: Callable[[], None] = lambda: None
+    ) -> None:
+        place = urlsplit(url)
+        command = [*VIGENCIA, "web", "--port", str(place.port)]
         patience = app.settings.web.request_seconds + 5.0
-        super().__init__("web", command, env, patience)
+        super().__init__("web", command, _seen(app, queue_url, url), patience)
+        self._place = (place.hostname or "127.0.0.1", place.port or 80)
+        self._answers: Callable[[], None] | None = answers
+
+    def started(self) -> None:
+        """From when it listens on, whoever connects waits for its answer, and is not refused."""
+        while self._answers and self.pid is not None and not self._stopping.wait(0.05):
+            with suppress(OSError), socket.create_connection(self._place, timeout=1):
+                self._answers()
+                self._answers = None
 
     def ended(self, exit_code: int) -> None:
         """Providers repeat what they report until it is back."""

@@ -5,7 +5,6 @@ from datetime import timedelta
 from functools import cached_property
 
 from worker.core.cards import Channel
-from worker.core.console_languages import shown_in
 from worker.pipeline.accounts.accounts import Accounts
 from worker.pipeline.accounts.people import People
 from worker.pipeline.answers.deadlines import Answers
@@ -73,8 +72,7 @@ class App(Parts):
     @cached_property
     def people(self) -> People:
         """The use case behind `vigencia users`."""
-        own = self.settings.book
-        return People(self.engine, shown_in(own.language), own.time_zone)
+        return People(self.engine, self.settings.book.time_zone)
 
     @cached_property
     def consent(self) -> Consent:

@@ -13,6 +13,7 @@ from worker.core.holdout import HELD_OUT, WINDOW, OwedNotices
 from worker.core.life import LifeEvent
 from worker.core.reminders import ReminderState
 from worker.core.saves import WITHIN, LastNotice
+from worker.core.viewer import Viewer
 from worker.store.bulk import Rows, add_many, among, batched
 from worker.store.tables import card_events, cards, holders, messages, reminders, saves
 
@@ -88,6 +89,13 @@ def counted(
     if book_id is not None:
         query = query.where(saves.c.book_id == book_id)
     return conn.execute(query.group_by(*by).order_by(func.count().desc(), *by)).all()
+
+
+def number(conn: Connection, viewer: Viewer, since: datetime) -> int:
+    """How many there were since then in the viewer's books, without those that had no effect."""
+    mine = among(conn, saves.c.book_id, viewer.books), saves.c.at >= since
+    query = select(func.count()).select_from(saves).where(*mine, saves.c.failed == false())
+    return int(conn.execute(query).scalar_one())
 
 
 def tried(conn: Connection, book_id: int, since: datetime, until: datetime) -> list[OwedNotices]:

@@ -15,6 +15,7 @@ from worker.pipeline.accounts.names import folded
 from worker.pipeline.accounts.tokens import bucket_key, kept, new_token
 from worker.store import audit
 from worker.store.accounts import buckets, sessions, users
+from worker.store.accounts.sessions import SignInSession
 from worker.store.accounts.users import User
 from worker.store.audit import Doer
 from worker.store.engine import reading, writing
@@ -46,6 +47,16 @@ class SignedIn:
     user: User
     viewer: Viewer
     confirmed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class OwnSession:
+    """A browser in which a user is signed in; ``own``: the one that asks. ``key`` names it."""
+
+    key: str
+    created_at: datetime
+    seen_at: datetime
+    own: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +148,7 @@ class Accounts:
             session = sessions.find(conn, mine)
             if session is None:
                 return None
-            if now - session.seen_at >= IDLE or now - session.created_at >= LONGEST:
+            if not _lives(session, now):
                 return None
             user = users.with_id(conn, session.user_id)
             if user is None or user.disabled:
@@ -163,3 +174,31 @@ class Accounts:
         """End a session."""
         with writing(self.engine) as conn:
             sessions.end(conn, kept(token))
+
+    def sessions(self, user: User, token: str, now: datetime) -> list[OwnSession]:
+        """Where ``user`` is signed in; ``token`` is that of the browser which asks."""
+        with reading(self.engine) as conn:
+            found = sessions.of_user(conn, user.id)
+        return [
+            OwnSession(one.token_hash, one.created_at, one.seen_at, one.token_hash == kept(token))
+            for one in found
+            if _lives(one, now)
+        ]
+
+    def end_session(self, user: User, key: str, now: datetime, doer: Doer) -> bool:
+        """Sign ``user`` out in one browser; whether he was signed in there."""
+        with writing(self.engine) as conn:
+            ended = sessions.end_of_user(conn, user.id, key)
+            if ended:
+                audit.write(conn, doer, "session_ended", now, subject="user", subject_id=user.id)
+            return ended
+
+    def end_sessions(self, user: User, now: datetime, doer: Doer) -> None:
+        """Sign ``user`` out everywhere, by links that wait too."""
+        with writing(self.engine) as conn:
+            sessions.end_all(conn, user.id)
+            audit.write(conn, doer, "sessions_ended", now, subject="user", subject_id=user.id)
+
+
+def _lives(session: SignInSession, now: datetime) -> bool:
+    return now - session.seen_at < IDLE and now - session.created_at < LONGEST

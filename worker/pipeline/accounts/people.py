@@ -22,10 +22,10 @@ FIRST = "admin"
 
 @dataclass(frozen=True, slots=True)
 class People:
-    """``language`` and ``time_zone``: what a new user sees the console in."""
+    """``time_zone``: in which a new user sees times; his language is the browser's until he has
+    chosen one."""
 
     engine: Engine
-    language: str
     time_zone: str
 
     def add(
@@ -36,7 +36,7 @@ class People:
         with writing(self.engine) as conn:
             ids = [_book(conn, book) for book in of]
             everywhere = None if ids else role
-            made = users.add(conn, called, everywhere, self.language, self.time_zone, now)
+            made = users.add(conn, called, everywhere, self.time_zone, now)
             if made is None:
                 raise VigenciaError(
                     f"There is a user {called} already.", "List them with: vigencia users list"
@@ -94,6 +94,11 @@ class People:
         """Show ``user`` the console in another language."""
         with writing(self.engine) as conn:
             users.change(conn, user.id, {"language": language})
+
+    def set_time_zone(self, user: User, time_zone: str) -> None:
+        """Show ``user`` times in another zone."""
+        with writing(self.engine) as conn:
+            users.change(conn, user.id, {"time_zone": time_zone})
 
     def disable(self, name: str, now: datetime, *, off: bool, doer: Doer = COMMAND_LINE) -> User:
         """Let nobody sign in as ``name`` any more (``off``), and end his sessions; or let him

@@ -12,6 +12,7 @@ from worker.store.tables import sessions, sign_in_links
 class SignInSession:
     """A browser in which somebody is signed in."""
 
+    token_hash: str
     user_id: int
     created_at: datetime
     seen_at: datetime
@@ -29,7 +30,14 @@ def find(conn: Connection, token_hash: str) -> SignInSession | None:
     row = conn.execute(select(sessions).where(sessions.c.token_hash == token_hash)).one_or_none()
     if row is None:
         return None
-    return SignInSession(row.user_id, row.created_at, row.seen_at, row.confirmed_at)
+    return SignInSession(**row._mapping)
+
+
+def of_user(conn: Connection, user_id: int) -> list[SignInSession]:
+    """The sessions of a user, whatever their age, the one that was used last first."""
+    mine = select(sessions).where(sessions.c.user_id == user_id)
+    rows = conn.execute(mine.order_by(sessions.c.seen_at.desc(), sessions.c.token_hash))
+    return [SignInSession(**row._mapping) for row in rows]
 
 
 def seen(conn: Connection, token_hash: str, now: datetime) -> None:
@@ -48,6 +56,12 @@ def end(conn: Connection, token_hash: str) -> bool:
     """Sign one browser out; whether it was signed in."""
     gone = delete(sessions).where(sessions.c.token_hash == token_hash)
     return conn.execute(gone).rowcount > 0
+
+
+def end_of_user(conn: Connection, user_id: int, token_hash: str) -> bool:
+    """Sign a user out in one browser; whether it was his, and signed in."""
+    mine = sessions.c.user_id == user_id, sessions.c.token_hash == token_hash
+    return conn.execute(delete(sessions).where(*mine)).rowcount > 0
 
 
 def end_all(conn: Connection, user_id: int) -> int:

@@ -11,26 +11,30 @@ from worker.core.viewer import Role, Viewer
 from worker.store.tables import books, memberships, users
 from worker.store.upsert import upsert
 
+# The language of who has chosen none.
+_NOT_CHOSEN = ""
+
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """A person with an account; ``role`` holds in every book, those to come too."""
+    """A person with an account; ``role`` holds in every book, those to come too. ``language`` is
+    ``None`` as long as he has chosen none."""
 
     id: int
     name: str
     password: str | None
     role: Role | None
-    language: str
+    language: str | None
     time_zone: str
     disabled: bool
 
 
 def add(
-    conn: Connection, name: str, role: Role | None, language: str, time_zone: str, now: datetime
+    conn: Connection, name: str, role: Role | None, time_zone: str, now: datetime
 ) -> int | None:
     """Make a user without a password; ``None`` where the name is taken."""
     new = upsert(conn.dialect.name, users).values(
-        name=name, role=role, language=language, time_zone=time_zone, created_at=now
+        name=name, role=role, language=_NOT_CHOSEN, time_zone=time_zone, created_at=now
     )
     made = new.on_conflict_do_nothing(index_elements=["name"]).returning(users.c.id)
     return conn.execute(made).scalar()
@@ -119,4 +123,5 @@ def administrators(conn: Connection) -> Sequence[User]:
 def _user(row: Row[Any]) -> User:
     role = None if row.role is None else Role(row.role)
     disabled = row.disabled_at is not None
-    return User(row.id, row.name, row.password, role, row.language, row.time_zone, disabled)
+    language = row.language if row.language != _NOT_CHOSEN else None
+    return User(row.id, row.name, row.password, role, language, row.time_zone, disabled)

@@ -19,11 +19,14 @@ from worker.core.storable import is_storable
 from worker.errors import ConfigError, VigenciaError
 from worker.setup.app import App
 from worker.web.console import (
+    audited,
     card,
+    card_acts,
     cards,
     forecast,
     imports,
     mailbox,
+    me,
     message,
     messages,
     notices,
@@ -90,6 +93,7 @@ def pages(shell: Shell) -> list[ConsolePage]:
             today,
             cards,
             card,
+            card_acts,
             messages,
             message,
             notices,
@@ -97,6 +101,8 @@ def pages(shell: Shell) -> list[ConsolePage]:
             imports,
             texts,
             forecast,
+            me,
+            audited,
         )
         for page in module.pages(shell)
     ]

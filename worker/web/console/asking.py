@@ -61,8 +61,8 @@ def visit_of(shell: Shell, site: Site, request: Request, **known: Any) -> Visit:
 
 
 def _tongue(request: Request, signed: Any) -> Tongue:
-    """The user's own, else what was chosen in the address, else what the browser asks for."""
-    if signed is not None:
+    """What the user chose, else what stands in the address, else what the browser asks for."""
+    if signed is not None and signed.user.language is not None:
         return shown_in(signed.user.language)
     if (chosen := request.query_params.get("lang")) is not None:
         return shown_in(chosen)

@@ -3,7 +3,6 @@
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from worker.core.console_languages import shown_in
 from worker.pipeline.accounts.accounts import TooManyTriesError
 from worker.web.console import asking
 from worker.web.console.catalogs import marked as _
@@ -26,7 +25,6 @@ def pages(shell: Shell) -> list[ConsolePage]:
         ConsolePage("POST", "/sign-out", own.leave, open=True),
         ConsolePage("GET", "/confirm", own.ask_again),
         ConsolePage("POST", "/confirm", own.confirm),
-        ConsolePage("POST", "/me/language", own.speak),
     ]
 
 
@@ -88,11 +86,6 @@ class SignInPages:
         except TooManyTriesError:
             return self._again(visit, onward, _OFTEN, 429)
         return visit.go(local_path(onward)) if right else self._again(visit, onward, _WRONG)
-
-    def speak(self, visit: Visit) -> Response:
-        """Show everything in another language from now on."""
-        self._shell.app.people.set_language(visit.own.user, shown_in(visit.field("language")))
-        return visit.go(local_path(visit.field("next")))
 
     def _form(
         self, visit: Visit, onward: str, name: str = "", wrong: str = "", status: int = 200

@@ -1,7 +1,8 @@
 """The first page: is anything wrong, and what is to be done this week?"""
 
-from datetime import date, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection
 from starlette.exceptions import HTTPException
@@ -11,6 +12,7 @@ from worker.core.deadlines import GRAVITY, DeadlineKind
 from worker.core.promise import BROKEN, Class
 from worker.core.viewer import Role, Viewer
 from worker.store import alarms as alarm_store
+from worker.store import saves
 from worker.store.accounts.users import books_named
 from worker.store.console import today as reads
 from worker.store.console.cards import CardFilters, listing
@@ -56,6 +58,7 @@ class TodayPages:
             found = reads.next_days(conn, viewer, today, today + timedelta(days=_DAYS - 1))
             first = listing(conn, viewer, CardFilters(), today, size=_IN_DANGER).rows
             unreached = reads.nobody_reached(conn, viewer, today)
+            kept = saves.number(conn, viewer, self._month(today))
             books = books_named(conn, visit.viewer)
         return self._shell.page(
             visit,
@@ -67,6 +70,7 @@ class TodayPages:
             in_danger=[card for card in first if card.deadline],
             empty=not first,
             unreached=len(unreached),
+            kept=kept,
             books=books,
             book=book,
             may_import=self._may_import(visit),
@@ -116,6 +120,11 @@ class TodayPages:
             raise HTTPException(409)
         import_sample(self._shell.app, visit.doer(), visit.now)
         return visit.go("/")
+
+    def _month(self, today: date) -> datetime:
+        """When the month of ``today`` began where its days are counted."""
+        zone = ZoneInfo(self._shell.app.settings.book.time_zone)
+        return datetime.combine(today.replace(day=1), time(), zone)
 
     def _may_import(self, visit: Visit) -> bool:
         return visit.own.user.role in (Role.OPERATOR, Role.ADMIN)

@@ -1,6 +1,7 @@
 """The schema: migrated from nothing and back, by one process or several, and what it stores."""
 
 import os
+import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
@@ -241,3 +242,28 @@ def test_awkward_texts_are_stored_as_they_are(world: World) -> None:
         ids += insert_many(conn, holders, rows)
         found = conn.execute(select(holders.c.id, holders.c.name).order_by(holders.c.id)).all()
     assert [tuple(row) for row in found] == list(zip(ids, names * 2, strict=True))
+
+
+def test_many_who_open_a_new_sqlite_file_at_once_all_get_in(tmp_path: Path) -> None:
+    """SQLite does not wait for its turn to write ahead, as it does for everything else."""
+    for number in range(30):
+        start, failed = threading.Barrier(8), list[Exception]()
+        url = f"sqlite:///{tmp_path}/{number}.db"
+
+        def come(url: str = url, start: threading.Barrier = start) -> None:
+            engine = open_engine(url)
+            start.wait()
+            try:
+                with reading(engine) as conn:
+                    conn.exec_driver_sql("SELECT 1")
+            except Exception as error:
+                failed.append(error)  # noqa: B023 - of this round, which waits for it
+            finally:
+                engine.dispose()
+
+        threads = [threading.Thread(target=come) for _ in range(8)]
+        for one in threads:
+            one.start()
+        for one in threads:
+            one.join()
+        assert failed == []

@@ -2,6 +2,7 @@
 
 import re
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +20,8 @@ from worker.store.postgresql import TCP, StatementTimeouts, watch_over
 from worker.store.sqlite_writer import DURABLE, PATIENCE, take_turns
 
 _READ = "vigencia_read"
+# Seconds between two tries for a file that somebody else is setting up.
+_TURN = 0.01
 # What PostgreSQL says for the server, a role, or a database; the slots are those of superusers.
 _NO_CONNECTION_LEFT = ("too many clients", "connection slots are reserved", "too many connections")
 
@@ -102,12 +105,26 @@ def _open_sqlite(url: Any, pool_size: int, make_folder: bool) -> Engine:
     @event.listens_for(engine, "connect")
     def _configure(connection: sqlite3.Connection, _record: ConnectionPoolEntry) -> None:
         connection.isolation_level = None  # we say BEGIN ourselves, below
-        connection.execute("PRAGMA journal_mode = WAL")
+        _write_ahead(connection)
         connection.execute("PRAGMA synchronous = NORMAL")
         connection.execute("PRAGMA foreign_keys = ON")
 
     take_turns(engine, _READ)
     return engine
+
+
+def _write_ahead(connection: sqlite3.Connection) -> None:
+    """Of several that open a new file at once SQLite lets one set it to write ahead and tells the
+    others that it is locked, without the patience that it has for everything else."""
+    give_up = time.monotonic() + PATIENCE
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > give_up:
+                raise
+            time.sleep(_TURN)
 
 
 def _make_private(folder: Path, file: Path) -> None:

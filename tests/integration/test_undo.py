@@ -465,7 +465,7 @@ def test_the_command_undoes_and_says_so(
     assert world.rows(cards)[0].plan_end == NEW_END
     command.write_text(SOON.isoformat())
     said = told("undo", str(card))
-    assert "\nUndone: renewed. 2 reminders wait again." in said
+    assert "Undone: renewed. 2 reminders wait again." in said
     told("pause", str(card), "--undo-for", "60s")
     assert '"undone": "paused",\n "waiting": 2' in told("undo", str(card), "--json")
     told("pause", str(card))

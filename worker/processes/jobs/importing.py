@@ -1,6 +1,7 @@
 """A card book that was sent: what it would change, and then exactly that."""
 
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from worker.cardbook.book_names import settled_name
+from worker.cardbook.columns import Columns
 from worker.cardbook.document import as_document, refused_rows
 from worker.cardbook.importer import STEPS, Result, import_book
 from worker.cardbook.options import ReadOptions
@@ -60,45 +62,62 @@ def work(app: App, hand: Hand) -> None:
         values["sample"] = sample = is_sample(parsed)
         with reading(app.engine) as conn:
             require_apart(book, sample=sample, there=is_sample_book(conn, book))
-        refused: list[Path] = []
+        _import(app, _Sent(hand, parsed, path, vocabulary), book, language, values)
 
-        def keep(to: str) -> Path:
-            refused.append(write_refused(parsed, path, Language(to), vocabulary))
-            return refused[-1]
 
-        def output() -> tuple[str, bytes] | None:
-            if not refused:
-                return None
-            return f"{Path(wanted['file']).stem}.refused.xlsx", refused[-1].read_bytes()
+def _import(app: App, sent: "_Sent", book: str, language: str, values: Mapping[str, Any]) -> None:
+    """Compare or write, and end the job with what came of it in the same transaction."""
+    wanted = sent.hand.job.options
+    apply = sent.hand.job.kind is JobKind.IMPORT
+    # SQLite has one writer, and while an import writes it is that: nobody else can say so.
+    silent = apply and app.engine.dialect.name == "sqlite"
 
-        apply = hand.job.kind is JobKind.IMPORT
-        # SQLite has one writer, and while an import writes it is that: nobody else can say so.
-        silent = apply and app.engine.dialect.name == "sqlite"
+    def step(name: str) -> None:
+        if not silent:
+            sent.hand.tell(JobProgress(1 + STEPS.index(name), _TOTAL, name))
 
-        def step(name: str) -> None:
-            if not silent:
-                hand.tell(JobProgress(1 + STEPS.index(name), _TOTAL, name))
+    def end(conn: Connection, _book: int | None, result: Result) -> None:
+        document = _document(result, sent.parsed)
+        if not jobs.finish(conn, sent.hand.job, document, app.now(), sent.output()):
+            raise LostError("The job was given to another worker.")
 
-        def end(conn: Connection, _book: int | None, result: Result) -> None:
-            document = _document(result, parsed)
-            if not jobs.finish(conn, hand.job, document, app.now(), output()):
-                raise LostError("The job was given to another worker.")
+    if not apply and sent.parsed.refused:
+        sent.keep_refused(language)
+    result = import_book(
+        *(app.engine, sent.parsed, book, values, app.now()),
+        rules=app.rules,
+        apply=apply,
+        keep_refused=sent.keep_refused if apply and wanted["skip_bad"] else None,
+        step=step,
+        digest=True,
+        previewed=wanted["previewed"] if apply else None,
+        finish=end,
+    )
+    if not result.applied:
+        with writing(app.engine) as conn:
+            end(conn, None, result)
 
-        if not apply and parsed.refused:
-            keep(language)
-        result = import_book(
-            *(app.engine, parsed, book, values, app.now()),
-            rules=app.rules,
-            apply=apply,
-            keep_refused=keep if apply and wanted["skip_bad"] else None,
-            step=step,
-            digest=True,
-            previewed=wanted["previewed"] if apply else None,
-            finish=end,
-        )
-        if not result.applied:
-            with writing(app.engine) as conn:
-                end(conn, None, result)
+
+@dataclass(slots=True)
+class _Sent:
+    """The file of a job as it was read, at its ``path``, and the workbook of its refused rows."""
+
+    hand: Hand
+    parsed: CardBook
+    path: Path
+    vocabulary: Columns
+    refused: Path | None = None
+
+    def keep_refused(self, language: str) -> Path:
+        """Write the refused rows beside the file, with words in ``language``."""
+        self.refused = write_refused(self.parsed, self.path, Language(language), self.vocabulary)
+        return self.refused
+
+    def output(self) -> tuple[str, bytes] | None:
+        """That workbook with the name under which it is handed out, if there is one."""
+        if self.refused is None:
+            return None
+        return f"{Path(self.parsed.file).stem}.refused.xlsx", self.refused.read_bytes()
 
 
 def _document(result: Result, parsed: CardBook) -> dict[str, Any]:

@@ -1,18 +1,23 @@
 """A browser without a window for the tests of the console: it keeps cookies and follows nothing."""
 
 import re
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
 from tests.integration.helpers import NOW, World
 from tests.integration.sandbox_helpers import Reply, call
 from tests.integration.web_helpers import serving
+from worker.content.render import Content
+from worker.core.rules import Rules
 from worker.core.viewer import Role
 from worker.setup.app import App
+from worker.store.engine import open_engine
 from worker.web.console.asking import COOKIE
 
 PASSWORD = "four plain words here"
@@ -114,3 +119,15 @@ def console_of(world: World, **web: Any) -> Iterator[Console]:
     with serving(app) as url:
         held.append(Console(app, url))
         yield held[0]
+
+
+@contextmanager
+def world_of_its_own(
+    migrated: Path, folder: Path, rules: Rules, content: Content
+) -> Iterator[World]:
+    """One for all tests of a module, where nothing depends on the database."""
+    path = folder / "vigencia.db"
+    shutil.copy(migrated, path)
+    engine = open_engine(f"sqlite:///{path}")
+    yield World(engine, "http://127.0.0.1:9", None, rules, content)
+    engine.dispose()

@@ -1,17 +1,22 @@
 """What every answer of the console holds to, and what a page of somebody else's can do: nothing."""
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.integration.console_helpers import PASSWORD, Console, console_of, text, where
+from tests.integration.console_helpers import (
+    PASSWORD,
+    Console,
+    console_of,
+    text,
+    where,
+    world_of_its_own,
+)
 from tests.integration.helpers import NOW, World
 from tests.integration.web_helpers import raw
 from worker.content.render import Content
 from worker.core.rules import Rules
-from worker.store.engine import open_engine
 from worker.web.console.shield import POLICY
 
 
@@ -19,12 +24,9 @@ from worker.web.console.shield import POLICY
 def world(
     tmp_path_factory: pytest.TempPathFactory, migrated_sqlite: Path, rules: Rules, content: Content
 ) -> Iterator[World]:
-    """One for all: nothing here depends on the database."""
-    path = tmp_path_factory.mktemp("doors") / "vigencia.db"
-    shutil.copy(migrated_sqlite, path)
-    engine = open_engine(f"sqlite:///{path}")
-    yield World(engine, "http://127.0.0.1:9", None, rules, content)
-    engine.dispose()
+    folder = tmp_path_factory.mktemp("doors")
+    with world_of_its_own(migrated_sqlite, folder, rules, content) as found:
+        yield found
 
 
 @pytest.fixture(scope="module")

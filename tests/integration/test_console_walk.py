@@ -2,14 +2,13 @@
 and axe finds nothing that keeps a reader of screens out."""
 
 import re
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.integration.console_helpers import Console, console_of
+from tests.integration.console_helpers import Console, console_of, world_of_its_own
 from tests.integration.helpers import NOW, World
 from tests.patience import patient
 from worker.content.render import Content
@@ -17,7 +16,6 @@ from worker.core.rules import Rules
 from worker.core.viewer import Role
 from worker.processes.jobs.work import work
 from worker.store.audit import COMMAND_LINE
-from worker.store.engine import open_engine
 from worker.store.tables import card_events, cards, messages
 from worker.web.console.sample import import_sample
 
@@ -33,11 +31,9 @@ pytestmark = pytest.mark.skipif(not CHROMIUM.exists(), reason="there is no Chrom
 def world(
     tmp_path_factory: pytest.TempPathFactory, migrated_sqlite: Path, rules: Rules, content: Content
 ) -> Iterator[World]:
-    path = tmp_path_factory.mktemp("walk") / "vigencia.db"
-    shutil.copy(migrated_sqlite, path)
-    engine = open_engine(f"sqlite:///{path}")
-    yield World(engine, "http://127.0.0.1:9", None, rules, content)
-    engine.dispose()
+    folder = tmp_path_factory.mktemp("walk")
+    with world_of_its_own(migrated_sqlite, folder, rules, content) as found:
+        yield found
 
 
 @pytest.fixture(scope="module")

@@ -294,9 +294,12 @@ def test_an_alarm_is_seen_by_who_may_act_in_its_book(console: Console, world: Wo
     console.user("uma", Role.OPERATOR, ["demo"])
     console.app.people.set_role("uma", Role.VIEWER, ["other"], NOW)
     browser = console.browser("uma")
+    standing = {"HX-Request": "true"}
+    assert "/alarms/1/seen" not in text(browser.get("/", **standing)), "refused, so not offered"
     assert browser.post("/alarms/1/seen").status == 404
     assert world.rows(alarms)[0].seen_at is None
     console.app.people.set_role("uma", Role.OPERATOR, ["other"], NOW)
+    assert "/alarms/1/seen" in text(browser.get("/", **standing))
     assert where(browser.post("/alarms/1/seen")) == "/"
     assert world.rows(alarms)[0].seen_by == "uma"
 

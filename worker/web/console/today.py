@@ -80,11 +80,13 @@ class TodayPages:
         self, conn: Connection, visit: Visit, viewer: Viewer, today: date
     ) -> dict[str, Any]:
         say = catalog(visit.tongue)
+        acting = visit.viewer.acting(Role.OPERATOR).books
         told = []
         for alarm in reads.open_alarms(conn, viewer):
             text = TEXTS.get(alarm.kind, OTHER)
             said = say.ngettext(*text.said, alarm.number) % {"num": alarm.number}
-            told.append((alarm, said, say.gettext(text.advice)))
+            may_see = alarm.book_id in acting if alarm.book_id is not None else bool(acting)
+            told.append((alarm, said, say.gettext(text.advice), may_see))
         day = reads.day(conn, viewer, today)
         return {
             "alarms": told,
